@@ -1,0 +1,132 @@
+# kstream: what make can do here.
+#
+# For users of an installed PostgreSQL (PGXS; PG_CONFIG chooses the server):
+#	make, make install, make uninstall, make clean
+#	make installcheck	the server suites against the installed extension
+#
+# In private copies of PostgreSQL that leave the installed one alone
+# (test/private-pg.sh); these install missing Debian packages first:
+#	make demo			kstream shown at work
+#	make check			every suite; the last line is "N passed, N failed"
+#	make check-unit, check-regress, check-isolation, check-tap, check-style
+#	make bench			measurements on the release build
+#	make stage			only set up and build; prints where the copies are
+#
+# And make format, which lays the C code out as check-style wants it.
+#
+# Variables:
+#	DEBUG_POINTS=1		compile the named wait and error points in
+#	MUTANT=name			compile the seeded bug of that name in
+#	COPT=-Werror		warnings stop the build
+#	TESTS="name ..."	only these tests of check-regress or check-isolation
+#	PROVE_TESTS="file ..."	only these files of check-tap
+#	KSTREAM_STAGE=dir	where the private copies are kept
+
+SUITES = check-unit check-regress check-isolation check-tap check-style
+HOUSE  = demo check bench stage format $(SUITES)
+
+ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
+
+# Variables reach the scripts through the environment.
+SETUP   = bash test/setup.sh
+PRIVATE = bash test/private-pg.sh
+
+# The suites tell their sums themselves; when they could not run, that is one
+# failure (status 2 of test/private-pg.sh).
+RUN_SUITES = $(SETUP) build check clients && $(PRIVATE) release test -- bash test/run_all.sh
+OR_NOT_RUN = || { [ $$? = 1 ] || echo '0 passed, 1 failed'; exit 1; }
+
+.PHONY: $(HOUSE)
+
+demo:
+	@$(SETUP) build demo
+	@$(PRIVATE) release -- bash demo/run.sh
+
+check:
+	@$(RUN_SUITES) unit regress isolation tap style $(OR_NOT_RUN)
+
+$(SUITES): check-%:
+	@$(RUN_SUITES) $* $(OR_NOT_RUN)
+
+bench:
+	@$(SETUP) build bench
+	@$(PRIVATE) release -- bash test/bench/run.sh
+
+stage:
+	@$(SETUP) build
+	@$(PRIVATE) release test
+
+format:
+	@$(SETUP) build check
+	clang-format-14 --style=file -i $(wildcard src/*.[ch] src/*/*.[ch])
+
+# Goals of the other half of this file, named together with ours.
+OTHERS = $(filter-out $(HOUSE),$(MAKECMDGOALS))
+ifneq (,$(OTHERS))
+.PHONY: $(OTHERS)
+$(OTHERS):
+	@$(MAKE) $@
+endif
+
+else
+
+EXTENSION   = kstream
+EXTVERSION  = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+MODULE_big  = $(EXTENSION)
+SRCS        = $(sort $(wildcard src/*.c src/*/*.c))
+OWN_HEADERS = $(sort $(wildcard src/*.h src/*/*.h))
+OBJS        = $(SRCS:.c=.o)
+
+PG_CPPFLAGS = -I$(srcdir)/src -DKSTREAM_VERSION='"$(EXTVERSION)"'
+ifdef DEBUG_POINTS
+PG_CPPFLAGS += -DKSTREAM_DEBUG_POINTS
+endif
+ifdef MUTANT
+PG_CPPFLAGS += -DKSTREAM_MUTANT='"$(MUTANT)"'
+endif
+
+# PostgreSQL's own headers and calling convention leave parameters unused and
+# fields out of initializers; everything else of -Wextra is on.
+PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
+SHLIB_LINK  = -lz -llz4 -lzstd -lsnappy
+
+# The install script is the parts of src/sql in the order of their numbers.
+INSTALL_SQL = src/sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA_built  = $(INSTALL_SQL)
+DATA        = $(wildcard src/sql/upgrade/$(EXTENSION)--*.sql)
+
+NO_INSTALLCHECK = 1	# defined below: the library must be preloaded
+TESTOUT    ?= $(CURDIR)/test/output
+EXTRA_CLEAN = test/output
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq (,$(wildcard $(PGXS)))
+$(error PostgreSQL's extension makefile was not found through "$(PG_CONFIG)": install postgresql-server-dev-15 or name another PG_CONFIG)
+endif
+
+# Bitcode is wanted by PostgreSQL's JIT only; without clang do without it.
+PG_CLANG := $(shell sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global)
+ifeq (,$(shell command -v $(PG_CLANG) 2>/dev/null))
+override with_llvm = no
+endif
+
+include $(PGXS)
+
+# PGXS tracks no headers in Debian's build, so every object follows them all.
+$(OBJS) $(OBJS:.o=.bc): $(OWN_HEADERS)
+
+$(INSTALL_SQL): $(sort $(wildcard src/sql/[0-9]*.sql)) $(EXTENSION).control
+	cat $(filter %.sql,$^) > $@
+
+# Every suite starts a server of its own; initdb refuses root, so step down to
+# a user who must be able to read this directory.  The tests that stop at a
+# debug point need a library built with DEBUG_POINTS=1.
+.PHONY: installcheck
+installcheck:
+	mkdir -p '$(TESTOUT)'
+	step=; if [ "$$(id -u)" = 0 ]; then chown postgres '$(TESTOUT)'; step='runuser -u postgres --'; fi; \
+	$$step env OUT='$(TESTOUT)' BINDIR='$(bindir)' PGXS='$(PGXS)' \
+		bash test/run_all.sh regress isolation tap
+
+endif

@@ -1,0 +1,369 @@
+/*-------------------------------------------------------------------------
+ * create.c
+ *	  Making topics and partitions, changing options.
+ *
+ * A topic is made by ordinary DDL in the caller's transaction: its foreign
+ * table (given to the caller, with every option in its OPTIONS), its rows in
+ * the catalog, a first segment for each partition.  Rolled back, nothing is
+ * left.
+ *
+ * Locking: who makes a topic locks its name first (two names that differ only
+ * in '.' and '_' are one, since Kafka's metrics cannot tell them apart), so a
+ * second one waits and then finds it there.  Who adds partitions locks the
+ * topic's table in ShareUpdateExclusiveLock mode, against others of its kind
+ * and against a drop.
+ *
+ * src/admin/create.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/defrem.h"
+#include "executor/spi.h"
+#include "foreign/foreign.h"
+#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "admin/admin.h"
+#include "base/compat.h"
+#include "base/errors.h"
+#include "log/segment.h"
+#include "topic/owner.h"
+#include "topic/pending.h"
+
+static int max_partitions_per_call = 1000;
+
+void
+ks_admin_define_settings(void)
+{
+	DefineCustomIntVariable("kstream.max_partitions_per_call",
+							"Partitions that one call may make.",
+							"Each takes about seven locks until the transaction ends.",
+							&max_partitions_per_call,
+							1000, 1, 1000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+static void
+check_partition_count(int32 partitions)
+{
+	if (partitions < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of partitions must be at least 1"),
+				 errdetail("INVALID_PARTITIONS: %d was given.", partitions)));
+}
+
+static void
+check_partitions_per_call(int32 partitions)
+{
+	if (partitions > max_partitions_per_call)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("cannot make %d partitions in one call", partitions),
+				 errdetail("The setting kstream.max_partitions_per_call is %d.", max_partitions_per_call),
+				 errhint("Make fewer, and the rest with kstream.add_partitions() in transactions of their own.")));
+}
+
+/* 42501 unless the current user may make topics. */
+static void
+check_create_right(void)
+{
+	Oid namespace = get_namespace_oid("kstream_topic", false);
+
+	if (KS_NAMESPACE_ACLCHECK(namespace, GetUserId(), ACL_CREATE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to create topic"),
+				 errhint("GRANT CREATE ON SCHEMA kstream_topic allows it.")));
+}
+
+/* Serialize the makers of one name, or of names that collide. */
+static void
+lock_name(const char *name)
+{
+	char *collapsed = pstrdup(name);
+	char *p;
+
+	for (p = collapsed; *p != '\0'; p++)
+	{
+		if (*p == '.')
+			*p = '_';
+	}
+	LockDatabaseObject(ks_catalog()->topic,
+					   hash_bytes((const unsigned char *) collapsed, strlen(collapsed)),
+					   0, AccessExclusiveLock);
+	pfree(collapsed);
+}
+
+/* 42602 when a topic exists whose name differs only in '.' and '_'. */
+static void
+check_collision(const char *name)
+{
+	KsOwnerScope scope;
+	char *other = NULL;
+
+	ks_owner_begin(&scope);
+	if (ks_owner_execute("SELECT topic FROM kstream.topic"
+						 " WHERE pg_catalog.translate(topic, '.', '_') OPERATOR(pg_catalog.=)"
+						 " pg_catalog.translate(%s, '.', '_')",
+						 quote_literal_cstr(name)) > 0)
+		other = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (other != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("topic name \"%s\" collides with \"%s\"", name, other),
+				 errdetail("Names that differ only in \".\" and \"_\" cannot be told apart in metrics.")));
+	ks_owner_end(&scope);
+}
+
+/* The name of a topic's table: the topic's own if it fits. */
+static char *
+table_name(const char *topic, int32 topic_id)
+{
+	char *suffix;
+
+	if (strlen(topic) < NAMEDATALEN)
+		return pstrdup(topic);
+	suffix = psprintf("_%d", topic_id);
+	return psprintf("%.*s%s", (int) (NAMEDATALEN - 1 - strlen(suffix)), topic, suffix);
+}
+
+/* "name 'value', ..." for CREATE FOREIGN TABLE, with a comma before each. */
+static char *
+options_clause(List *options)
+{
+	StringInfoData sql;
+	ListCell *lc;
+
+	initStringInfo(&sql);
+	foreach (lc, options)
+	{
+		DefElem *elem = lfirst(lc);
+
+		if (elem->arg != NULL)
+			appendStringInfo(&sql, ", %s %s", quote_identifier(elem->defname),
+							 quote_literal_cstr(defGetString(elem)));
+	}
+	return sql.data;
+}
+
+static int32
+next_topic_id(void)
+{
+	bool isnull;
+
+	(void) ks_owner_execute("SELECT pg_catalog.nextval('kstream.topic_id_seq'::pg_catalog.regclass)::pg_catalog.int4");
+	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* Rows and first segments of partitions [from, to). */
+static void
+make_partitions(const KsTopic *topic, int32 from, int32 to)
+{
+	int32 partition;
+
+	for (partition = from; partition < to; partition++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		(void) ks_owner_execute("INSERT INTO kstream.partition (topic_id, partition) VALUES (%d, %d)",
+								topic->topic_id, partition);
+		(void) ks_segment_create(topic, partition, 1, true);
+	}
+}
+
+static void
+make_topic(const char *name, int32 partitions, List *options)
+{
+	KsOwnerScope scope;
+	KsTopic topic;
+	char *table;
+	char *owner = GetUserNameFromId(GetUserId(), false);
+	KsTopicOptions parsed;
+
+	ks_topic_options_read(options, &parsed);
+	ks_owner_begin(&scope);
+	topic.topic_id = next_topic_id();
+	table = table_name(name, topic.topic_id);
+	(void) ks_owner_execute("CREATE FOREIGN TABLE kstream_topic.%s"
+							" (partition pg_catalog.int4, \"offset\" pg_catalog.int8, \"timestamp\" pg_catalog.timestamptz,"
+							" key pg_catalog.%s, value pg_catalog.%s, headers pg_catalog.jsonb)"
+							" SERVER kstream OPTIONS (topic %s, partitions '%d'%s)",
+							quote_identifier(table), ks_column_type_name(parsed.key_type),
+							ks_column_type_name(parsed.value_type),
+							quote_literal_cstr(name), partitions, options_clause(options));
+	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OWNER TO %s",
+							quote_identifier(table), quote_identifier(owner));
+	(void) ks_owner_execute("INSERT INTO kstream.topic (topic_id, topic, topic_uuid, relation, partitions)"
+							" VALUES (%d, %s, pg_catalog.gen_random_uuid(), %u, %d)",
+							topic.topic_id, quote_literal_cstr(name),
+							get_relname_relid(table, get_namespace_oid("kstream_topic", false)), partitions);
+	ks_topic_invalidate();
+	CommandCounterIncrement();
+	ks_topic_get(name, &topic);
+	ks_pending_created(&topic);
+	make_partitions(&topic, 0, partitions);
+	ks_owner_end(&scope);
+}
+
+/* The NOTICE of if_not_exists, which says what differs. */
+static void
+notice_exists(const KsTopic *topic, int32 partitions, List *options)
+{
+	KsTopicOptions wanted;
+	bool options_differ;
+
+	ks_topic_options_read(options, &wanted);
+	options_differ = memcmp(&wanted, &topic->options, sizeof(KsTopicOptions)) != 0;
+	ereport(NOTICE,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("topic \"%s\" already exists, skipping", topic->name),
+			 topic->partitions != partitions ? errdetail("It has %d partitions, not %d%s.", topic->partitions, partitions,
+														 options_differ ? ", and other options" : "")
+			 : options_differ                ? errdetail("It has other options.")
+											 : 0));
+}
+
+/* Options that were reset are as good as not given. */
+static List *
+given_options(List *options)
+{
+	List *result = NIL;
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		if (((DefElem *) lfirst(lc))->arg != NULL)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+void
+ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists)
+{
+	List *options;
+	KsTopic existing;
+
+	ks_topic_check_name(name);
+	check_partition_count(partitions);
+	options = given_options(ks_topic_options_parse(json));
+	check_create_right();
+	check_partitions_per_call(partitions);
+	lock_name(name);
+	ks_admin_clean_up_drops();
+	if (ks_topic_find(name, &existing))
+	{
+		if (!if_not_exists)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("topic \"%s\" already exists", name),
+					 errdetail("TOPIC_ALREADY_EXISTS")));
+		notice_exists(&existing, partitions, options);
+		return;
+	}
+	check_collision(name);
+	make_topic(name, partitions, options);
+}
+
+/* Is the option set on the topic's table? */
+static bool
+is_set(List *current, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, current)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Give key and value of a topic's table the types that its options now say. */
+static void
+set_column_types(const KsTopic *topic)
+{
+	KsTopicOptions options;
+
+	ks_topic_options_read(GetForeignTable(topic->relid)->options, &options);
+	if (options.key_type == topic->options.key_type && options.value_type == topic->options.value_type)
+		return;
+	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s"
+							" ALTER COLUMN key TYPE pg_catalog.%s, ALTER COLUMN value TYPE pg_catalog.%s",
+							quote_identifier(get_rel_name(topic->relid)),
+							ks_column_type_name(options.key_type), ks_column_type_name(options.value_type));
+}
+
+void
+ks_admin_alter_topic(const KsTopic *topic, Jsonb *json)
+{
+	List *options = ks_topic_options_parse(json);
+	List *current;
+	KsOwnerScope scope;
+	StringInfoData sql;
+	ListCell *lc;
+
+	LockRelationOid(topic->relid, ShareUpdateExclusiveLock);
+	current = GetForeignTable(topic->relid)->options;
+	initStringInfo(&sql);
+	foreach (lc, options)
+	{
+		DefElem *elem = lfirst(lc);
+		bool set = is_set(current, elem->defname);
+		const char *separator = sql.len == 0 ? "" : ", ";
+
+		if (elem->arg != NULL)
+			appendStringInfo(&sql, "%s%s %s %s", separator, set ? "SET" : "ADD",
+							 quote_identifier(elem->defname), quote_literal_cstr(defGetString(elem)));
+		else if (set)
+			appendStringInfo(&sql, "%sDROP %s", separator, quote_identifier(elem->defname));
+	}
+	if (sql.len == 0)
+		return;
+	ks_owner_begin(&scope);
+	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OPTIONS (%s)",
+							quote_identifier(get_rel_name(topic->relid)), sql.data);
+	CommandCounterIncrement();
+	set_column_types(topic);
+	ks_owner_end(&scope);
+}
+
+void
+ks_admin_add_partitions(const KsTopic *given, int32 partitions)
+{
+	KsTopic topic;
+	KsOwnerScope scope;
+
+	check_partition_count(partitions);
+	LockRelationOid(given->relid, ShareUpdateExclusiveLock);
+	ks_topic_get(given->name, &topic);
+	if (partitions < topic.partitions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot reduce the partitions of topic \"%s\" from %d to %d",
+						topic.name, topic.partitions, partitions),
+				 errdetail("INVALID_PARTITIONS: partitions only grow, since each holds records.")));
+	if (partitions == topic.partitions)
+		return;
+	check_partitions_per_call(partitions - topic.partitions);
+
+	ks_owner_begin(&scope);
+	make_partitions(&topic, topic.partitions, partitions);
+	(void) ks_owner_execute("UPDATE kstream.topic SET partitions = %d WHERE topic_id OPERATOR(pg_catalog.=) %d",
+							partitions, topic.topic_id);
+	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OPTIONS (SET partitions '%d')",
+							quote_identifier(get_rel_name(topic.relid)), partitions);
+	ks_topic_invalidate();
+	ks_owner_end(&scope);
+	ereport(NOTICE,
+			(errmsg("topic \"%s\" now has %d partitions", topic.name, partitions),
+			 errdetail("Records with a key that are produced from now on may go to another partition than earlier records of that key.")));
+}

@@ -1,0 +1,64 @@
+/*-------------------------------------------------------------------------
+ * deleterecords.c
+ *	  Moving the log start offset forward.
+ *
+ * Records below the log start offset cannot be read any more; their segments
+ * go when they lie below it as a whole.  The offset is a row of the catalog,
+ * changed in the caller's transaction; shared memory learns of it after the
+ * commit.  Rolled back, nothing has happened.
+ *
+ * Locking: the row's own lock.
+ *
+ * src/admin/deleterecords.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+#include "admin/admin.h"
+#include "base/errors.h"
+#include "log/log.h"
+#include "topic/owner.h"
+#include "topic/pending.h"
+
+/* Kafka's -1 is the end. */
+#define TO_THE_END (-1)
+
+static void
+check_offset(const KsTopic *topic, int32 partition, int64 offset, int64 end)
+{
+	if (offset < 0 || offset > end)
+		ereport(ERROR,
+				(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
+				 errmsg("offset " INT64_FORMAT " is out of range", offset),
+				 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, ends at offset " INT64_FORMAT ".",
+						   topic->name, partition, end)));
+}
+
+int64
+ks_admin_delete_records(const KsTopic *topic, int32 partition, int64 before_offset)
+{
+	KsPartitionInfo info;
+	KsOwnerScope scope;
+	int64 log_start;
+	bool isnull;
+
+	ks_log_info(topic, partition, &info);
+	if (before_offset == TO_THE_END)
+		before_offset = info.end;
+	check_offset(topic, partition, before_offset, info.end);
+
+	ks_owner_begin(&scope);
+	(void) ks_owner_execute("UPDATE kstream.partition"
+							" SET log_start_offset = GREATEST(log_start_offset, " INT64_FORMAT ")"
+							" WHERE topic_id OPERATOR(pg_catalog.=) %d AND partition OPERATOR(pg_catalog.=) %d"
+							" RETURNING log_start_offset",
+							before_offset, topic->topic_id, partition);
+	if (SPI_processed != 1)
+		elog(ERROR, "partition %d of topic \"%s\" has no row", partition, topic->name);
+	log_start = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	ks_owner_end(&scope);
+	ks_pending_log_start(topic, partition, log_start);
+	return log_start;
+}

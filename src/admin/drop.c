@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ * drop.c
+ *	  Dropping a topic, whoever drops its table.
+ *
+ * A topic goes with its foreign table: drop_topic() drops that, and so do DROP
+ * FOREIGN TABLE, DROP OWNED, DROP SCHEMA ... CASCADE and whatever else.  The
+ * object access hook sees each of them (an event trigger would not, in replica
+ * mode) and notes the table's oid; the topic's rows and segments are removed
+ * at the end of drop_topic(), before a topic is made, and at the latest at
+ * PRE_COMMIT.  When the extension itself is dropped its catalog goes as a
+ * whole and only shared memory has to be told.
+ *
+ * Locking: AccessExclusiveLock on the table, then on the segments in ascending
+ * order, the order in which committing producers lock them.
+ *
+ * Abort and crash: all of it is ordinary DDL and DML of the transaction;
+ * shared memory learns of it after the commit (topic/pending.c).
+ *
+ * src/admin/drop.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "admin/admin.h"
+#include "log/segment.h"
+#include "topic/owner.h"
+#include "topic/pending.h"
+
+static object_access_hook_type prev_object_access_hook = NULL;
+
+static void
+note_drop(Oid class, Oid object, int sub)
+{
+	if (class == RelationRelationId && sub == 0)
+	{
+		if (get_rel_relkind(object) == RELKIND_FOREIGN_TABLE)
+			ks_pending_dropped(object);
+	}
+	else if (class == ExtensionRelationId)
+	{
+		char *name = get_extension_name(object);
+
+		if (name != NULL && strcmp(name, "kstream") == 0)
+			ks_pending_extension_dropped(object);
+	}
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access_hook)
+		prev_object_access_hook(access, class, object, sub, arg);
+	if (access == OAT_DROP)
+		note_drop(class, object, sub);
+}
+
+void
+ks_admin_init(void)
+{
+	prev_object_access_hook = object_access_hook;
+	object_access_hook = object_access;
+}
+
+/* Drop the segments of one partition; some may be gone already. */
+static void
+drop_segments(const KsTopic *topic, int32 partition)
+{
+	List *segments = ks_segment_list(topic, partition);
+	ListCell *lc;
+
+	foreach (lc, segments)
+	{
+		KsSegment *segment = lfirst(lc);
+		char *name = get_rel_name(segment->relid);
+
+		if (name != NULL)
+			(void) ks_owner_execute("DROP TABLE kstream_log.%s", quote_identifier(name));
+	}
+	list_free_deep(segments);
+}
+
+static void
+remove_topic(const KsTopic *topic)
+{
+	KsOwnerScope scope;
+	int32 partition;
+
+	ks_owner_begin(&scope);
+	for (partition = 0; partition < topic->partitions; partition++)
+		drop_segments(topic, partition);
+	(void) ks_owner_execute("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_topic_invalidate();
+	ks_owner_end(&scope);
+}
+
+void
+ks_admin_clean_up_drops(void)
+{
+	Oid relid;
+	KsTopic topic;
+
+	while (ks_pending_next_cleanup(&relid))
+	{
+		if (!ks_catalog_exists() || !ks_topic_find_by_relation(relid, &topic))
+			continue;
+		remove_topic(&topic);
+		ks_pending_cleaned(relid, &topic);
+	}
+}
+
+void
+ks_admin_pre_commit(void)
+{
+	if (!ks_pending_has_cleanup())
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	ks_admin_clean_up_drops();
+	PopActiveSnapshot();
+}
+
+void
+ks_admin_drop_topic(const KsTopic *topic)
+{
+	KsOwnerScope scope;
+
+	ks_owner_begin(&scope);
+	(void) ks_owner_execute("DROP FOREIGN TABLE kstream_topic.%s", quote_identifier(get_rel_name(topic->relid)));
+	ks_owner_end(&scope);
+	ks_admin_clean_up_drops();
+}

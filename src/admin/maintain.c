@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ * maintain.c
+ *	  What a partition needs from time to time, one short transaction each.
+ *
+ * For a partition that something was produced to since server start, a pass
+ * does the first of these that is due:
+ *
+ * 1. The active segment's base_offset, once the last stable offset has passed
+ *    the boundary: then no transaction can write to an older segment any more.
+ *    The older one is thereby sealed, and what it holds (rows, a sum of CRCs,
+ *    the greatest timestamp) is noted, so that a row that is lost later can be
+ *    told from an abort's hole.
+ * 2. A spare, if there is none.  It is made only when the active segment's
+ *    base_offset is decided, so at most one boundary is open at any time.
+ * 3. A roll, if the active segment is older than segment_age.  (A roll by size
+ *    is done by the reservation that finds the segment full.)
+ *
+ * The spare is known to producers only after the transaction that made it has
+ * committed.  A crash between the two leaves a spare that the next recovery,
+ * or the next pass, finds in the catalog.
+ *
+ * Locking: ShareUpdateExclusiveLock on the topic's table, if it is free at
+ * once: it keeps out another pass, add_partitions and a drop.  Producers and
+ * readers are not hindered by any of it.
+ *
+ * src/admin/maintain.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "admin/admin.h"
+#include "base/debug.h"
+#include "log/log.h"
+#include "log/seal.h"
+#include "record/time.h"
+#include "topic/owner.h"
+
+/* The newest segment up to the active one, and the one before it. */
+static bool
+find_active_row(const KsTopic *topic, int32 partition, int32 number, KsSegment *active, KsSegment *previous)
+{
+	List *segments = ks_segment_list(topic, partition);
+	ListCell *lc;
+	bool found = false;
+
+	previous->relid = InvalidOid;
+	foreach (lc, segments)
+	{
+		KsSegment *segment = lfirst(lc);
+
+		if (segment->number == number)
+		{
+			*active = *segment;
+			found = true;
+			break;
+		}
+		*previous = *segment;
+	}
+	list_free_deep(segments);
+	return found;
+}
+
+static void
+decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *active, const KsSegment *previous,
+				   int64 base_offset)
+{
+	KsOwnerScope scope;
+	KsSeal seal;
+
+	ks_seal_read(topic, partition, previous, base_offset, &seal);
+	ks_owner_begin(&scope);
+	(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
+							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
+							base_offset, topic->topic_id, partition, active->number);
+	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
+							", max_timestamp = pg_catalog.to_timestamp(" INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0)"
+							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
+							seal.rows, seal.checksum, seal.max_timestamp,
+							topic->topic_id, partition, previous->number);
+	ks_owner_end(&scope);
+}
+
+static void
+make_spare(const KsTopic *topic, int32 partition, int32 number, KsMaintenance *done)
+{
+	KsOwnerScope scope;
+	KsSegment existing;
+
+	/* One that was made before a crash, or whose maker died, serves. */
+	done->spare.number = number;
+	if (ks_segment_after(topic, partition, number - 1, &existing))
+	{
+		done->spare.number = existing.number;
+		done->spare.relid = existing.relid;
+		return;
+	}
+	ks_owner_begin(&scope);
+	done->spare.relid = ks_segment_create(topic, partition, number, false);
+	ks_owner_end(&scope);
+	KS_DEBUG_POINT("roll.created");
+}
+
+static bool
+is_old(const KsTopic *topic, const KsPartitionInfo *info)
+{
+	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
+
+	return info->active_bytes > 0 && OidIsValid(info->spare.relid) &&
+		   now - info->active_since >= topic->options.segment_age;
+}
+
+/* What is due, in the transaction at hand. */
+static bool
+do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, KsMaintenance *done)
+{
+	KsSegment active;
+	KsSegment previous;
+
+	if (!find_active_row(topic, partition, info->active.number, &active, &previous))
+		return false;
+	if (active.base_offset < 0)
+	{
+		if (info->active_base < 0 || info->stable_offset < info->active_base || !OidIsValid(previous.relid))
+			return false;
+		decide_base_offset(topic, partition, &active, &previous, info->active_base);
+		return true;
+	}
+	if (!OidIsValid(info->spare.relid))
+	{
+		make_spare(topic, partition, info->active.number + 1, done);
+		return true;
+	}
+	return false;
+}
+
+bool
+ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
+{
+	KsPartitionInfo info;
+	KsTopic topic;
+
+	done->spare.relid = InvalidOid;
+	ks_topic_partition_key(given, partition, &done->key);
+	if (!ks_partition_read(&done->key, &info) || !info.in_use)
+		return false;
+	if (is_old(given, &info) && ks_partition_roll(&done->key))
+		return true;
+	if (OidIsValid(info.spare.relid))
+		return false; /* it was made when all before was decided */
+	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock))
+		return false;
+	if (!ks_topic_find_by_id(given->topic_id, &topic))
+		return false;
+	return do_due_work(&topic, partition, &info, done);
+}
+
+void
+ks_maintain_publish(const KsMaintenance *done)
+{
+	if (OidIsValid(done->spare.relid))
+		ks_partition_set_spare(&done->key, done->spare);
+}

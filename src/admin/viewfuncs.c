@@ -1,0 +1,104 @@
+/*-------------------------------------------------------------------------
+ * viewfuncs.c
+ *	  What the views need of shared memory.
+ *
+ * Who may see a topic: its owner, who may produce, consume or delete, and
+ * members of pg_monitor.
+ *
+ * src/admin/viewfuncs.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xlog.h"
+#include "catalog/pg_authid.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "log/log.h"
+#include "topic/topic.h"
+
+static bool
+may_see(const KsTopic *topic)
+{
+	return pg_class_aclmask(topic->relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_TRUNCATE, ACLMASK_ANY) != 0 ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+}
+
+PG_FUNCTION_INFO_V1(kstream_partition_state);
+Datum
+kstream_partition_state(PG_FUNCTION_ARGS)
+{
+	KsTopic topic;
+	KsPartitionKey key;
+	KsPartitionInfo info;
+	KsPartitionCounters counters = {0};
+	TupleDesc desc;
+	Datum values[10];
+	bool isnull[10] = {false};
+
+	ks_require_preloaded();
+	ks_topic_get(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic);
+	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
+	if (!may_see(&topic))
+		ks_topic_check_right(&topic, ACL_SELECT);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	ks_log_info(&topic, PG_GETARG_INT32(1), &info);
+	ks_topic_partition_key(&topic, PG_GETARG_INT32(1), &key);
+	if (!RecoveryInProgress())
+		(void) ks_partition_read_counters(&key, &counters);
+	values[0] = Int64GetDatum(info.log_start);
+	values[1] = Int64GetDatum(info.end);
+	values[2] = Int64GetDatum(Max(info.committed_end, info.end));
+	values[3] = Int64GetDatum(counters.records);
+	values[4] = Int64GetDatum(counters.batches);
+	values[5] = Int64GetDatum(counters.bytes);
+	values[6] = Int64GetDatum(counters.transactions);
+	values[7] = Int64GetDatum(counters.aborted_transactions);
+	values[8] = Int64GetDatum(counters.rolls);
+	values[9] = Int64GetDatum(counters.wakeups);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull)));
+}
+
+static void
+put_in_flight(ReturnSetInfo *rsinfo, const KsInFlightInfo *entry)
+{
+	KsTopic topic;
+	Datum values[6];
+	bool isnull[6] = {false};
+
+	if (!ks_topic_find_by_uuid(&entry->key.topic, &topic) || !may_see(&topic))
+		return;
+	values[0] = Int32GetDatum(entry->pid);
+	values[1] = CStringGetTextDatum(topic.name);
+	values[2] = Int32GetDatum(entry->key.partition);
+	values[3] = Int64GetDatum(entry->base_offset);
+	values[4] = Int64GetDatum(entry->records);
+	values[5] = TimestampTzGetDatum(entry->since);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+}
+
+PG_FUNCTION_INFO_V1(kstream_reservations);
+Datum
+kstream_reservations(PG_FUNCTION_ARGS)
+{
+	KsInFlightInfo *entries;
+	int count;
+	int i;
+
+	ks_require_preloaded();
+	InitMaterializedSRF(fcinfo, 0);
+	entries = ks_inflight_list(&count);
+	for (i = 0; i < count; i++)
+		put_in_flight((ReturnSetInfo *) fcinfo->resultinfo, &entries[i]);
+	return (Datum) 0;
+}

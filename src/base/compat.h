@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ * compat.h
+ *	  Every difference between PostgreSQL 15, 16, 17 and 18 that kstream meets.
+ *
+ * No other file of kstream looks at PG_VERSION_NUM.
+ *
+ * src/base/compat.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_BASE_COMPAT_H
+#define KS_BASE_COMPAT_H
+
+#include "storage/proc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "kstream needs PostgreSQL 15 or later"
+#endif
+
+/* The index of this backend's PGPROC in ProcGlobal->allProcs. */
+#if PG_VERSION_NUM >= 170000
+#define KS_MY_PROCNO MyProcNumber
+#else
+#define KS_MY_PROCNO (MyProc->pgprocno)
+#endif
+
+/* Background workers, autovacuum and walsenders have PGPROCs as well. */
+#if PG_VERSION_NUM >= 170000
+#define KS_MAX_PROCS (MaxBackends + NUM_AUXILIARY_PROCS)
+#else
+#define KS_MAX_PROCS (MaxBackends + NUM_AUXILIARY_PROCS)
+#endif
+
+/* 16: object_aclcheck and relation_openrv took over from pg_*_aclcheck. */
+#if PG_VERSION_NUM >= 160000
+#define KS_NAMESPACE_ACLCHECK(oid, role, mode) object_aclcheck(NamespaceRelationId, (oid), (role), (mode))
+#define KS_RELATION_OWNERCHECK(oid, role) object_ownercheck(RelationRelationId, (oid), (role))
+#else
+#define KS_NAMESPACE_ACLCHECK(oid, role, mode) pg_namespace_aclcheck((oid), (role), (mode))
+#define KS_RELATION_OWNERCHECK(oid, role) pg_class_ownercheck((oid), (role))
+#endif
+
+/* 17: a wait event must have a name of its own; before, one of core's serves. */
+#if PG_VERSION_NUM >= 170000
+#define KS_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define KS_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#endif
+
+/* 18 added the count of index searches to index_beginscan. */
+#if PG_VERSION_NUM >= 180000
+#define KS_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define KS_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
+#endif
+
+#endif /* KS_BASE_COMPAT_H */

@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ * debug.c
+ *	  Debug points of test builds (see debug.h).  Empty otherwise.
+ *
+ * src/base/debug.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/debug.h"
+
+#ifdef KSTREAM_DEBUG_POINTS
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/guc.h"
+
+static char *debug_point_setting = NULL;
+static int debug_point_arrivals = 0;
+
+static void
+debug_point_assigned(const char *newval, void *extra)
+{
+	debug_point_arrivals = 0;
+}
+
+static void
+wait_for_advisory_lock(void)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, KS_DEBUG_LOCK, 1);
+	(void) LockAcquire(&tag, ShareLock, true, false);
+	(void) LockRelease(&tag, ShareLock, true);
+}
+
+void
+ks_debug_point(const char *name)
+{
+	const char *action;
+	size_t len = strlen(name);
+	int nth = 0;
+
+	if (debug_point_setting == NULL ||
+		strncmp(debug_point_setting, name, len) != 0)
+		return;
+	action = debug_point_setting + len;
+	if (*action == ':')
+		nth = strtol(action + 1, (char **) &action, 10);
+	if (*action++ != '=')
+		return;
+	debug_point_arrivals++;
+	if (nth != 0 && debug_point_arrivals != nth)
+		return;
+
+	if (strcmp(action, "wait") == 0)
+		wait_for_advisory_lock();
+	else if (strcmp(action, "error") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OPERATOR_INTERVENTION),
+				 errmsg("debug point \"%s\"", name)));
+	else if (strcmp(action, "fatal") == 0)
+		ereport(FATAL,
+				(errcode(ERRCODE_ADMIN_SHUTDOWN),
+				 errmsg("debug point \"%s\"", name)));
+	else if (strcmp(action, "sigkill") == 0)
+		kill(MyProcPid, SIGKILL);
+	else if (strncmp(action, "sleep:", 6) == 0)
+		pg_usleep(atol(action + 6) * 1000L);
+}
+
+void
+ks_debug_init(void)
+{
+	DefineCustomStringVariable("kstream.debug_point",
+							   "Where a test build waits, fails or dies.",
+							   NULL,
+							   &debug_point_setting,
+							   "",
+							   PGC_SUSET,
+							   GUC_NOT_IN_SAMPLE,
+							   NULL, debug_point_assigned, NULL);
+}
+
+#endif /* KSTREAM_DEBUG_POINTS */

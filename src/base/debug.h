@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ * debug.h
+ *	  Named places where a test build can wait, fail or die.
+ *
+ * A build with -DKSTREAM_DEBUG_POINTS has the setting kstream.debug_point:
+ *
+ *		name[:nth]=wait | error | fatal | sigkill | sleep:milliseconds
+ *
+ * "wait" takes and releases the advisory lock KS_DEBUG_LOCK in shared mode, so
+ * a test that holds it exclusively sees the waiter in pg_locks.  "nth" acts on
+ * the nth arrival only (default: each).  In COMMIT and ABORT callbacks only
+ * sleep and sigkill are legal.  In other builds the macro is nothing.
+ *
+ * KS_MUTANT("name") is true in a build made with -DKSTREAM_MUTANT=\"name\": a bug
+ * put there on purpose, by which the tests prove that they can fail.
+ *
+ * src/base/debug.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_BASE_DEBUG_H
+#define KS_BASE_DEBUG_H
+
+#ifdef KSTREAM_DEBUG_POINTS
+#define KS_DEBUG_LOCK 27507 /* SELECT pg_advisory_lock(27507) */
+#define KS_DEBUG_POINT(name) ks_debug_point(name)
+extern void ks_debug_point(const char *name);
+extern void ks_debug_init(void);
+#else
+#define KS_DEBUG_POINT(name) ((void) 0)
+#define ks_debug_init() ((void) 0)
+#endif
+
+#ifdef KSTREAM_MUTANT
+#define KS_MUTANT(name) (strcmp(KSTREAM_MUTANT, name) == 0)
+#else
+#define KS_MUTANT(name) false
+#endif
+
+#endif /* KS_BASE_DEBUG_H */

@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ * fetch.c
+ *	  Reading committed records of a partition.
+ *
+ * The order of the steps is what makes it right: first the end (below it every
+ * transaction has ended), then the latest snapshot, whatever the isolation
+ * level, then the rows.  A snapshot taken before the end could miss a
+ * transaction that committed in between, and its records would be skipped for
+ * ever.
+ *
+ * Who finds nothing sleeps on its latch.  It enters itself as a waiter for the
+ * offset that it wants (state/wait.c) and is woken by the commit that makes
+ * that offset readable.  A timer wakes it as well, at most every second, to
+ * look whether the topic is still there; on a standby, where no commit wakes
+ * anybody, that is how it sees new records.
+ *
+ * A waiting call holds its statement's snapshot, so max_wait is capped by
+ * kstream.max_wait.
+ *
+ * src/fetch/fetch.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#include "base/compat.h"
+#include "base/debug.h"
+#include "base/errors.h"
+#include "fetch/fetch.h"
+#include "log/log.h"
+
+/* How long a waiter sleeps before it looks around, ms. */
+#define LOOK_AROUND_PRIMARY 1000
+#define LOOK_AROUND_STANDBY 20
+
+/* A batch never decompresses to more than this. */
+#define MAX_BATCH_PAYLOAD (MaxAllocSize - 1)
+
+int ks_max_wait = 30000;
+
+void
+ks_fetch_define_settings(void)
+{
+	DefineCustomIntVariable("kstream.max_wait",
+							"The longest that a call waits for records.",
+							"A waiting call keeps its snapshot, which holds VACUUM back.",
+							&ks_max_wait,
+							30000, 0, 3600000,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
+static pg_attribute_noreturn() void offset_out_of_range(const KsFetch *fetch, const KsPartitionInfo *info)
+{
+	ereport(ERROR,
+			(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
+			 errmsg("offset " INT64_FORMAT " is out of range", fetch->from),
+			 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
+					   fetch->topic->name, fetch->partition, info->log_start, info->end),
+			 errhint("Go on from the earliest or latest offset, see kstream.list_offsets().")));
+}
+
+static void
+check_range(const KsFetch *fetch, const KsPartitionInfo *info)
+{
+	if (fetch->from < info->log_start)
+		offset_out_of_range(fetch, info);
+	/* A standby may lag behind what this consumer has seen elsewhere. */
+	if (fetch->from > info->end && !RecoveryInProgress())
+		offset_out_of_range(fetch, info);
+}
+
+/* What one ks_fetch_now has read so far. */
+typedef struct Progress
+{
+	int64 records;
+	int64 bytes;
+	bool full;
+} Progress;
+
+static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, const KsBatchRow *row, KsBatchStatus status)
+{
+	ereport(ERROR,
+			(errcode(KS_ERRCODE_CORRUPT_MESSAGE),
+			 errmsg("batch of topic \"%s\", partition %d, at offset " INT64_FORMAT " is corrupt",
+					fetch->topic->name, fetch->partition, row->base_offset),
+			 errdetail("CORRUPT_MESSAGE: %s.", ks_batch_status_text(status)),
+			 errhint("Reading can go on at offset " INT64_FORMAT ".", row->last_offset + 1)));
+}
+
+/* Hand one record on, unless the limits are reached. */
+static void
+put_record(KsFetch *fetch, const KsRecord *record, Progress *progress)
+{
+	int64 bytes = Max(record->key_len, 0) + (int64) Max(record->value_len, 0) + record->headers_len;
+
+	if (progress->records >= fetch->max_records ||
+		(progress->records > 0 && progress->bytes + bytes > fetch->max_bytes))
+	{
+		progress->full = true;
+		return;
+	}
+	fetch->put(record, fetch->put_arg);
+	progress->records++;
+	progress->bytes += bytes;
+	fetch->from = record->offset + 1;
+}
+
+/* Hand on the records of one batch that are wanted. */
+static void
+read_batch(KsFetch *fetch, const KsBatchRow *row, Progress *progress)
+{
+	struct varlena *batch = PG_DETOAST_DATUM_PACKED(row->batch);
+	KsBatchReader reader;
+	KsBatchStatus status;
+	KsRecord record;
+
+	status = ks_batch_open(&reader, VARDATA_ANY(batch), VARSIZE_ANY_EXHDR(batch), true, MAX_BATCH_PAYLOAD);
+	if (status == KS_BATCH_OK && (reader.header.base_offset != row->base_offset ||
+								  reader.header.base_offset + reader.header.last_offset_delta != row->last_offset))
+		status = KS_BATCH_BAD_RECORD;
+	while (status == KS_BATCH_OK && !progress->full)
+	{
+		status = ks_batch_next(&reader, &record);
+		if (status == KS_BATCH_OK && record.offset >= fetch->from)
+			put_record(fetch, &record, progress);
+	}
+	if (status != KS_BATCH_OK && status != KS_BATCH_END)
+		corrupt_batch(fetch, row, status);
+	ks_batch_close(&reader);
+	if ((Pointer) batch != DatumGetPointer(row->batch))
+		pfree(batch);
+	if (!progress->full)
+		fetch->from = Max(fetch->from, row->last_offset + 1);
+}
+
+static Snapshot
+take_snapshot(void)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	KS_DEBUG_POINT("fetch.after_snapshot");
+	return snapshot;
+}
+
+/* The end, but (on a build that is broken on purpose) wrongly computed. */
+static int64
+readable_end(const KsPartitionInfo *info)
+{
+	if (KS_MUTANT("end_is_next"))
+		return info->next_offset;
+	return info->end;
+}
+
+int64
+ks_fetch_now(KsFetch *fetch)
+{
+	Progress progress = {0};
+	KsPartitionInfo info;
+	Snapshot snapshot = NULL;
+	KsLogScan scan;
+	KsBatchRow row;
+	int64 end;
+
+	if (KS_MUTANT("snapshot_first"))
+		snapshot = take_snapshot();
+	ks_log_info(fetch->topic, fetch->partition, &info);
+	end = readable_end(&info);
+	check_range(fetch, &info);
+	if (fetch->from >= end)
+		return 0;
+
+	KS_DEBUG_POINT("fetch.after_lso");
+	if (snapshot == NULL)
+		snapshot = take_snapshot();
+	ks_log_scan_begin(&scan, fetch->topic, fetch->partition, fetch->from, end, &info, snapshot);
+	while (!progress.full && ks_log_scan_next(&scan, &row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		read_batch(fetch, &row, &progress);
+		if (progress.records >= fetch->max_records)
+			progress.full = true;
+	}
+	ks_log_scan_end(&scan);
+	UnregisterSnapshot(snapshot);
+
+	/* Nothing up to the end but what aborted. */
+	if (!progress.full)
+		fetch->from = Max(fetch->from, end);
+	return progress.records;
+}
+
+static void
+check_topic_remains(const KsTopic *topic)
+{
+	KsTopic fresh;
+
+	AcceptInvalidationMessages();
+	if (!ks_topic_find(topic->name, &fresh) ||
+		memcmp(&fresh.uuid, &topic->uuid, sizeof(pg_uuid_t)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", topic->name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped while a call was waiting for its records.")));
+}
+
+/* Sleep until somebody commits, or a timer ends. */
+static void
+sleep_for_records(const KsFetch *fetch, int64 remaining)
+{
+	static uint32 wait_event = 0;
+	KsPartitionKey key;
+	bool standby = RecoveryInProgress();
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamFetch");
+	ks_topic_partition_key(fetch->topic, fetch->partition, &key);
+	if (standby || ks_wait_add(&key, fetch->from))
+	{
+		int64 nap = Min(remaining, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY);
+
+		KS_DEBUG_POINT("fetch.before_sleep");
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, nap, wait_event);
+		ResetLatch(MyLatch);
+		ks_wait_end();
+	}
+	CHECK_FOR_INTERRUPTS();
+	check_topic_remains(fetch->topic);
+}
+
+int64
+ks_fetch_wait(KsFetch *fetch, int64 max_wait)
+{
+	instr_time start;
+
+	max_wait = Min(max_wait, ks_max_wait);
+	INSTR_TIME_SET_CURRENT(start);
+	for (;;)
+	{
+		int64 records = ks_fetch_now(fetch);
+		instr_time elapsed;
+		int64 remaining;
+
+		if (records > 0 || max_wait <= 0)
+			return records;
+		INSTR_TIME_SET_CURRENT(elapsed);
+		INSTR_TIME_SUBTRACT(elapsed, start);
+		remaining = max_wait - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
+		if (remaining <= 0)
+			return 0;
+		sleep_for_records(fetch, remaining);
+	}
+}

@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ * fetchfuncs.c
+ *	  The SQL face of reading without a group.
+ *
+ * src/fetch/fetchfuncs.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "fetch/fetch.h"
+#include "log/log.h"
+#include "record/time.h"
+#include "record/tuple.h"
+
+/* Arguments of kstream.fetch. */
+enum
+{
+	ARG_TOPIC,
+	ARG_PARTITION,
+	ARG_FROM_OFFSET,
+	ARG_MAX_RECORDS,
+	ARG_MAX_BYTES,
+	ARG_MAX_WAIT,
+	ARG_OPTIONS,
+	ARGS
+};
+
+static const char *const arg_names[ARGS] = {
+	"topic", "partition", "from_offset", "max_records", "max_bytes", "max_wait", "options"};
+
+static pg_attribute_noreturn() void out_of_range(const char *argument, const char *allowed)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"%s\" is out of range", argument),
+			 errdetail("Allowed: %s.", allowed)));
+}
+
+static int64
+at_least(int64 value, int64 min, const char *argument)
+{
+	if (value < min)
+		out_of_range(argument, min == 0 ? "0 and greater" : "1 and greater");
+	return value;
+}
+
+/* An interval as ms; a month is 30 days. */
+static int64
+wait_ms(const Interval *interval)
+{
+	double ms = interval->time / 1000.0 +
+				(interval->day + interval->month * (double) DAYS_PER_MONTH) * (SECS_PER_DAY * 1000.0);
+
+	if (ms < 0)
+		out_of_range(arg_names[ARG_MAX_WAIT], "intervals that are not negative");
+	return (int64) Min(ms, (double) PG_INT32_MAX);
+}
+
+/* No option has been defined so far. */
+static void
+check_options(Jsonb *options)
+{
+	if (!JB_ROOT_IS_OBJECT(options) || JB_ROOT_COUNT(options) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized option in argument \"options\""),
+				 errdetail("Allowed is an empty JSON object.")));
+}
+
+/* The topic of an argument, when the current user may read it. */
+static void
+get_readable_topic(Datum name, KsTopic *topic)
+{
+	ks_topic_get(ks_topic_name_arg(name), topic);
+	ks_topic_check_right(topic, ACL_SELECT);
+}
+
+typedef struct FetchSink
+{
+	KsRecordSink sink;
+	int32 partition;
+} FetchSink;
+
+static void
+put_row(const KsRecord *record, void *arg)
+{
+	FetchSink *sink = arg;
+
+	ks_record_sink_put(&sink->sink, sink->partition, record, false);
+}
+
+PG_FUNCTION_INFO_V1(kstream_fetch);
+Datum
+kstream_fetch(PG_FUNCTION_ARGS)
+{
+	KsTopic topic;
+	KsFetch fetch;
+	FetchSink sink;
+	int64 max_wait;
+	int i;
+
+	ks_require_preloaded();
+	for (i = 0; i < ARGS; i++)
+		ks_require_not_null(PG_ARGISNULL(i), arg_names[i]);
+	get_readable_topic(PG_GETARG_DATUM(ARG_TOPIC), &topic);
+	fetch.topic = &topic;
+	fetch.partition = PG_GETARG_INT32(ARG_PARTITION);
+	ks_topic_check_partition(&topic, fetch.partition);
+	fetch.from = at_least(PG_GETARG_INT64(ARG_FROM_OFFSET), 0, arg_names[ARG_FROM_OFFSET]);
+	fetch.max_records = at_least(PG_GETARG_INT32(ARG_MAX_RECORDS), 1, arg_names[ARG_MAX_RECORDS]);
+	fetch.max_bytes = at_least(PG_GETARG_INT32(ARG_MAX_BYTES), 1, arg_names[ARG_MAX_BYTES]);
+	max_wait = wait_ms(PG_GETARG_INTERVAL_P(ARG_MAX_WAIT));
+	check_options(PG_GETARG_JSONB_P(ARG_OPTIONS));
+
+	ks_record_sink_init(&sink.sink, fcinfo);
+	ks_record_sink_topic(&sink.sink, topic.name);
+	sink.partition = fetch.partition;
+	fetch.put = put_row;
+	fetch.put_arg = &sink;
+	(void) ks_fetch_wait(&fetch, max_wait);
+	return (Datum) 0;
+}
+
+/* One row of list_offsets. */
+static void
+put_offsets(ReturnSetInfo *rsinfo, const KsTopic *topic, int32 partition, bool by_time, int64 since)
+{
+	Datum values[5] = {0};
+	bool isnull[5] = {false};
+	KsPartitionInfo info;
+	int64 offset;
+	int64 timestamp;
+
+	ks_log_info(topic, partition, &info);
+	values[0] = Int32GetDatum(partition);
+	values[1] = Int64GetDatum(info.log_start);
+	values[2] = Int64GetDatum(info.end);
+	if (by_time && ks_fetch_offset_at(topic, partition, since, &offset, &timestamp))
+	{
+		values[3] = Int64GetDatum(offset);
+		values[4] = TimestampTzGetDatum(ks_timestamptz_from_ms(timestamp));
+	}
+	else
+		isnull[3] = isnull[4] = true;
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+}
+
+/* A time as ms, where infinities are beyond every record. */
+static int64
+since_ms(TimestampTz since)
+{
+	if (TIMESTAMP_IS_NOBEGIN(since))
+		return PG_INT64_MIN;
+	if (TIMESTAMP_IS_NOEND(since))
+		return PG_INT64_MAX;
+	return ks_ms_from_timestamptz(since);
+}
+
+PG_FUNCTION_INFO_V1(kstream_list_offsets);
+Datum
+kstream_list_offsets(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool by_time = !PG_ARGISNULL(1);
+	int64 since = by_time ? since_ms(PG_GETARG_TIMESTAMPTZ(1)) : 0;
+	KsTopic topic;
+	int32 partition;
+
+	ks_require_preloaded();
+	ks_require_not_null(PG_ARGISNULL(0), arg_names[ARG_TOPIC]);
+	get_readable_topic(PG_GETARG_DATUM(0), &topic);
+	InitMaterializedSRF(fcinfo, 0);
+	for (partition = 0; partition < topic.partitions; partition++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_offsets(rsinfo, &topic, partition, by_time, since);
+	}
+	return (Datum) 0;
+}

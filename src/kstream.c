@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ * kstream.c
+ *	  kstream: Kafka's topics in PostgreSQL.  Composition only.
+ *
+ * The rooms and the order in which to read them are in src/README.md.
+ *
+ * src/kstream.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "admin/admin.h"
+#include "base/debug.h"
+#include "fetch/fetch.h"
+#include "produce/produce.h"
+#include "shmem.h"
+#include "state/partition.h"
+#include "topic/topic.h"
+#include "xact.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/*
+ * Loaded by the postmaster, kstream gets its shared memory.  Loaded later (by
+ * CREATE EXTENSION or a function call in a server that does not preload it),
+ * its settings and catalog work, and what needs shared memory says 55000.
+ */
+void
+_PG_init(void)
+{
+	if (process_shared_preload_libraries_in_progress)
+	{
+		ks_state_define_settings();
+		ks_shmem_install_hooks();
+	}
+	ks_produce_define_settings();
+	ks_fetch_define_settings();
+	ks_admin_define_settings();
+	ks_debug_init();
+	MarkGUCPrefixReserved("kstream");
+	ks_topic_init();
+	ks_admin_init();
+	ks_xact_init();
+}

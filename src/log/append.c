@@ -1,0 +1,282 @@
+/*-------------------------------------------------------------------------
+ * append.c
+ *	  Append finished batches to many partitions in one transaction.
+ *
+ * Called at PRE_COMMIT with everything that can be computed beforehand
+ * computed.  The order is lock all, reserve all, insert all:
+ *
+ * 1. For each partition, in ascending order, lock the active segment, its
+ *    index and its toast table; the spare's too where the active one will be
+ *    full or is old.  Waits and errors of locks are over before any offset is
+ *    taken, so a transaction that holds offsets never waits for one that
+ *    waits for them.
+ * 2. Reserve, partition by partition.  If a segment is active by now that was
+ *    not locked, everything is let go, reservations too (a hole), and step 1
+ *    starts again.
+ * 3. Insert each batch as one row: heap_insert and index_insert, no executor.
+ *    HEAP_INSERT_NO_LOGICAL keeps the rows, toast included, out of logical
+ *    decoding.
+ *
+ * Locking: RowExclusiveLock on the segments, held to the end of the
+ * transaction: a segment cannot be dropped before its writers have ended.
+ *
+ * Abort and crash: an abort after step 2 leaves a hole, and dead rows where
+ * step 3 had begun.
+ *
+ * src/log/append.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/debug.h"
+#include "codec/batch.h"
+#include "log/log.h"
+#include "record/time.h"
+
+static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("topic \"%s\" does not exist", append->topic->name),
+			 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped after this transaction produced to it.")));
+}
+
+/* Lock a segment for writing, with the tables that its batches go to. */
+static bool
+open_for_append(Oid relid, Relation *heap, Relation *index)
+{
+	if (!ks_segment_open(relid, RowExclusiveLock, heap, index))
+		return false;
+	if (OidIsValid((*heap)->rd_rel->reltoastrelid))
+		LockRelationOid((*heap)->rd_rel->reltoastrelid, RowExclusiveLock);
+	return true;
+}
+
+/* Close what is open; the locks stay. */
+static void
+close_target(KsAppend *append)
+{
+	if (append->heap != NULL)
+		ks_segment_close(append->heap, append->index, NoLock);
+	if (append->spare_heap != NULL)
+		ks_segment_close(append->spare_heap, append->spare_index, NoLock);
+	append->heap = NULL;
+	append->spare_heap = NULL;
+}
+
+/*
+ * The tables once more, before the first reservation since server start: a
+ * restore may have loaded rows after the state was made.
+ */
+static void
+check_tail(const KsAppend *append, const KsPartitionKey *key)
+{
+	KsPartitionStart start;
+
+	ks_log_recover(append->topic, append->partition, &start);
+	ks_partition_confirm_tail(key, start.next_offset, start.committed_end);
+}
+
+static bool
+spare_may_be_needed(const KsAppend *append, const KsPartitionInfo *info, int64 now)
+{
+	const KsTopicOptions *options = &append->topic->options;
+
+	return OidIsValid(info->spare.relid) && info->active_bytes > 0 &&
+		   (info->active_bytes + append->bytes > options->segment_bytes - options->segment_bytes / 8 ||
+			now - info->active_since >= options->segment_age - options->segment_age / 8);
+}
+
+/* Lock what this append may write to. */
+static void
+open_target(KsAppend *append, int64 now)
+{
+	KsPartitionKey key;
+	KsPartitionInfo info;
+
+	ks_topic_partition_key(append->topic, append->partition, &key);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ks_log_info(append->topic, append->partition, &info);
+		if (!info.tail_checked)
+		{
+			check_tail(append, &key);
+			continue;
+		}
+		if (open_for_append(info.active.relid, &append->heap, &append->index))
+			break;
+
+		/*
+		 * The table is gone: retention dropped a segment that is not active
+		 * any more, or somebody dropped the topic.
+		 */
+		AcceptInvalidationMessages();
+		if (!ks_topic_find(append->topic->name, append->topic) ||
+			memcmp(&append->topic->uuid, &key.topic, sizeof(pg_uuid_t)) != 0)
+			topic_is_gone(append);
+	}
+	if (spare_may_be_needed(append, &info, now) &&
+		!open_for_append(info.spare.relid, &append->spare_heap, &append->spare_index))
+		append->spare_heap = NULL;
+}
+
+static KsReserveResult
+reserve_target(KsAppend *append, TimestampTz since)
+{
+	KsReserveRequest request;
+
+	ks_topic_partition_key(append->topic, append->partition, &request.key);
+	request.records = append->records;
+	request.bytes = append->bytes;
+	request.batches = append->batch_count;
+	request.since = since;
+	request.now = ks_ms_from_timestamptz(since);
+	request.segment_bytes = append->topic->options.segment_bytes;
+	request.segment_age = append->topic->options.segment_age;
+	request.locked_active = RelationGetRelid(append->heap);
+	request.locked_spare = append->spare_heap != NULL ? RelationGetRelid(append->spare_heap) : InvalidOid;
+	return ks_inflight_reserve(&request, &append->reservation);
+}
+
+/* Steps 1 and 2.  False: another segment has become active, start again. */
+static bool
+lock_and_reserve(KsAppend *appends, int count)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int i;
+
+	for (i = 0; i < count; i++)
+		open_target(&appends[i], ks_ms_from_timestamptz(now));
+	KS_DEBUG_POINT("precommit.locked");
+	ks_inflight_prepare(count);
+	for (i = 0; i < count; i++)
+	{
+		KsReserveResult result = reserve_target(&appends[i], now);
+
+		if (result == KS_RESERVED)
+			continue;
+		ks_inflight_end(false);
+		if (result == KS_RESERVE_GONE)
+			topic_is_gone(&appends[i]);
+		for (i = 0; i < count; i++)
+			close_target(&appends[i]);
+		return false;
+	}
+	return true;
+}
+
+static void
+insert_row(Relation heap, Relation index, IndexInfo *index_info, HeapTuple tuple, int64 last_offset)
+{
+	Datum values[1];
+	bool isnull[1] = {false};
+
+	heap_insert(heap, tuple, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, NULL);
+	values[0] = Int64GetDatum(last_offset);
+	index_insert(index, values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false, index_info);
+}
+
+/* Put one batch at its place; returns the offset after it. */
+static int64
+insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
+			 Relation heap, Relation index, IndexInfo *index_info)
+{
+	struct varlena *image = batch->image != NULL ? batch->image : append->load(append, batch);
+	char *data = VARDATA(image);
+	Datum values[Natts_batch];
+	bool isnull[Natts_batch] = {false};
+	int64 max_timestamp = batch->max_timestamp;
+	HeapTuple tuple;
+
+	ks_batch_set_base_offset(data, base_offset);
+	if (append->topic->options.append_time)
+	{
+		max_timestamp = append->reservation.append_time;
+		ks_batch_set_append_time(data, VARSIZE(image) - VARHDRSZ, max_timestamp);
+	}
+	values[Anum_batch_last_offset - 1] = Int64GetDatum(base_offset + batch->records - 1);
+	values[Anum_batch_base_offset - 1] = Int64GetDatum(base_offset);
+	values[Anum_batch_stable_offset - 1] = Int64GetDatum(append->reservation.stable_offset);
+	values[Anum_batch_max_timestamp - 1] = Int64GetDatum(max_timestamp);
+	values[Anum_batch_batch - 1] = PointerGetDatum(image);
+	tuple = heap_form_tuple(RelationGetDescr(heap), values, isnull);
+	insert_row(heap, index, index_info, tuple, base_offset + batch->records - 1);
+	KS_DEBUG_POINT("precommit.row_n");
+	return base_offset + batch->records;
+}
+
+static void
+insert_batches(KsAppend *append, MemoryContext context)
+{
+	bool in_active = append->reservation.segment.relid == RelationGetRelid(append->heap);
+	Relation heap = in_active ? append->heap : append->spare_heap;
+	Relation index = in_active ? append->index : append->spare_index;
+	IndexInfo *index_info = BuildIndexInfo(index);
+	int64 offset = append->reservation.base_offset;
+	int i;
+
+	append->base_offset = offset;
+	for (i = 0; i < append->batch_count; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		offset = insert_batch(append, &append->batches[i], offset, heap, index, index_info);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+}
+
+static void
+sum_up(KsAppend *append)
+{
+	int i;
+
+	append->records = 0;
+	append->bytes = 0;
+	for (i = 0; i < append->batch_count; i++)
+	{
+		append->records += append->batches[i].records;
+		append->bytes += append->batches[i].bytes;
+	}
+}
+
+void
+ks_log_append(KsAppend *appends, int count)
+{
+	MemoryContext context;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		sum_up(&appends[i]);
+		appends[i].heap = NULL;
+		appends[i].spare_heap = NULL;
+	}
+	while (!lock_and_reserve(appends, count))
+		CHECK_FOR_INTERRUPTS();
+	KS_DEBUG_POINT("precommit.reserved");
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "kstream append", ALLOCSET_DEFAULT_SIZES);
+	for (i = 0; i < count; i++)
+	{
+		insert_batches(&appends[i], context);
+		close_target(&appends[i]);
+	}
+	MemoryContextDelete(context);
+	KS_DEBUG_POINT("precommit.written");
+}

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ * log.h
+ *	  A partition's log: where it ends, appending, reading.
+ *
+ * src/log/log.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_LOG_LOG_H
+#define KS_LOG_LOG_H
+
+#include "access/genam.h"
+
+#include "log/segment.h"
+#include "state/inflight.h"
+
+/*
+ * The state of a partition, read from shared memory, which is filled from the
+ * tables at first use.  On a standby the tables alone speak, and only end and
+ * log_start are set.
+ */
+extern void ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info);
+
+/* The tables' own answer (recovery.c). */
+extern void ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start);
+extern int64 ks_log_standby_end(const KsTopic *topic, int32 partition, int64 log_start);
+
+/* One batch to append, finished. */
+typedef struct KsAppendBatch
+{
+	struct varlena *image; /* NULL: `load` of the append gives it */
+	int32 records;
+	int64 bytes; /* of the image */
+	int64 max_timestamp;
+} KsAppendBatch;
+
+/* What one transaction appends to one partition. */
+typedef struct KsAppend
+{
+	KsTopic *topic;
+	int32 partition;
+	int32 batch_count;
+	KsAppendBatch *batches;
+	struct varlena *(*load)(struct KsAppend *append, KsAppendBatch *batch);
+	void *load_arg;
+
+	/* Set by ks_log_append */
+	int64 base_offset;
+	int64 records;
+	int64 bytes;
+
+	/* Private to append.c */
+	Relation heap; /* the active segment, and the spare */
+	Relation index;
+	Relation spare_heap;
+	Relation spare_index;
+	KsReservation reservation;
+} KsAppend;
+
+/*
+ * Append finished batches to many partitions, given in ascending order of
+ * topic and partition: lock all, reserve all, insert all.  To be called at
+ * PRE_COMMIT only: from here to the transaction's end the offsets are taken.
+ * Locks are held to the end of the transaction.
+ *
+ * 42704 when a topic was dropped; 53400 when shared memory is exhausted, then
+ * nothing is reserved.
+ */
+extern void ks_log_append(KsAppend *appends, int count);
+
+/* A walk through a partition's batches. */
+typedef struct KsLogScan
+{
+	const KsTopic *topic;
+	int32 partition;
+	int64 next_offset; /* not returned before */
+	int64 end;         /* stop here */
+	Snapshot snapshot;
+	int32 segment; /* number of the open one, or the last open */
+	bool is_open;
+	Relation heap;
+	Relation index;
+	SysScanDesc scan;
+} KsLogScan;
+
+/*
+ * Start at the batch that holds `from` or the first after it; stop before
+ * `end`, which must be a value of KsPartitionInfo.end read before the
+ * (registered) snapshot was taken.
+ */
+extern void ks_log_scan_begin(KsLogScan *scan, const KsTopic *topic, int32 partition, int64 from, int64 end,
+							  const KsPartitionInfo *info, Snapshot snapshot);
+
+/* The row's batch is valid until the next call. */
+extern bool ks_log_scan_next(KsLogScan *scan, KsBatchRow *row);
+extern void ks_log_scan_end(KsLogScan *scan);
+
+#endif /* KS_LOG_LOG_H */

@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ * recovery.c
+ *	  Where a partition's log ends, by what its tables say.
+ *
+ * Shared memory starts empty with the server.  At a partition's first use the
+ * next offset is found again: past everything that was physically written,
+ * whatever became of its transaction, and past everything that anyone was ever
+ * told (the boundary of the newest segment, the log start offset).  What
+ * consumers may see ends with the last visible row: offsets behind it were
+ * burnt by aborts, nobody has seen them, and where no row was written they may
+ * be given again.
+ *
+ * The active segment is the newest that has a physical row or whose
+ * base_offset was decided; newer ones are spares.  (A roll that nothing was
+ * written after is forgotten by a crash: then the old segment goes on, with no
+ * harm done.)
+ *
+ * On a standby there is no shared state.  There the last visible row says
+ * which offsets were decided when it was written (stable_offset), and from
+ * there on the log is readable as far as visible rows follow each other
+ * without a gap: a gap may be a transaction whose commit has not arrived.
+ *
+ * src/log/recovery.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/debug.h"
+#include "log/log.h"
+#include "record/time.h"
+
+/* What one segment holds. */
+typedef struct SegmentTail
+{
+	bool has_rows; /* physically */
+	bool has_visible;
+	KsBatchRow last_row;
+	KsBatchRow last_visible;
+	KsBatchRow first_row;
+	int64 bytes;
+} SegmentTail;
+
+/* Look at a segment's ends; one that is gone is an empty one. */
+static void
+read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
+{
+	Relation heap;
+	Relation index;
+
+	memset(tail, 0, sizeof(SegmentTail));
+	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
+		return;
+	tail->has_rows = ks_segment_last_row(heap, index, SnapshotAny, &tail->last_row);
+	if (tail->has_rows)
+	{
+		(void) ks_segment_first_row(heap, index, SnapshotAny, &tail->first_row);
+		tail->has_visible = ks_segment_last_row(heap, index, snapshot, &tail->last_visible);
+		tail->bytes = ks_segment_size(heap);
+	}
+	ks_segment_close(heap, index, AccessShareLock);
+}
+
+/* End of what is visible in the segments at and before this place. */
+static int64
+visible_end(List *segments, int place, const SegmentTail *active, Snapshot snapshot, int64 log_start)
+{
+	if (active->has_visible)
+		return Max(active->last_visible.last_offset + 1, log_start);
+	while (--place >= 0)
+	{
+		SegmentTail tail;
+
+		read_tail(((KsSegment *) list_nth(segments, place))->relid, snapshot, &tail);
+		if (tail.has_visible)
+			return Max(tail.last_visible.last_offset + 1, log_start);
+	}
+	return log_start;
+}
+
+static void
+fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *spare, KsPartitionStart *start)
+{
+	start->active.number = active->number;
+	start->active.relid = active->relid;
+	start->active_base = active->base_offset;
+	start->active_bytes = tail->bytes;
+	/* An undecided boundary lies between the older rows and these. */
+	if (active->base_offset < 0 && tail->has_rows)
+		start->active_base = tail->first_row.base_offset;
+	if (tail->has_rows)
+		start->active_since = Min(tail->first_row.max_timestamp, ks_ms_from_timestamptz(GetCurrentTimestamp()));
+	if (spare != NULL)
+	{
+		start->spare.number = spare->number;
+		start->spare.relid = spare->relid;
+	}
+	start->next_offset = Max(start->log_start, active->base_offset);
+	if (tail->has_rows)
+		start->next_offset = Max(start->next_offset, tail->last_row.last_offset + 1);
+}
+
+void
+ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
+{
+	List *segments = ks_segment_list(topic, partition);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	KsSegment *spare = NULL;
+	int place;
+
+	KS_DEBUG_POINT("init.scan");
+	memset(start, 0, sizeof(KsPartitionStart));
+	start->log_start = ks_topic_log_start(topic, partition);
+	for (place = list_length(segments) - 1; place >= 0; place--)
+	{
+		KsSegment *segment = list_nth(segments, place);
+		SegmentTail tail;
+
+		read_tail(segment->relid, snapshot, &tail);
+		if (tail.has_rows || segment->base_offset >= 0)
+		{
+			fill_start(segment, &tail, spare, start);
+			start->committed_end = visible_end(segments, place, &tail, snapshot, start->log_start);
+			break;
+		}
+		spare = segment;
+	}
+	UnregisterSnapshot(snapshot);
+	if (place < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", topic->name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: partition %d has no log.", partition)));
+	/* An abort at the very tail may have left more than what is visible. */
+	start->next_offset = Max(start->next_offset, start->committed_end);
+	list_free_deep(segments);
+}
+
+/* The last visible row of the whole chain. */
+static bool
+last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBatchRow *row)
+{
+	List *segments = ks_segment_list(topic, partition);
+	bool found = false;
+	int place;
+
+	for (place = list_length(segments) - 1; place >= 0 && !found; place--)
+	{
+		SegmentTail tail;
+
+		read_tail(((KsSegment *) list_nth(segments, place))->relid, snapshot, &tail);
+		found = tail.has_visible;
+		*row = tail.last_visible;
+	}
+	list_free_deep(segments);
+	return found;
+}
+
+int64
+ks_log_standby_end(const KsTopic *topic, int32 partition, int64 log_start)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	KsBatchRow row;
+	int64 end = log_start;
+
+	if (last_visible_row(topic, partition, snapshot, &row))
+	{
+		KsLogScan scan;
+
+		end = Max(end, row.stable_offset);
+		ks_log_scan_begin(&scan, topic, partition, end, PG_INT64_MAX, NULL, snapshot);
+		while (ks_log_scan_next(&scan, &row) && row.base_offset <= end)
+			end = Max(end, row.last_offset + 1);
+		ks_log_scan_end(&scan);
+	}
+	UnregisterSnapshot(snapshot);
+	return end;
+}
+
+void
+ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+{
+	KsPartitionKey key;
+	KsPartitionStart start;
+
+	if (RecoveryInProgress())
+	{
+		memset(info, 0, sizeof(KsPartitionInfo));
+		info->log_start = ks_topic_log_start(topic, partition);
+		info->end = ks_log_standby_end(topic, partition, info->log_start);
+		info->active_base = -1;
+		return;
+	}
+	ks_topic_partition_key(topic, partition, &key);
+	while (!ks_partition_read(&key, info))
+	{
+		CHECK_FOR_INTERRUPTS();
+		ks_log_recover(topic, partition, &start);
+		ks_partition_install(&key, &start);
+	}
+}

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ * scan.c
+ *	  A walk through a partition's batches, segment by segment.
+ *
+ * The rule of reading: the end first (KsPartitionInfo.end), then a snapshot,
+ * then segments and rows with that snapshot.  Every offset below the end
+ * belongs to a transaction that had ended, and left the ProcArray, before the
+ * end was read; so the snapshot sees all of it or, where it aborted, will
+ * never see it.
+ *
+ * A walk enters at the segment that holds the wanted offset and goes on by
+ * number.  A segment that is dropped under it (retention, compaction) is
+ * looked for again by offset.
+ *
+ * Locking: AccessShareLock on the open segment, let go when the walk leaves
+ * it, not at the transaction's end: a long transaction that once read must
+ * not keep a segment from being dropped.
+ *
+ * src/log/scan.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "base/debug.h"
+#include "log/log.h"
+
+/* How often a walk looks for a segment that vanishes before it is opened. */
+#define OPEN_ATTEMPTS 100
+
+static void
+close_segment(KsLogScan *scan)
+{
+	if (!scan->is_open)
+		return;
+	systable_endscan_ordered(scan->scan);
+	ks_segment_close(scan->heap, scan->index, AccessShareLock);
+	scan->is_open = false;
+}
+
+/* Open one segment at the offset wanted; false when its table is gone. */
+static bool
+open_segment(KsLogScan *scan, int32 number, Oid relid)
+{
+	ScanKeyData key;
+
+	if (!ks_segment_open(relid, AccessShareLock, &scan->heap, &scan->index))
+		return false;
+	ScanKeyInit(&key, Anum_batch_last_offset, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(scan->next_offset));
+	scan->scan = systable_beginscan_ordered(scan->heap, scan->index, scan->snapshot, 1, &key);
+	scan->segment = number;
+	scan->is_open = true;
+	KS_DEBUG_POINT("fetch.segment_open");
+	return true;
+}
+
+/* Open the segment that holds next_offset. */
+static bool
+open_by_offset(KsLogScan *scan)
+{
+	KsSegment segment;
+	int attempt;
+
+	for (attempt = 0; attempt < OPEN_ATTEMPTS; attempt++)
+	{
+		if (!ks_segment_at_offset(scan->topic, scan->partition, scan->next_offset, &segment))
+			return false;
+		if (open_segment(scan, segment.number, segment.relid))
+			return true;
+		CHECK_FOR_INTERRUPTS();
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
+					segment.number, scan->topic->name, scan->partition)));
+}
+
+/* Go on to the segment after the one that ended. */
+static bool
+open_next(KsLogScan *scan)
+{
+	KsSegment segment;
+
+	if (!ks_segment_after(scan->topic, scan->partition, scan->segment, &segment))
+		return false;
+	if (open_segment(scan, segment.number, segment.relid))
+		return true;
+	return open_by_offset(scan);
+}
+
+void
+ks_log_scan_begin(KsLogScan *scan, const KsTopic *topic, int32 partition, int64 from, int64 end,
+				  const KsPartitionInfo *info, Snapshot snapshot)
+{
+	memset(scan, 0, sizeof(KsLogScan));
+	scan->topic = topic;
+	scan->partition = partition;
+	scan->next_offset = from;
+	scan->end = end;
+	scan->snapshot = snapshot;
+	if (from >= end)
+		return;
+
+	/* Who follows the tail needs no look into the catalog. */
+	if (info != NULL && info->active_base >= 0 && from >= info->active_base &&
+		open_segment(scan, info->active.number, info->active.relid))
+		return;
+	(void) open_by_offset(scan);
+}
+
+bool
+ks_log_scan_next(KsLogScan *scan, KsBatchRow *row)
+{
+	HeapTuple tuple;
+
+	while (scan->is_open)
+	{
+		tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
+		if (HeapTupleIsValid(tuple))
+		{
+			ks_segment_deform(tuple, RelationGetDescr(scan->heap), row);
+			if (row->base_offset >= scan->end)
+				break;
+			scan->next_offset = row->last_offset + 1;
+			KS_DEBUG_POINT("fetch.row_n");
+			return true;
+		}
+		close_segment(scan);
+		if (scan->next_offset >= scan->end || !open_next(scan))
+			break;
+	}
+	close_segment(scan);
+	return false;
+}
+
+void
+ks_log_scan_end(KsLogScan *scan)
+{
+	close_segment(scan);
+}

@@ -1,0 +1,228 @@
+/*-------------------------------------------------------------------------
+ * segment.c
+ *	  The chain of tables that holds a partition's log.
+ *
+ * A partition's log is a chain of tables in kstream_log, listed in
+ * kstream.segment in the order of their numbers.  The newest that holds
+ * something is written to; at most one empty one, the spare, stands beside
+ * it.  base_offset of a segment is the boundary below which no record of it
+ * or a newer one lies.  It is null until the last stable offset has passed
+ * that boundary and maintenance has written it down; since that happens before
+ * an older segment is dropped, the oldest one always has its base_offset.
+ * Therefore the segment that holds an offset is found by the greatest
+ * base_offset at or below it and then by number: two index look-ups, however
+ * long the chain.
+ *
+ * A segment is a plain heap with one unique index on last_offset and a toast
+ * table that keeps batches uncompressed (they are compressed by our own codec
+ * or not at all).
+ *
+ * Locking: readers hold AccessShareLock while they read, writers
+ * RowExclusiveLock to the end of their transaction; dropping one needs
+ * AccessExclusiveLock.
+ *
+ * src/log/segment.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "log/segment.h"
+#include "topic/owner.h"
+
+static void
+deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
+{
+	bool isnull;
+	Datum base;
+
+	memset(segment, 0, sizeof(KsSegment));
+	segment->number = DatumGetInt32(heap_getattr(tuple, Anum_segment_segment, desc, &isnull));
+	segment->relid = DatumGetObjectId(heap_getattr(tuple, Anum_segment_relation, desc, &isnull));
+	base = heap_getattr(tuple, Anum_segment_base_offset, desc, &isnull);
+	segment->base_offset = isnull ? -1 : DatumGetInt64(base);
+	segment->rows = DatumGetInt64(heap_getattr(tuple, Anum_segment_rows, desc, &isnull));
+	segment->sealed = !isnull;
+	if (!segment->sealed)
+		return;
+	segment->checksum = DatumGetInt64(heap_getattr(tuple, Anum_segment_checksum, desc, &isnull));
+	segment->max_timestamp = DatumGetTimestampTz(heap_getattr(tuple, Anum_segment_max_timestamp, desc, &isnull));
+	if (isnull)
+		segment->max_timestamp = DT_NOBEGIN;
+}
+
+/*
+ * The first row of a partition in one of the indexes of kstream.segment, in
+ * either direction, with an optional condition on the third column.
+ */
+static bool
+find_segment(const KsTopic *topic, int32 partition, Oid index_oid, const ScanKeyData *condition,
+			 ScanDirection direction, KsSegment *segment)
+{
+	Relation rel = table_open(ks_catalog()->segment, AccessShareLock);
+	Relation index = index_open(index_oid, AccessShareLock);
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&keys[0], Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	ScanKeyInit(&keys[1], Anum_segment_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	if (condition != NULL)
+		keys[2] = *condition;
+	scan = systable_beginscan_ordered(rel, index, NULL, condition != NULL ? 3 : 2, keys);
+	tuple = systable_getnext_ordered(scan, direction);
+	if (HeapTupleIsValid(tuple))
+		deform_segment(tuple, RelationGetDescr(rel), segment);
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+bool
+ks_segment_at_offset(const KsTopic *topic, int32 partition, int64 offset, KsSegment *segment)
+{
+	ScanKeyData at_or_below;
+
+	ScanKeyInit(&at_or_below, Anum_segment_base_offset, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(offset));
+	if (find_segment(topic, partition, ks_catalog()->segment_base_index, &at_or_below,
+					 BackwardScanDirection, segment))
+		return true;
+	return find_segment(topic, partition, ks_catalog()->segment_index, NULL,
+						ForwardScanDirection, segment);
+}
+
+bool
+ks_segment_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment)
+{
+	ScanKeyData after;
+
+	ScanKeyInit(&after, Anum_segment_segment, BTGreaterStrategyNumber, F_INT4GT, Int32GetDatum(number));
+	return find_segment(topic, partition, ks_catalog()->segment_index, &after,
+						ForwardScanDirection, segment);
+}
+
+List *
+ks_segment_list(const KsTopic *topic, int32 partition)
+{
+	List *list = NIL;
+	int32 number = -1;
+
+	for (;;)
+	{
+		KsSegment *segment = palloc(sizeof(KsSegment));
+
+		if (!ks_segment_after(topic, partition, number, segment))
+			return list;
+		number = segment->number;
+		list = lappend(list, segment);
+	}
+}
+
+bool
+ks_segment_open(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index)
+{
+	List *indexes;
+
+	*heap = try_relation_open(relid, lockmode);
+	if (*heap == NULL)
+		return false;
+	indexes = RelationGetIndexList(*heap);
+	if (list_length(indexes) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("segment table \"%s\" must have exactly one index", RelationGetRelationName(*heap)),
+				 errdetail("It has %d.", list_length(indexes))));
+	*index = index_open(linitial_oid(indexes), lockmode);
+	list_free(indexes);
+	return true;
+}
+
+void
+ks_segment_close(Relation heap, Relation index, LOCKMODE lockmode)
+{
+	index_close(index, lockmode);
+	relation_close(heap, lockmode);
+}
+
+void
+ks_segment_deform(HeapTuple tuple, TupleDesc desc, KsBatchRow *row)
+{
+	Datum values[Natts_batch];
+	bool isnull[Natts_batch];
+
+	heap_deform_tuple(tuple, desc, values, isnull);
+	row->last_offset = DatumGetInt64(values[Anum_batch_last_offset - 1]);
+	row->base_offset = DatumGetInt64(values[Anum_batch_base_offset - 1]);
+	row->stable_offset = DatumGetInt64(values[Anum_batch_stable_offset - 1]);
+	row->max_timestamp = DatumGetInt64(values[Anum_batch_max_timestamp - 1]);
+	row->batch = values[Anum_batch_batch - 1];
+}
+
+/* The first row in a direction; its batch is not to be looked at. */
+static bool
+edge_row(Relation heap, Relation index, Snapshot snapshot, ScanDirection direction, KsBatchRow *row)
+{
+	SysScanDesc scan = systable_beginscan_ordered(heap, index, snapshot, 0, NULL);
+	HeapTuple tuple = systable_getnext_ordered(scan, direction);
+
+	if (HeapTupleIsValid(tuple))
+		ks_segment_deform(tuple, RelationGetDescr(heap), row);
+	systable_endscan_ordered(scan);
+	return HeapTupleIsValid(tuple);
+}
+
+bool
+ks_segment_last_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row)
+{
+	return edge_row(heap, index, snapshot, BackwardScanDirection, row);
+}
+
+bool
+ks_segment_first_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row)
+{
+	return edge_row(heap, index, snapshot, ForwardScanDirection, row);
+}
+
+int64
+ks_segment_size(Relation heap)
+{
+	int64 blocks = RelationGetNumberOfBlocks(heap);
+
+	if (OidIsValid(heap->rd_rel->reltoastrelid))
+	{
+		Relation toast = relation_open(heap->rd_rel->reltoastrelid, AccessShareLock);
+
+		blocks += RelationGetNumberOfBlocks(toast);
+		relation_close(toast, AccessShareLock);
+	}
+	return blocks * BLCKSZ;
+}
+
+Oid
+ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool first)
+{
+	char *name = psprintf("topic_%d_%d_%d", topic->topic_id, partition, number);
+	Oid relid;
+
+	(void) ks_owner_execute("CREATE TABLE kstream_log.%s"
+							" (LIKE kstream.segment_template INCLUDING INDEXES INCLUDING STORAGE)"
+							" USING heap WITH (vacuum_truncate = off, toast.vacuum_truncate = off)",
+							name);
+	relid = get_relname_relid(name, get_namespace_oid("kstream_log", false));
+	(void) ks_owner_execute("INSERT INTO kstream.segment (topic_id, partition, segment, relation, base_offset)"
+							" VALUES (%d, %d, %d, %u, %s)",
+							topic->topic_id, partition, number, relid,
+							first ? "0" : "NULL");
+	return relid;
+}

@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ * segment.h
+ *	  The chain of tables that holds a partition's log.
+ *
+ * src/log/segment.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_LOG_SEGMENT_H
+#define KS_LOG_SEGMENT_H
+
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "topic/topic.h"
+
+/* A row of kstream.segment. */
+typedef struct KsSegment
+{
+	int32 number;
+	Oid relid;
+	int64 base_offset; /* -1: not decided */
+	bool sealed;       /* rows, checksum, max_timestamp are noted */
+	int64 rows;
+	int64 checksum;
+	TimestampTz max_timestamp;
+} KsSegment;
+
+/* A row of a segment table: a batch. */
+typedef struct KsBatchRow
+{
+	int64 last_offset;
+	int64 base_offset;
+	int64 stable_offset;
+	int64 max_timestamp;
+	Datum batch; /* bytea, possibly toasted */
+} KsBatchRow;
+
+/* Attribute numbers: must match segment_template in src/sql/10_catalog.sql. */
+#define Anum_batch_last_offset 1
+#define Anum_batch_base_offset 2
+#define Anum_batch_stable_offset 3
+#define Anum_batch_max_timestamp 4
+#define Anum_batch_batch 5
+#define Natts_batch 5
+
+/*
+ * The newest segment that starts at or below an offset (the oldest if none
+ * does); the one after a number; all in order.  False: there is none.
+ */
+extern bool ks_segment_at_offset(const KsTopic *topic, int32 partition, int64 offset, KsSegment *segment);
+extern bool ks_segment_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
+extern List *ks_segment_list(const KsTopic *topic, int32 partition);
+
+/*
+ * Open a segment's table and its one index; false when the table is gone.
+ * 55000 when somebody gave it other indexes.
+ */
+extern bool ks_segment_open(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index);
+extern void ks_segment_close(Relation heap, Relation index, LOCKMODE lockmode);
+
+/* The columns of a tuple of a segment. */
+extern void ks_segment_deform(HeapTuple tuple, TupleDesc desc, KsBatchRow *row);
+
+/*
+ * The last row of an open segment, by offset, visible to the snapshot
+ * (SnapshotAny: whatever was physically written).
+ */
+extern bool ks_segment_last_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row);
+extern bool ks_segment_first_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row);
+
+/*
+ * Bytes on disk of an open segment, its toast table included.
+ */
+extern int64 ks_segment_size(Relation heap);
+
+/*
+ * Make a segment, inside ks_owner_begin ... ks_owner_end.  The first one of a
+ * partition starts at offset 0, others get their base_offset later.
+ */
+extern Oid ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool first);
+
+#endif /* KS_LOG_SEGMENT_H */

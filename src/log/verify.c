@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ * verify.c
+ *	  Is a partition's log sound?
+ *
+ * Everything below the end is read, as a consumer would: each row, its batch
+ * with its CRC, each record.  Offsets must ascend from row to row; gaps are
+ * legal (aborts).  A sealed segment must still hold the rows and CRCs that it
+ * held when it was sealed.
+ *
+ * Locks: as a reader.  New records may be appended meanwhile; they lie above
+ * the end that was read first.
+ *
+ * src/log/verify.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "codec/batch.h"
+#include "log/log.h"
+#include "log/seal.h"
+#include "log/verify.h"
+#include "record/time.h"
+
+typedef struct Verify
+{
+	const KsTopic *topic;
+	int32 partition;
+	int64 next_offset; /* lowest offset that may come */
+	KsProblemVisitor visit;
+	void *arg;
+} Verify;
+
+static void
+report(Verify *verify, int64 offset, const char *problem)
+{
+	verify->visit(verify->partition, offset, problem, verify->arg);
+}
+
+/* Read every record; the batch's greatest timestamp must be the row's. */
+static void
+verify_records(Verify *verify, const KsBatchRow *row, KsBatchReader *reader)
+{
+	KsBatchStatus status;
+	KsRecord record;
+	int64 max_timestamp = PG_INT64_MIN;
+	int32 count = 0;
+
+	while ((status = ks_batch_next(reader, &record)) == KS_BATCH_OK)
+	{
+		max_timestamp = Max(max_timestamp, record.timestamp);
+		count++;
+	}
+	if (status != KS_BATCH_END)
+		report(verify, row->base_offset, ks_batch_status_text(status));
+	else if (count > 0 && (max_timestamp != row->max_timestamp || reader->header.max_timestamp != row->max_timestamp))
+		report(verify, row->base_offset, "max_timestamp is not that of the records");
+}
+
+static void
+verify_batch(Verify *verify, const KsBatchRow *row)
+{
+	struct varlena *batch = PG_DETOAST_DATUM_PACKED(row->batch);
+	KsBatchReader reader;
+	KsBatchStatus status;
+
+	status = ks_batch_open(&reader, VARDATA_ANY(batch), VARSIZE_ANY_EXHDR(batch), true, MaxAllocSize - 1);
+	if (status != KS_BATCH_OK)
+	{
+		report(verify, row->base_offset, ks_batch_status_text(status));
+		return;
+	}
+	if ((size_t) reader.header.batch_length + KS_BATCH_LENGTH_END != VARSIZE_ANY_EXHDR(batch))
+		report(verify, row->base_offset, "batch is longer than its header says");
+	if (reader.header.base_offset != row->base_offset ||
+		reader.header.base_offset + reader.header.last_offset_delta != row->last_offset)
+		report(verify, row->base_offset, "offsets of the batch are not those of its row");
+	verify_records(verify, row, &reader);
+	ks_batch_close(&reader);
+}
+
+static void
+verify_row(Verify *verify, const KsBatchRow *row)
+{
+	if (row->base_offset > row->last_offset)
+		report(verify, row->base_offset, "base_offset is above last_offset");
+	if (row->base_offset < verify->next_offset)
+		report(verify, row->base_offset, "offsets overlap");
+	if (row->stable_offset > row->base_offset)
+		report(verify, row->base_offset, "stable_offset is above base_offset");
+	verify->next_offset = Max(verify->next_offset, row->last_offset + 1);
+	verify_batch(verify, row);
+}
+
+/* A sealed segment must hold what it held. */
+static void
+verify_seal(Verify *verify, const KsSegment *segment, const KsSegment *next)
+{
+	KsSeal seal;
+
+	if (!segment->sealed)
+	{
+		report(verify, segment->base_offset, psprintf("segment %d is not the last but not sealed", segment->number));
+		return;
+	}
+	ks_seal_read(verify->topic, verify->partition, segment, next->base_offset, &seal);
+	if (seal.rows != segment->rows)
+		report(verify, segment->base_offset,
+			   psprintf("segment %d has " INT64_FORMAT " rows, it was sealed with " INT64_FORMAT,
+						segment->number, seal.rows, segment->rows));
+	else if (seal.checksum != segment->checksum)
+		report(verify, segment->base_offset,
+			   psprintf("segment %d does not have the checksums that it was sealed with", segment->number));
+}
+
+static void
+verify_segments(Verify *verify)
+{
+	List *segments = ks_segment_list(verify->topic, verify->partition);
+	KsSegment *previous = NULL;
+	ListCell *lc;
+
+	foreach (lc, segments)
+	{
+		KsSegment *segment = lfirst(lc);
+
+		if (previous != NULL && segment->number != previous->number + 1)
+			report(verify, previous->base_offset, psprintf("segment %d is missing", previous->number + 1));
+		if (previous != NULL && segment->base_offset >= 0)
+			verify_seal(verify, previous, segment);
+		previous = segment;
+	}
+	if (segments == NIL)
+		report(verify, 0, "partition has no segment");
+}
+
+void
+ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+{
+	Verify verify = {topic, partition, 0, visit, arg};
+	KsPartitionInfo info;
+	Snapshot snapshot;
+	KsLogScan scan;
+	KsBatchRow row;
+	MemoryContext context;
+
+	ks_log_info(topic, partition, &info);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	context = AllocSetContextCreate(CurrentMemoryContext, "kstream verify", ALLOCSET_DEFAULT_SIZES);
+	verify_segments(&verify);
+	ks_log_scan_begin(&scan, topic, partition, 0, info.end, NULL, snapshot);
+	while (ks_log_scan_next(&scan, &row))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		verify_row(&verify, &row);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	ks_log_scan_end(&scan);
+	MemoryContextDelete(context);
+	UnregisterSnapshot(snapshot);
+}

@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ * buffer.h
+ *	  The records of one transaction, by topic and partition; private to
+ *	  src/produce.
+ *
+ * src/produce/buffer.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_PRODUCE_BUFFER_H
+#define KS_PRODUCE_BUFFER_H
+
+#include "storage/buffile.h"
+
+#include "codec/batch.h"
+#include "produce/partitioner.h"
+#include "produce/produce.h"
+
+/* A batch is closed when its image would pass this. */
+#define KS_BATCH_TARGET_SIZE 65536
+
+/* A batch that takes no more records. */
+typedef struct KsClosedBatch
+{
+	KsBatchWriter writer; /* image NULL: spilled */
+	int file;             /* where it was spilled to, finished */
+	off_t position;
+	int64 size;            /* of the finished image */
+	int32 spilled_records; /* of it that still count */
+} KsClosedBatch;
+
+/* Where a partition's buffer stood when a subtransaction first touched it. */
+typedef struct KsBufferMark
+{
+	struct KsPartitionBuffer *buffer;
+	int level;
+	int closed_count;
+	KsBatchMark open;
+	struct KsBufferMark *outer; /* the buffer's mark of an outer level */
+	struct KsBufferMark *next;  /* of the same level */
+} KsBufferMark;
+
+typedef struct KsPartitionBuffer
+{
+	KsProducerTopic *topic;
+	int32 partition;
+	KsBatchWriter open;
+	KsClosedBatch *closed;
+	int closed_count;
+	int closed_capacity;
+	KsBufferMark *mark; /* innermost; NULL: none */
+} KsPartitionBuffer;
+
+struct KsProducerTopic
+{
+	KsTopic topic;
+	size_t name_len;
+	uint64 serial; /* ks_topic_cache_serial when it was checked */
+	Oid user;      /* whose right was checked */
+	KsSticky sticky;
+	KsPartitionBuffer **partitions; /* by number, NULL: nothing yet */
+	int32 partition_slots;
+	KsProducerTopic *next;
+};
+
+typedef struct KsProduceState
+{
+	MemoryContext context; /* child of TopTransactionContext */
+	KsProducerTopic *topics;
+	KsProducerTopic *last_topic;
+	struct SubLevel *levels; /* innermost first */
+	size_t memory;           /* bytes of images in memory */
+	BufFile *spill;
+	int spill_file; /* its end */
+	off_t spill_position;
+	bool flushed;
+} KsProduceState;
+
+/* NULL while this transaction has produced nothing. */
+extern KsProduceState *ks_produce_state;
+
+/* In kB. */
+extern int ks_produce_buffer_size;
+
+extern void ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record);
+
+/*
+ * Finish a closed batch and put it into the transaction's temporary file; load
+ * it again, without the records that a rollback took, as a finished image in
+ * CurrentMemoryContext.
+ */
+extern void ks_spill_write(KsClosedBatch *batch, KsCodec codec);
+extern struct varlena *ks_spill_read(const KsClosedBatch *batch, KsCodec codec);
+
+/* Is there a record in the buffer? */
+extern bool ks_buffer_is_empty(const KsPartitionBuffer *buffer);
+
+/* Close the open batch, so that all records are in closed ones. */
+extern void ks_buffer_close_batch(KsPartitionBuffer *buffer);
+
+#endif /* KS_PRODUCE_BUFFER_H */

@@ -1,0 +1,304 @@
+/*-------------------------------------------------------------------------
+ * flush.c
+ *	  From the transaction's buffer to the log, when it commits.
+ *
+ * At PRE_COMMIT (deferred triggers have fired, the commit record is not
+ * written) all batches are closed and finished, and handed to the log in the
+ * order of topic and partition.  Topics are looked up once more: one that this
+ * transaction dropped takes its records along, one that somebody else dropped
+ * fails the transaction.
+ *
+ * What was written where is kept for last_produced(); it becomes visible in
+ * the COMMIT callback, which only sets pointers.
+ *
+ * src/produce/flush.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "base/debug.h"
+#include "log/log.h"
+#include "produce/buffer.h"
+#include "topic/pending.h"
+
+/* What the last transaction wrote, and what this one writes. */
+static KsProduced *last_produced = NULL;
+static int last_produced_count = 0;
+static KsProduced *new_produced = NULL;
+static int new_produced_count = 0;
+
+static struct varlena *
+load_spilled(KsAppend *append, KsAppendBatch *batch)
+{
+	KsPartitionBuffer *buffer = append->load_arg;
+	KsClosedBatch *closed = &buffer->closed[batch - append->batches];
+
+	return ks_spill_read(closed, append->topic->options.compression);
+}
+
+/* Finish what is in memory, describe what is not. */
+static void
+describe_batch(KsClosedBatch *closed, KsCodec codec, KsAppendBatch *batch)
+{
+	batch->max_timestamp = closed->writer.max_timestamp;
+	if (closed->writer.image == NULL)
+	{
+		batch->image = NULL;
+		batch->records = closed->spilled_records;
+		batch->bytes = closed->size;
+		return;
+	}
+	batch->records = closed->writer.count;
+	batch->image = ks_batch_finish(&closed->writer, codec);
+	batch->bytes = VARSIZE(batch->image);
+	if ((char *) batch->image != closed->writer.image)
+	{
+		pfree(closed->writer.image);
+		closed->writer.image = NULL;
+	}
+}
+
+static void
+fill_append(KsPartitionBuffer *buffer, KsAppend *append)
+{
+	int i;
+
+	memset(append, 0, sizeof(KsAppend));
+	append->topic = &buffer->topic->topic;
+	append->partition = buffer->partition;
+	append->batch_count = buffer->closed_count;
+	append->batches = palloc_extended(sizeof(KsAppendBatch) * buffer->closed_count, MCXT_ALLOC_HUGE);
+	append->load = load_spilled;
+	append->load_arg = buffer;
+	for (i = 0; i < buffer->closed_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		describe_batch(&buffer->closed[i], append->topic->options.compression, &append->batches[i]);
+	}
+}
+
+/*
+ * See that a topic that has records is still there.  False when this
+ * transaction dropped it.
+ */
+static bool
+topic_remains(KsProducerTopic *topic)
+{
+	KsTopic fresh;
+
+	if (topic->serial == ks_topic_cache_serial)
+		return true;
+	if (ks_pending_is_dropped(&topic->topic))
+		return false;
+	if (!ks_topic_find_by_uuid(&topic->topic.uuid, &fresh))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", topic->topic.name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped after this transaction produced to it.")));
+	topic->topic = fresh;
+	return true;
+}
+
+static int
+count_buffers(void)
+{
+	KsProducerTopic *topic;
+	int count = 0;
+	int32 i;
+
+	for (topic = ks_produce_state->topics; topic != NULL; topic = topic->next)
+	{
+		for (i = 0; i < topic->partition_slots; i++)
+			count += ks_buffer_is_empty(topic->partitions[i]) ? 0 : 1;
+	}
+	return count;
+}
+
+static int
+compare_appends(const void *a, const void *b)
+{
+	const KsAppend *left = a;
+	const KsAppend *right = b;
+
+	if (left->topic->topic_id != right->topic->topic_id)
+		return left->topic->topic_id < right->topic->topic_id ? -1 : 1;
+	return left->partition < right->partition ? -1 : 1;
+}
+
+static KsAppend *
+make_appends(int *count)
+{
+	int room = count_buffers();
+	KsAppend *appends;
+	KsProducerTopic *topic;
+	int32 i;
+
+	*count = 0;
+	if (room == 0)
+		return NULL;
+	appends = palloc_extended(sizeof(KsAppend) * room, MCXT_ALLOC_HUGE);
+	for (topic = ks_produce_state->topics; topic != NULL; topic = topic->next)
+	{
+		bool checked = false;
+
+		for (i = 0; i < topic->partition_slots; i++)
+		{
+			KsPartitionBuffer *buffer = topic->partitions[i];
+
+			if (ks_buffer_is_empty(buffer))
+				continue;
+			if (!checked && !topic_remains(topic))
+				break;
+			checked = true;
+			ks_buffer_close_batch(buffer);
+			fill_append(buffer, &appends[(*count)++]);
+		}
+	}
+	if (*count > 1)
+		qsort(appends, *count, sizeof(KsAppend), compare_appends);
+	return appends;
+}
+
+static void
+note_produced(const KsAppend *appends, int count)
+{
+	int i;
+
+	if (new_produced != NULL)
+		pfree(new_produced);
+	new_produced = NULL;
+	new_produced = MemoryContextAllocExtended(TopMemoryContext, sizeof(KsProduced) * count, MCXT_ALLOC_HUGE);
+	new_produced_count = count;
+	for (i = 0; i < count; i++)
+	{
+		strlcpy(new_produced[i].topic, appends[i].topic->name, sizeof(new_produced[i].topic));
+		new_produced[i].partition = appends[i].partition;
+		new_produced[i].base_offset = appends[i].base_offset;
+		new_produced[i].records = appends[i].records;
+	}
+}
+
+void
+ks_produce_pre_commit(void)
+{
+	MemoryContext old_context;
+	KsAppend *appends;
+	int count;
+
+	new_produced_count = 0;
+	if (ks_produce_state == NULL)
+		return;
+	KS_DEBUG_POINT("precommit.begin");
+	AcceptInvalidationMessages();
+	old_context = MemoryContextSwitchTo(ks_produce_state->context);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	appends = make_appends(&count);
+	ks_produce_state->flushed = true;
+	if (count > 0)
+	{
+		ks_log_append(appends, count);
+		note_produced(appends, count);
+	}
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old_context);
+	KS_DEBUG_POINT("precommit.done");
+}
+
+void
+ks_produce_commit(void)
+{
+	if (new_produced_count > 0)
+	{
+		KsProduced *stale = last_produced;
+
+		last_produced = new_produced;
+		last_produced_count = new_produced_count;
+		new_produced = stale;
+		new_produced_count = 0;
+	}
+	ks_produce_state = NULL;
+}
+
+void
+ks_produce_abort(void)
+{
+	new_produced_count = 0;
+	ks_produce_state = NULL;
+}
+
+bool
+ks_produce_is_pending(void)
+{
+	return ks_produce_state != NULL;
+}
+
+const KsProduced *
+ks_produce_last(int *count)
+{
+	*count = last_produced_count;
+	return last_produced;
+}
+
+static void
+visit_batch(KsPartitionBuffer *buffer, const KsClosedBatch *closed, KsPendingVisitor visit, void *arg)
+{
+	struct varlena *image;
+	KsBatchWriter copy = closed->writer;
+	KsBatchReader reader;
+	KsRecord record;
+
+	/* Finishing fills the header in, which the next append does not mind. */
+	if (copy.image != NULL)
+		image = ks_batch_finish(&copy, KS_CODEC_NONE);
+	else
+		image = ks_spill_read(closed, KS_CODEC_NONE);
+	if (ks_batch_open(&reader, VARDATA(image), VARSIZE(image) - VARHDRSZ, false, MaxAllocSize) != KS_BATCH_OK)
+		elog(ERROR, "could not read a buffered batch");
+	while (ks_batch_next(&reader, &record) == KS_BATCH_OK)
+		visit(&buffer->topic->topic, buffer->partition, &record, arg);
+	ks_batch_close(&reader);
+	if (copy.image == NULL)
+		pfree(image);
+}
+
+static void
+visit_buffer(KsPartitionBuffer *buffer, KsPendingVisitor visit, void *arg)
+{
+	int i;
+
+	for (i = 0; i < buffer->closed_count; i++)
+		visit_batch(buffer, &buffer->closed[i], visit, arg);
+	if (buffer->open.count > 0)
+	{
+		KsClosedBatch open = {0};
+
+		open.writer = buffer->open;
+		visit_batch(buffer, &open, visit, arg);
+	}
+}
+
+void
+ks_produce_visit_pending(KsPendingVisitor visit, void *arg)
+{
+	KsProducerTopic *topic;
+	int32 i;
+
+	if (ks_produce_state == NULL || ks_produce_state->flushed)
+		return;
+	for (topic = ks_produce_state->topics; topic != NULL; topic = topic->next)
+	{
+		if (ks_pending_is_dropped(&topic->topic))
+			continue;
+		for (i = 0; i < topic->partition_slots; i++)
+		{
+			if (!ks_buffer_is_empty(topic->partitions[i]))
+				visit_buffer(topic->partitions[i], visit, arg);
+		}
+	}
+}

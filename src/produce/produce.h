@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ * produce.h
+ *	  Records of the current transaction, from produce() to the log.
+ *
+ * src/produce/produce.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_PRODUCE_PRODUCE_H
+#define KS_PRODUCE_PRODUCE_H
+
+#include "codec/batch.h"
+#include "topic/topic.h"
+
+/* For _PG_init. */
+extern void ks_produce_define_settings(void);
+
+/*
+ * Begin to produce to a topic in this statement: look it up, check that the
+ * current user may and that the transaction can write.  The result is valid to
+ * the end of the transaction; calling again for each record is cheap.
+ * 42704, 42501, 25006, 25000.
+ */
+typedef struct KsProducerTopic KsProducerTopic;
+extern KsProducerTopic *ks_produce_begin(const char *name, size_t name_len);
+
+/* Take the partition from the key, or -1 from this, if the caller names none. */
+#define KS_ANY_PARTITION (-1)
+
+/*
+ * Add one record to the transaction.  Returns its partition.  The record is
+ * copied.  22023 for a partition that is not there, 54000 when it is too
+ * large, KS087 for a NULL key on a compacted topic.
+ */
+extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record);
+
+/* Transaction events; see xact.c. */
+extern void ks_produce_pre_commit(void);
+extern void ks_produce_commit(void);
+extern void ks_produce_abort(void);
+extern void ks_produce_sub_commit(void);
+extern void ks_produce_sub_abort(void);
+extern bool ks_produce_is_pending(void);
+
+/* Records waiting, in the order of topic, partition, time of produce. */
+typedef void (*KsPendingVisitor)(const KsTopic *topic, int32 partition, const KsRecord *record, void *arg);
+extern void ks_produce_visit_pending(KsPendingVisitor visit, void *arg);
+
+/* What the last committed transaction of this session wrote. */
+typedef struct KsProduced
+{
+	char topic[KS_TOPIC_NAME_MAX + 1];
+	int32 partition;
+	int64 base_offset;
+	int64 records;
+} KsProduced;
+extern const KsProduced *ks_produce_last(int *count);
+
+#endif /* KS_PRODUCE_PRODUCE_H */

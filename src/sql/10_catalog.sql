@@ -1,0 +1,65 @@
+/*
+ * The catalog.  Written by kstream's functions only, as the extension's owner.
+ * Everything refers by name (regclass), so that a dump can carry it.
+ */
+CREATE SEQUENCE kstream.topic_id_seq AS integer;
+COMMENT ON SEQUENCE kstream.topic_id_seq IS 'numbers of topics';
+
+CREATE TABLE kstream.topic (
+    topic_id   integer  PRIMARY KEY,
+    topic      text     COLLATE pg_catalog."C" NOT NULL UNIQUE,
+    topic_uuid uuid     NOT NULL UNIQUE,
+    relation   regclass NOT NULL UNIQUE,
+    partitions integer  NOT NULL CHECK (partitions OPERATOR(pg_catalog.>) 0)
+);
+COMMENT ON TABLE kstream.topic IS 'one row per topic; its options are those of its foreign table';
+COMMENT ON COLUMN kstream.topic.topic_uuid IS 'new at each creation: two topics that had the same name differ in it';
+COMMENT ON COLUMN kstream.topic.relation IS 'the foreign table in kstream_topic that carries owner, rights and options';
+
+CREATE TABLE kstream.partition (
+    topic_id         integer NOT NULL,
+    partition        integer NOT NULL,
+    log_start_offset bigint  NOT NULL DEFAULT 0,
+    PRIMARY KEY (topic_id, partition)
+);
+COMMENT ON TABLE kstream.partition IS 'one row per partition';
+COMMENT ON COLUMN kstream.partition.log_start_offset IS 'the first offset that may be read; only moves forward';
+
+CREATE TABLE kstream.segment (
+    topic_id      integer  NOT NULL,
+    partition     integer  NOT NULL,
+    segment       integer  NOT NULL,
+    relation      regclass NOT NULL,
+    base_offset   bigint,
+    rows          bigint,
+    checksum      bigint,
+    max_timestamp timestamptz,
+    PRIMARY KEY (topic_id, partition, segment),
+    UNIQUE (topic_id, partition, base_offset)
+);
+COMMENT ON TABLE kstream.segment IS 'the chain of tables that holds a partition''s log, ordered by segment';
+COMMENT ON COLUMN kstream.segment.base_offset IS 'no record of an older segment is at or past it, none of this or a newer one before it; null until that is decided';
+COMMENT ON COLUMN kstream.segment.rows IS 'rows seen when the segment was sealed; null while it is not';
+COMMENT ON COLUMN kstream.segment.checksum IS 'sum of the CRCs of its batches when it was sealed';
+COMMENT ON COLUMN kstream.segment.max_timestamp IS 'greatest record timestamp when it was sealed';
+
+CREATE TABLE kstream.segment_template (
+    last_offset   bigint NOT NULL,
+    base_offset   bigint NOT NULL,
+    stable_offset bigint NOT NULL,
+    max_timestamp bigint NOT NULL,
+    batch         bytea  NOT NULL,
+    UNIQUE (last_offset)
+);
+ALTER TABLE kstream.segment_template ALTER COLUMN batch SET STORAGE EXTERNAL;
+COMMENT ON TABLE kstream.segment_template IS 'what each segment table looks like; always empty';
+COMMENT ON COLUMN kstream.segment_template.last_offset IS 'offset of the last record of the batch';
+COMMENT ON COLUMN kstream.segment_template.base_offset IS 'offset of the first record of the batch';
+COMMENT ON COLUMN kstream.segment_template.stable_offset IS 'last stable offset of the partition when these offsets were reserved';
+COMMENT ON COLUMN kstream.segment_template.max_timestamp IS 'greatest record timestamp, milliseconds since 1970-01-01 UTC';
+COMMENT ON COLUMN kstream.segment_template.batch IS 'a Kafka RecordBatch, magic 2, byte for byte';
+
+SELECT pg_catalog.pg_extension_config_dump('kstream.topic_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.partition', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.segment', '');

@@ -1,0 +1,77 @@
+/* Operating. */
+
+CREATE PROCEDURE kstream.run_maintenance()
+    LANGUAGE C AS 'MODULE_PATHNAME', 'kstream_run_maintenance';
+COMMENT ON PROCEDURE kstream.run_maintenance() IS 'make spare segments, roll old ones; each pass its own transaction';
+
+CREATE FUNCTION kstream.verify(topic text, OUT partition integer, OUT "offset" bigint, OUT problem text)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_verify';
+COMMENT ON FUNCTION kstream.verify(text) IS 'read a topic as a whole and tell what is wrong with it; no rows: it is sound';
+
+CREATE FUNCTION kstream.version() RETURNS text
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'kstream_version';
+COMMENT ON FUNCTION kstream.version() IS 'version of the loaded library';
+
+CREATE FUNCTION kstream.partition_state(topic text, partition integer, OUT log_start_offset bigint,
+                                        OUT last_stable_offset bigint, OUT end_offset bigint, OUT records bigint,
+                                        OUT batches bigint, OUT bytes bigint, OUT transactions bigint,
+                                        OUT aborted_transactions bigint, OUT rolls bigint, OUT wakeups bigint)
+    RETURNS record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_partition_state';
+COMMENT ON FUNCTION kstream.partition_state(text, integer) IS 'what shared memory knows of a partition; behind the views partitions and stats';
+
+CREATE FUNCTION kstream.reservations(OUT pid integer, OUT topic text, OUT partition integer, OUT base_offset bigint,
+                                     OUT records bigint, OUT since timestamptz)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_reservations';
+COMMENT ON FUNCTION kstream.reservations() IS 'offsets given to transactions that are committing; behind the view in_flight';
+
+/*
+ * Views.  Each shows a role the topics that it owns or has a right on, and
+ * pg_monitor all of them.
+ */
+CREATE VIEW kstream.topics WITH (security_barrier) AS
+    SELECT t.topic, t.topic_id, t.relation, pg_catalog.pg_get_userbyid(c.relowner) AS owner, t.partitions,
+           COALESCE((SELECT pg_catalog.jsonb_object_agg(o.option_name, o.option_value)
+                     FROM pg_catalog.pg_options_to_table(f.ftoptions) o
+                     WHERE o.option_name OPERATOR(pg_catalog.<>) ALL (ARRAY['topic', 'partitions'])),
+                    '{}'::pg_catalog.jsonb) AS options
+    FROM kstream.topic t
+         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.relation::pg_catalog.oid
+         JOIN pg_catalog.pg_foreign_table f ON f.ftrelid OPERATOR(pg_catalog.=) c.oid
+    WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT, INSERT, TRUNCATE')
+       OR pg_catalog.pg_has_role(c.relowner, 'USAGE')
+       OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW kstream.topics IS 'topics';
+
+CREATE VIEW kstream.segments WITH (security_barrier) AS
+    SELECT t.topic, s.partition, s.segment, s.relation, s.base_offset, s.rows, s.max_timestamp,
+           pg_catalog.pg_total_relation_size(s.relation) AS bytes
+    FROM kstream.topics t JOIN kstream.segment s ON s.topic_id OPERATOR(pg_catalog.=) t.topic_id;
+COMMENT ON VIEW kstream.segments IS 'tables that hold the logs; rows and max_timestamp of sealed ones';
+
+CREATE VIEW kstream.partitions WITH (security_barrier) AS
+    SELECT t.topic, p.partition, l.log_start_offset, l.last_stable_offset, l.end_offset, s.segments, s.bytes
+    FROM kstream.topics t
+         JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
+         CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l
+         CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS segments,
+                                    pg_catalog.sum(pg_catalog.pg_total_relation_size(g.relation))::pg_catalog.int8 AS bytes
+                             FROM kstream.segment g
+                             WHERE g.topic_id OPERATOR(pg_catalog.=) p.topic_id
+                               AND g.partition OPERATOR(pg_catalog.=) p.partition) s;
+COMMENT ON VIEW kstream.partitions IS 'partitions: where their logs start and end, what they take on disk';
+
+CREATE VIEW kstream.in_flight AS
+    SELECT r.pid, r.topic, r.partition, r.base_offset, r.records,
+           pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.since AS age
+    FROM kstream.reservations() r;
+COMMENT ON VIEW kstream.in_flight IS 'transactions that are committing records; consumers wait for the oldest of a partition';
+
+CREATE VIEW kstream.stats WITH (security_barrier) AS
+    SELECT t.topic, p.partition, l.records, l.batches, l.bytes, l.transactions, l.aborted_transactions, l.rolls, l.wakeups
+    FROM kstream.topics t
+         JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
+         CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l;
+COMMENT ON VIEW kstream.stats IS 'what was written to each partition since server start';

@@ -1,0 +1,12 @@
+/*
+ * Rights.  Functions are PUBLIC's and check the right on the topic; tables are
+ * nobody's; views are PUBLIC's and filter.
+ */
+GRANT USAGE ON SCHEMA kstream, kstream_topic TO PUBLIC;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA kstream FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA kstream FROM PUBLIC;
+REVOKE ALL ON FOREIGN DATA WRAPPER kstream FROM PUBLIC;
+REVOKE ALL ON FOREIGN SERVER kstream FROM PUBLIC;
+
+GRANT SELECT ON kstream.topics, kstream.segments, kstream.partitions, kstream.in_flight, kstream.stats TO PUBLIC;

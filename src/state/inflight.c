@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ * inflight.c
+ *	  Offsets given to transactions that have not ended, and the last stable
+ *	  offset.
+ *
+ * The life of a reservation:
+ *
+ * 1. A committing transaction has encoded its batches and locked the tables
+ *    it will write.  It takes an entry per partition out of the pool (the one
+ *    step that can fail), then, partition by partition, gets [next, next + n)
+ *    and appends its entry to the partition's list.  The list is ordered by
+ *    base offset because it is appended to under the lock that gives offsets
+ *    out, so its head is the last stable offset: O(1).
+ * 2. It writes its rows, and the commit record.
+ * 3. The COMMIT or ABORT callback unlinks the entry.  Both run after the
+ *    transaction has left the ProcArray, so a snapshot taken after the entry
+ *    is seen gone sees the rows, or will never see them.
+ *
+ * A row counter or a lock held to the end of the transaction would make
+ * producers wait for each other's flush; a sequence lets readers skip what
+ * commits late.
+ *
+ * A transaction's reservation in a partition is one range, so offsets of one
+ * transaction never interleave with another's.
+ *
+ * Locking: the pool's spinlock for the free list; a partition's lock for its
+ * list, one partition at a time.  Unlinking needs no lookup: a slot with an
+ * entry in its list is not reclaimed.
+ *
+ * Abort and crash: an abort leaves a hole in the offsets.  A backend that
+ * leaves without its callbacks (kill -9) takes the server through a restart,
+ * where everything here starts empty.
+ *
+ * src/state/inflight.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/debug.h"
+#include "state/inflight.h"
+#include "state/internal.h"
+
+/*
+ * This transaction's entries: [0, linked) are in partitions' lists,
+ * [linked, prepared) are out of the pool and unused.
+ */
+static int32 *my_entries = NULL;
+static int my_capacity = 0;
+static int my_prepared = 0;
+static int my_linked = 0;
+
+void
+ks_inflight_init(void)
+{
+	int i;
+
+	for (i = 0; i < ks_max_in_flight; i++)
+	{
+		ks_inflights[i].partition = -1;
+		ks_inflights[i].next = i + 1 < ks_max_in_flight ? i + 1 : -1;
+	}
+	ks_shared->free_inflight = 0;
+	ks_shared->free_inflight_count = ks_max_in_flight;
+}
+
+void
+ks_inflight_prepare(int count)
+{
+	bool enough;
+
+	Assert(my_prepared == 0);
+	ks_wait_prepare_wake();
+	if (count > my_capacity)
+	{
+		int32 *grown = MemoryContextAlloc(TopMemoryContext, sizeof(int32) * count);
+
+		if (my_entries != NULL)
+			pfree(my_entries);
+		my_entries = grown;
+		my_capacity = count;
+	}
+
+	SpinLockAcquire(&ks_shared->pool_lock);
+	enough = ks_shared->free_inflight_count >= count;
+	if (enough)
+	{
+		while (my_prepared < count)
+		{
+			int32 entry = ks_shared->free_inflight;
+
+			ks_shared->free_inflight = ks_inflights[entry].next;
+			my_entries[my_prepared++] = entry;
+		}
+		ks_shared->free_inflight_count -= count;
+	}
+	SpinLockRelease(&ks_shared->pool_lock);
+
+	if (!enough)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many partitions are being written to at the same time"),
+				 errdetail("The setting kstream.max_in_flight is %d; this transaction needs %d entries.",
+						   ks_max_in_flight, count),
+				 errhint("Raise kstream.max_in_flight and restart the server, or write to fewer partitions in a transaction.")));
+}
+
+/* The active segment is full or old, and there is another; lock held. */
+static bool
+roll_is_due(const KsPartition *part, const KsReserveRequest *request)
+{
+	if (!OidIsValid(part->spare.relid) || part->active_bytes == 0)
+		return false;
+	return part->active_bytes + request->bytes > request->segment_bytes ||
+		   request->now - part->active_since >= request->segment_age;
+}
+
+static void
+link_entry(KsPartition *part, int32 entry)
+{
+	KsInFlight *inflight = &ks_inflights[entry];
+
+	inflight->partition = part - ks_partitions;
+	inflight->next = -1;
+	inflight->prev = part->inflight_tail;
+	if (part->inflight_tail >= 0)
+		ks_inflights[part->inflight_tail].next = entry;
+	else
+		part->inflight_head = entry;
+	part->inflight_tail = entry;
+}
+
+static void
+unlink_entry(KsPartition *part, int32 entry)
+{
+	KsInFlight *inflight = &ks_inflights[entry];
+
+	if (inflight->prev >= 0)
+		ks_inflights[inflight->prev].next = inflight->next;
+	else
+		part->inflight_head = inflight->next;
+	if (inflight->next >= 0)
+		ks_inflights[inflight->next].prev = inflight->prev;
+	else
+		part->inflight_tail = inflight->prev;
+	inflight->partition = -1;
+}
+
+/* Give the range out; lock held. */
+static void
+take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *reservation)
+{
+	KsInFlight *inflight = &ks_inflights[my_entries[my_linked]];
+
+	reservation->base_offset = part->next_offset;
+	reservation->segment = part->active;
+	part->last_append_time = Max(part->last_append_time, request->now);
+	reservation->append_time = part->last_append_time;
+
+	inflight->pid = MyProcPid;
+	inflight->since = request->since;
+	inflight->base_offset = part->next_offset;
+	inflight->end_offset = part->next_offset + request->records;
+	link_entry(part, my_entries[my_linked++]);
+	reservation->stable_offset = ks_partition_stable(part);
+
+	part->next_offset += request->records;
+	if (part->active_bytes == 0)
+		part->active_since = request->now;
+	part->active_bytes += request->bytes;
+	part->in_use = true;
+	part->counters.transactions++;
+	part->counters.records += request->records;
+	part->counters.batches += request->batches;
+	part->counters.bytes += request->bytes;
+}
+
+KsReserveResult
+ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
+{
+	KsPartition *part;
+	KsReserveResult result = KS_RESERVED;
+
+	Assert(my_linked < my_prepared);
+	part = ks_partition_lock(&request->key, LW_EXCLUSIVE);
+	if (part == NULL)
+		return KS_RESERVE_GONE;
+	if (roll_is_due(part, request))
+	{
+		if (part->spare.relid == request->locked_spare)
+			ks_partition_switch(part);
+		else
+			result = KS_RESERVE_RELOCK;
+	}
+	if (result == KS_RESERVED &&
+		part->active.relid != request->locked_active &&
+		part->active.relid != request->locked_spare)
+		result = KS_RESERVE_RELOCK;
+	if (!part->tail_checked)
+		result = KS_RESERVE_RELOCK;
+	if (result == KS_RESERVED)
+		take_range(part, request, reservation);
+	LWLockRelease(&part->lock);
+	return result;
+}
+
+static void
+end_entry(int32 entry, bool committed)
+{
+	KsInFlight *inflight = &ks_inflights[entry];
+	KsPartition *part;
+	int64 records;
+
+	/* Not the key's slot any more?  It cannot be: we are in its list. */
+	if (inflight->partition < 0)
+		return;
+	part = &ks_partitions[inflight->partition];
+	LWLockAcquire(&part->lock, LW_EXCLUSIVE);
+	unlink_entry(part, entry);
+	records = inflight->end_offset - inflight->base_offset;
+	if (committed)
+		part->committed_end = Max(part->committed_end, inflight->end_offset);
+	else
+	{
+		part->counters.aborted_transactions++;
+		part->counters.transactions--;
+		part->counters.records -= records;
+	}
+	ks_wait_collect(part);
+	LWLockRelease(&part->lock);
+	KS_DEBUG_POINT("commit.before_wake");
+	ks_wait_wake();
+}
+
+static void
+return_to_pool(void)
+{
+	int i;
+
+	SpinLockAcquire(&ks_shared->pool_lock);
+	for (i = 0; i < my_prepared; i++)
+	{
+		ks_inflights[my_entries[i]].next = ks_shared->free_inflight;
+		ks_shared->free_inflight = my_entries[i];
+	}
+	ks_shared->free_inflight_count += my_prepared;
+	SpinLockRelease(&ks_shared->pool_lock);
+}
+
+void
+ks_inflight_end(bool committed)
+{
+	if (my_prepared == 0)
+		return;
+	while (my_linked > 0)
+		end_entry(my_entries[--my_linked], committed);
+	return_to_pool();
+	my_prepared = 0;
+}
+
+/* Copy what this partition has in flight; returns how many. */
+static int
+copy_entries(int slot, KsInFlightInfo *dst, int room)
+{
+	KsPartition *part = &ks_partitions[slot];
+	int count = 0;
+	int32 entry;
+
+	LWLockAcquire(&part->lock, LW_SHARED);
+	if (part->used && part->key.dbid == MyDatabaseId)
+	{
+		for (entry = part->inflight_head; entry >= 0 && count < room; entry = ks_inflights[entry].next)
+		{
+			KsInFlight *inflight = &ks_inflights[entry];
+
+			dst[count].key = part->key;
+			dst[count].pid = inflight->pid;
+			dst[count].base_offset = inflight->base_offset;
+			dst[count].records = inflight->end_offset - inflight->base_offset;
+			dst[count].since = inflight->since;
+			count++;
+		}
+	}
+	LWLockRelease(&part->lock);
+	return count;
+}
+
+KsInFlightInfo *
+ks_inflight_list(int *count)
+{
+	KsInFlightInfo *list = palloc(sizeof(KsInFlightInfo) * ks_max_in_flight);
+	int slot;
+
+	*count = 0;
+	LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
+	for (slot = 0; slot < ks_max_partitions; slot++)
+	{
+		if (ks_partitions[slot].used)
+			*count += copy_entries(slot, list + *count, ks_max_in_flight - *count);
+	}
+	LWLockRelease(&ks_shared->index_lock);
+	return list;
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ * owner.h
+ *	  Acting as the owner of the extension.
+ *
+ * src/topic/owner.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_TOPIC_OWNER_H
+#define KS_TOPIC_OWNER_H
+
+/* What to go back to. */
+typedef struct KsOwnerScope
+{
+	Oid user;
+	int sec_context;
+	int guc_level;
+} KsOwnerScope;
+
+/*
+ * Until the matching end, act as the extension's owner, connected to SPI, with
+ * the settings that decide where and how tables are made fixed, so that
+ * neither the caller's rights nor the caller's settings matter.  An error
+ * restores everything.
+ */
+extern void ks_owner_begin(KsOwnerScope *scope);
+extern void ks_owner_end(const KsOwnerScope *scope);
+
+/*
+ * Run one statement inside such a scope; the format is psprintf's, and what
+ * goes into it must be quoted by the caller.  Returns the rows processed.
+ */
+extern uint64 ks_owner_execute(const char *format, ...) pg_attribute_printf(1, 2);
+
+#endif /* KS_TOPIC_OWNER_H */

@@ -1,0 +1,386 @@
+/*-------------------------------------------------------------------------
+ * topic.c
+ *	  Topics: the catalog, a cache of it, rights.
+ *
+ * A topic is a row of kstream.topic and a foreign table in kstream_topic.  The
+ * row says who it is; the foreign table carries owner, rights and options.
+ * Each backend keeps what it looked up in a hash table by name.  There is no
+ * catcache for a table of an extension, so the cache hangs on relcache
+ * invalidations instead: a change of the foreign table (options, owner,
+ * rights, drop) sends one anyway, and whoever changes kstream.topic sends one
+ * for that table (ks_topic_invalidate).  Any of them empties the whole cache
+ * and raises ks_topic_cache_serial, by which others know that what they were
+ * told may have changed.
+ *
+ * A row whose foreign table is gone is no topic (drop is in progress).
+ *
+ * Locking: none beyond AccessShareLock on the catalog while it is read.
+ *
+ * src/topic/topic.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_foreign_table.h"
+#include "access/reloptions.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "base/compat.h"
+#include "topic/topic.h"
+
+typedef struct CacheEntry
+{
+	char name[KS_TOPIC_NAME_MAX + 1]; /* hash key */
+	KsTopic topic;
+} CacheEntry;
+
+uint64 ks_topic_cache_serial = 1;
+
+static KsCatalog catalog;
+static bool catalog_valid = false;
+static HTAB *cache = NULL;
+static HTAB *cached_relids = NULL; /* foreign tables of what is in cache */
+static bool cache_valid = false;
+
+static void
+forget_all(void)
+{
+	ks_topic_cache_serial++;
+	cache_valid = false;
+	catalog_valid = false;
+}
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	if (!cache_valid && !catalog_valid)
+		return;
+	if (relid == InvalidOid || relid == catalog.topic ||
+		(cache_valid && hash_search(cached_relids, &relid, HASH_FIND, NULL) != NULL))
+		forget_all();
+}
+
+static void
+roles_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	ks_topic_cache_serial++;
+}
+
+void
+ks_topic_init(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+}
+
+void
+ks_topic_invalidate(void)
+{
+	CacheInvalidateRelcacheByRelid(ks_catalog()->topic);
+}
+
+static Oid
+catalog_relation(Oid namespace, const char *name)
+{
+	Oid relid = get_relname_relid(name, namespace);
+
+	if (!OidIsValid(relid))
+		elog(ERROR, "relation \"kstream.%s\" does not exist", name);
+	return relid;
+}
+
+static Oid
+extension_owner(Oid extension)
+{
+	Relation rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Oid owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return owner;
+}
+
+bool
+ks_catalog_exists(void)
+{
+	Oid namespace = get_namespace_oid("kstream", true);
+
+	return OidIsValid(get_extension_oid("kstream", true)) &&
+		   OidIsValid(namespace) &&
+		   OidIsValid(get_relname_relid("topic", namespace));
+}
+
+const KsCatalog *
+ks_catalog(void)
+{
+	KsCatalog fresh;
+	Oid namespace;
+
+	if (catalog_valid)
+		return &catalog;
+
+	if (!ks_catalog_exists())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"kstream\" does not exist in this database"),
+				 errhint("Run CREATE EXTENSION kstream.")));
+	namespace = get_namespace_oid("kstream", false);
+	fresh.extension = get_extension_oid("kstream", false);
+	fresh.owner = extension_owner(fresh.extension);
+	fresh.topic = catalog_relation(namespace, "topic");
+	fresh.topic_index = catalog_relation(namespace, "topic_pkey");
+	fresh.topic_name_index = catalog_relation(namespace, "topic_topic_key");
+	fresh.topic_uuid_index = catalog_relation(namespace, "topic_topic_uuid_key");
+	fresh.topic_relation_index = catalog_relation(namespace, "topic_relation_key");
+	fresh.partition = catalog_relation(namespace, "partition");
+	fresh.partition_index = catalog_relation(namespace, "partition_pkey");
+	fresh.segment = catalog_relation(namespace, "segment");
+	fresh.segment_index = catalog_relation(namespace, "segment_pkey");
+	fresh.segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
+	catalog = fresh;
+	catalog_valid = true;
+	return &catalog;
+}
+
+/* The OPTIONS of a foreign table; NULL result and false when it is gone. */
+static bool
+read_table_options(Oid relid, List **options)
+{
+	HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+	Datum datum;
+	bool isnull;
+
+	*options = NIL;
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	datum = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &isnull);
+	if (!isnull)
+		*options = untransformRelOptions(datum);
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+/* The columns of a row, and the options if the table is there. */
+static bool
+fill_topic(Relation rel, HeapTuple tuple, KsTopic *topic)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	bool isnull;
+	List *options;
+	char *name;
+
+	memset(topic, 0, sizeof(KsTopic));
+	topic->extension = ks_catalog()->extension;
+	topic->topic_id = DatumGetInt32(heap_getattr(tuple, Anum_topic_topic_id, desc, &isnull));
+	name = TextDatumGetCString(heap_getattr(tuple, Anum_topic_topic, desc, &isnull));
+	strlcpy(topic->name, name, sizeof(topic->name));
+	topic->uuid = *DatumGetUUIDP(heap_getattr(tuple, Anum_topic_topic_uuid, desc, &isnull));
+	topic->relid = DatumGetObjectId(heap_getattr(tuple, Anum_topic_relation, desc, &isnull));
+	topic->partitions = DatumGetInt32(heap_getattr(tuple, Anum_topic_partitions, desc, &isnull));
+	if (!read_table_options(topic->relid, &options))
+		return false;
+	ks_topic_options_read(options, &topic->options);
+	return true;
+}
+
+typedef enum ScanResult
+{
+	SCAN_NOTHING,
+	SCAN_ROW_ONLY, /* its table is gone */
+	SCAN_TOPIC
+} ScanResult;
+
+/* Read the catalog by one of its indexes. */
+static ScanResult
+scan_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
+{
+	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	ScanResult result = SCAN_NOTHING;
+
+	ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, equal, value);
+	scan = systable_beginscan(rel, index, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		result = fill_topic(rel, tuple, topic) ? SCAN_TOPIC : SCAN_ROW_ONLY;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* Start over with empty tables, in a context that goes as a whole. */
+static void
+make_cache_valid(void)
+{
+	static MemoryContext context = NULL;
+	HASHCTL info;
+
+	if (cache_valid)
+		return;
+	if (context == NULL)
+		context = AllocSetContextCreate(CacheMemoryContext, "kstream topics", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(context);
+	memset(&info, 0, sizeof(info));
+	info.keysize = KS_TOPIC_NAME_MAX + 1;
+	info.entrysize = sizeof(CacheEntry);
+	info.hcxt = context;
+	cache = hash_create("kstream topics", 64, &info, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	info.keysize = sizeof(Oid);
+	info.entrysize = sizeof(Oid);
+	cached_relids = hash_create("kstream topic relations", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	cache_valid = true;
+}
+
+bool
+ks_topic_find(const char *name, KsTopic *topic)
+{
+	CacheEntry *entry;
+	uint64 serial;
+
+	if (strlen(name) > KS_TOPIC_NAME_MAX)
+		return false;
+	if (cache_valid)
+	{
+		entry = hash_search(cache, name, HASH_FIND, NULL);
+		if (entry != NULL)
+		{
+			*topic = entry->topic;
+			return true;
+		}
+	}
+
+	/* What changes while we read must not be kept. */
+	do
+	{
+		serial = ks_topic_cache_serial;
+		if (scan_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
+					   CStringGetTextDatum(name), C_COLLATION_OID, topic) != SCAN_TOPIC)
+			return false;
+	} while (serial != ks_topic_cache_serial);
+
+	make_cache_valid();
+	entry = hash_search(cache, name, HASH_ENTER, NULL);
+	entry->topic = *topic;
+	(void) hash_search(cached_relids, &topic->relid, HASH_ENTER, NULL);
+	return true;
+}
+
+bool
+ks_topic_find_by_relation(Oid relid, KsTopic *topic)
+{
+	return scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
+					  ObjectIdGetDatum(relid), InvalidOid, topic) != SCAN_NOTHING;
+}
+
+bool
+ks_topic_find_by_id(int32 topic_id, KsTopic *topic)
+{
+	return scan_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
+					  Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
+}
+
+bool
+ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
+{
+	return scan_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
+					  UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
+}
+
+void
+ks_topic_get(const char *name, KsTopic *topic)
+{
+	if (!ks_topic_find(name, topic))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION")));
+}
+
+void
+ks_topic_check_partition(const KsTopic *topic, int32 partition)
+{
+	if (partition < 0 || partition >= topic->partitions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" has no partition %d", topic->name, partition),
+				 errdetail("Its partitions are numbered from 0 to %d.", topic->partitions - 1)));
+}
+
+void
+ks_topic_check_right(const KsTopic *topic, AclMode mode)
+{
+	if (pg_class_aclcheck(topic->relid, GetUserId(), mode) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for topic \"%s\"", topic->name),
+				 errhint("Its owner can grant %s on its table in schema kstream_topic.",
+						 mode == ACL_INSERT ? "INSERT" : mode == ACL_SELECT ? "SELECT"
+																			: "TRUNCATE")));
+}
+
+void
+ks_topic_check_owner(const KsTopic *topic)
+{
+	if (!KS_RELATION_OWNERCHECK(topic->relid, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of topic \"%s\"", topic->name)));
+}
+
+void
+ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *key)
+{
+	key->dbid = MyDatabaseId;
+	key->extension = topic->extension;
+	key->topic = topic->uuid;
+	key->partition = partition;
+}
+
+int64
+ks_topic_log_start(const KsTopic *topic, int32 partition)
+{
+	Relation rel = table_open(ks_catalog()->partition, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	int64 log_start = 0;
+	bool isnull;
+
+	ScanKeyInit(&keys[0], Anum_partition_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	ScanKeyInit(&keys[1], Anum_partition_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	scan = systable_beginscan(rel, ks_catalog()->partition_index, true, NULL, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return log_start;
+}

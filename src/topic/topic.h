@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ * topic.h
+ *	  Topics: the catalog, names, rights.
+ *
+ * src/topic/topic.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_TOPIC_TOPIC_H
+#define KS_TOPIC_TOPIC_H
+
+#include "utils/acl.h"
+
+#include "state/partition.h"
+#include "topic/options.h"
+
+/* Kafka's limit. */
+#define KS_TOPIC_NAME_MAX 249
+
+/* A topic as a backend knows it. */
+typedef struct KsTopic
+{
+	Oid extension; /* oid of the extension that it belongs to */
+	int32 topic_id;
+	pg_uuid_t uuid;
+	Oid relid; /* its foreign table */
+	int32 partitions;
+	KsTopicOptions options;
+	char name[KS_TOPIC_NAME_MAX + 1];
+} KsTopic;
+
+/* Oids of kstream's own catalog in this database. */
+typedef struct KsCatalog
+{
+	Oid extension;
+	Oid owner; /* role that owns extension and logs */
+	Oid topic;
+	Oid topic_index;
+	Oid topic_name_index;
+	Oid topic_uuid_index;
+	Oid topic_relation_index;
+	Oid partition;
+	Oid partition_index;
+	Oid segment;
+	Oid segment_index;
+	Oid segment_base_index;
+} KsCatalog;
+
+/* Attribute numbers: must match src/sql/10_catalog.sql. */
+#define Anum_topic_topic_id 1
+#define Anum_topic_topic 2
+#define Anum_topic_topic_uuid 3
+#define Anum_topic_relation 4
+#define Anum_topic_partitions 5
+#define Anum_partition_topic_id 1
+#define Anum_partition_partition 2
+#define Anum_partition_log_start_offset 3
+#define Anum_segment_topic_id 1
+#define Anum_segment_partition 2
+#define Anum_segment_segment 3
+#define Anum_segment_relation 4
+#define Anum_segment_base_offset 5
+#define Anum_segment_rows 6
+#define Anum_segment_checksum 7
+#define Anum_segment_max_timestamp 8
+
+/* 55000 when the extension is not there or is another version's. */
+extern const KsCatalog *ks_catalog(void);
+
+/* Is kstream's catalog there (it may be on its way out)? */
+extern bool ks_catalog_exists(void);
+
+/* Forget everything cached about the catalog and topics, in all backends. */
+extern void ks_topic_invalidate(void);
+
+/*
+ * Changes whenever something that ks_topic_get or ks_topic_check_right said
+ * may no longer be so.
+ */
+extern uint64 ks_topic_cache_serial;
+
+/* For _PG_init: register for invalidations. */
+extern void ks_topic_init(void);
+
+/* Look a topic up; false when there is none.  *topic is a copy. */
+extern bool ks_topic_find(const char *name, KsTopic *topic);
+extern bool ks_topic_find_by_id(int32 topic_id, KsTopic *topic);
+extern bool ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic);
+
+/*
+ * The topic whose table this was, whether the table is still there or not;
+ * options are not set.
+ */
+extern bool ks_topic_find_by_relation(Oid relid, KsTopic *topic);
+
+/* Look a topic up, 42704 when there is none. */
+extern void ks_topic_get(const char *name, KsTopic *topic);
+
+/* 22023 when the topic has no such partition. */
+extern void ks_topic_check_partition(const KsTopic *topic, int32 partition);
+
+/* 42501 unless the current user has this right on the topic's table. */
+extern void ks_topic_check_right(const KsTopic *topic, AclMode mode);
+extern void ks_topic_check_owner(const KsTopic *topic);
+
+/* Looks nothing up. */
+extern void ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *key);
+
+/* 42602 when Kafka would refuse the name. */
+extern void ks_topic_check_name(const char *name);
+
+/* The topic's name in a text argument, unchecked; palloc'd. */
+extern char *ks_topic_name_arg(Datum name);
+
+/* The log start offset as the catalog has it. */
+extern int64 ks_topic_log_start(const KsTopic *topic, int32 partition);
+
+#endif /* KS_TOPIC_TOPIC_H */

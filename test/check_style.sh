@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+#
+# check_style.sh
+#	The gates of the style suite, each of which counts as one test.
+#
+# Usage: test/check_style.sh	in a tree that test/private-pg.sh has built
+#
+# Takes from the environment RELEASE_BIN, the program directory of the release
+# build, and STAGE, where the built trees are (test/private-pg.sh).  Prints
+# "style NAME ... ok" or "... FAILED" for each gate and what it found.
+#
+# The gates are called by their names in the loop at the end.
+# shellcheck disable=SC2317
+set -uo pipefail
+shopt -s nullglob
+
+sources=(src/*.c src/*/*.c)
+headers=(src/*.h src/*/*.h)
+
+# The layout of PostgreSQL's own code, as near as clang-format comes to it.
+gate_format()
+{
+	local program=clang-format-14
+
+	command -v "$program" >/dev/null || program=clang-format
+	"$program" --style=file --dry-run --Werror "${sources[@]}" "${headers[@]}"
+}
+
+gate_layers()
+{
+	bash test/check_layers.sh src
+}
+
+# PostgreSQL 15 exports every symbol of a library, so the prefix is all that
+# keeps ours apart from those of other extensions.
+gate_symbols()
+{
+	local library names
+
+	library=$("$RELEASE_BIN/pg_config" --pkglibdir)/kstream.so
+	names=$(nm -D --defined-only "$library" | awk '{ print $3 }') || return 1
+	[ -n "$names" ] || return 1
+	! grep -vE '^(ks_.*|kstream_.*|pg_finfo_kstream_.*|_PG_init|Pg_magic_func)$' <<< "$names"
+}
+
+# What differs between versions of PostgreSQL is in one place.
+gate_versions()
+{
+	! grep -n 'PG_VERSION_NUM' "${sources[@]}" "${headers[@]}" | grep -v '^src/base/compat\.h:'
+}
+
+# A function's braces stand in the first column; a type ends with a semicolon.
+gate_lengths()
+{
+	awk '
+		FNR == 1 { start = 0 }
+		/^\{/ { start = FNR }
+		/^\}[ \t]*$/ {
+			if (start && FNR - start + 1 >= 100) {
+				print FILENAME ":" start ": a function of " FNR - start + 1 " lines"
+				long = 1
+			}
+			start = 0
+		}
+		END { exit long }
+	' "${sources[@]}"
+}
+
+# What the compiler said of every object that both builds are made of.
+gate_warnings()
+{
+	local variant file said=0
+
+	for variant in release test; do
+		for file in "${sources[@]}"; do
+			file=$STAGE/$variant/src/${file%.c}
+			if [ ! -e "$file.o" ]; then
+				echo "$file.o was not built"
+				said=1
+			elif [ -s "$file.o.warnings" ]; then
+				cat "$file.o.warnings"
+				said=1
+			fi
+		done
+	done
+	return "$said"
+}
+
+failed=0
+for gate in format layers symbols versions lengths warnings; do
+	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
+		echo "style $gate ... ok"
+	else
+		echo "style $gate ... FAILED"
+		head -n 60 <<< "$found"
+		failed=1
+	fi
+done
+exit "$failed"

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+#
+# private-build.sh
+#	The half of private-pg.sh that runs as the tester in the staging directory.
+#
+# Usage: private-build.sh VARIANT... [-- COMMAND [ARGUMENT...]]
+#
+# Only what changed is copied from incoming/ into a variant's tree, so that make
+# compiles no more than it must.
+set -euo pipefail
+
+cd "$STAGE"
+major=${KSTREAM_PG_MAJOR:-15}
+bindir=/usr/lib/postgresql/$major/bin
+
+fail()
+{
+	echo "private-build.sh: $*" >&2
+	exit 2
+}
+
+# Copy the installed PostgreSQL, unless this very one was copied before.
+# The programs find their files relative to themselves as long as the tree keeps
+# its shape.  Bitcode is left out: it is large and JIT does without.
+copy_postgres()
+{
+	local variant=$1 root=$STAGE/$1/root
+	local lib=usr/lib/postgresql/$major share=usr/share/postgresql/$major
+	local mark
+
+	[ -x "$bindir/postgres" ] || fail "there is no $bindir/postgres"
+	mark=$(stat -c '%s %Y' "$bindir/postgres" "$bindir/psql")
+	if [ "$(cat "$variant/copied" 2>/dev/null)" = "$mark" ]; then
+		return
+	fi
+	rm -rf "$root" "$variant/copied"
+	mkdir -p "$root"
+	tar -C / --exclude="$lib/lib/bitcode" --exclude="$share/man" \
+		-cf - "$lib" "$share" | tar -C "$root" -xf -
+	# what pg_config of the copy names but nobody writes to
+	mkdir -p "$root/usr/include"
+	ln -s /usr/include/postgresql "$root/usr/include/postgresql"
+	ln -s "/usr/lib/$(gcc -print-multiarch)" "$root/usr/lib/$(gcc -print-multiarch)"
+	echo "$mark" > "$variant/copied"
+}
+
+# Make the tree of a variant equal to incoming/, and leave alone what is equal.
+# The list of the files copied last time tells which were deleted since.
+copy_tree()
+{
+	local variant=$1 file
+
+	mkdir -p "$variant/src"
+	(cd incoming && find . \( -type f -o -type l \) | LC_ALL=C sort) > "$variant/files.new"
+	if [ -e "$variant/files" ]; then
+		while IFS= read -r file; do
+			rm -f "$variant/src/$file"
+			# make does not see that something has one part less
+			rm -f "$variant"/src/*.so "$variant"/src/src/sql/kstream--*.sql
+		done < <(LC_ALL=C comm -23 "$variant/files" "$variant/files.new")
+	fi
+	mv "$variant/files.new" "$variant/files"
+	while IFS= read -r file; do
+		cmp -s "incoming/$file" "$variant/src/$file" && continue
+		mkdir -p "$variant/src/${file%/*}"
+		cp -Pp "incoming/$file" "$variant/src/$file"
+		touch -h "$variant/src/$file"
+	done < "$variant/files"
+}
+
+# Build a variant's tree and install it into the variant's PostgreSQL.
+build()
+{
+	local variant=$1 started=$SECONDS
+	local tree=$STAGE/$1/src log=$STAGE/$1/build.log
+	local told='^[^ ]+:[0-9]+:([0-9]+:)? (fatal )?(error|warning):|undefined reference|\*\*\*'
+	local -a flags
+
+	case $variant in
+		release) flags=(DEBUG_POINTS= MUTANT=) ;;
+		test) flags=(DEBUG_POINTS=1 MUTANT=) ;;
+		mutant) flags=(DEBUG_POINTS=1 "MUTANT=${MUTANT:?names no seeded bug}") ;;
+		*) fail "there is no variant \"$variant\"" ;;
+	esac
+	flags+=("PG_CONFIG=$bindir/pg_config" "DESTDIR=$STAGE/$variant/root" with_llvm=no)
+	flags+=("CC=bash $tree/test/keep-warnings.sh gcc")
+
+	mkdir -p "$variant"
+	copy_postgres "$variant"
+	copy_tree "$variant"
+	# objects of other flags are of no use; a makefile may have changed them too
+	if [ "$(cat "$variant/flags" 2>/dev/null)" != "${flags[*]}" ] ||
+		[ "$tree/Makefile" -nt "$variant/flags" ]; then
+		find "$tree" \( -name '*.o' -o -name '*.so' -o -name '*.warnings' \) -delete
+		echo "${flags[*]}" > "$variant/flags"
+	fi
+	if ! (cd "$tree" && env -u MUTANT make -k -j"${KSTREAM_JOBS:-$(nproc)}" "${flags[@]}" all &&
+		env -u MUTANT make "${flags[@]}" install) > "$log" 2>&1; then
+		grep -E "$told" "$log" || tail -n 40 "$log"
+		fail "could not build the $variant variant; all of it: $log"
+	fi
+	grep -E "$told" "$log" || true
+	echo "$variant build ready in $((SECONDS - started)) s: $STAGE/$variant/root$bindir"
+}
+
+variants=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	variants+=("$1")
+	shift
+done
+
+for variant in "${variants[@]}"; do
+	build "$variant"
+	PGBIN=$STAGE/$variant/root$bindir
+	export PGBIN "${variant^^}_BIN=$PGBIN"
+done
+
+if [ $# -gt 1 ]; then
+	shift
+	export PATH="$PGBIN:$PATH"
+	cd "$STAGE/$variant/src"
+	exec "$@"
+fi
