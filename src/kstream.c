@@ -45,6 +45,7 @@ _PG_init(void)
 	ks_debug_init();
 	MarkGUCPrefixReserved("kstream");
 	ks_topic_init();
+	ks_fetch_init();
 	ks_admin_init();
 	ks_xact_init();
 }

@@ -34,9 +34,11 @@
 #if PG_VERSION_NUM >= 160000
 #define KS_NAMESPACE_ACLCHECK(oid, role, mode) object_aclcheck(NamespaceRelationId, (oid), (role), (mode))
 #define KS_RELATION_OWNERCHECK(oid, role) object_ownercheck(RelationRelationId, (oid), (role))
+#define KS_FUNCTION_ACLCHECK(oid, role, mode) object_aclcheck(ProcedureRelationId, (oid), (role), (mode))
 #else
 #define KS_NAMESPACE_ACLCHECK(oid, role, mode) pg_namespace_aclcheck((oid), (role), (mode))
 #define KS_RELATION_OWNERCHECK(oid, role) pg_class_ownercheck((oid), (role))
+#define KS_FUNCTION_ACLCHECK(oid, role, mode) pg_proc_aclcheck((oid), (role), (mode))
 #endif
 
 /* 17: a wait event must have a name of its own; before, one of core's serves. */
@@ -44,15 +46,6 @@
 #define KS_WAIT_EVENT(name) WaitEventExtensionNew(name)
 #else
 #define KS_WAIT_EVENT(name) PG_WAIT_EXTENSION
-#endif
-
-/* 18 added the count of index searches to index_beginscan. */
-#if PG_VERSION_NUM >= 180000
-#define KS_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
-	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
-#else
-#define KS_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
-	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
 #endif
 
 #endif /* KS_BASE_COMPAT_H */

@@ -78,68 +78,105 @@ check_range(const KsFetch *fetch, const KsPartitionInfo *info)
 		offset_out_of_range(fetch, info);
 }
 
-/* What one ks_fetch_now has read so far. */
-typedef struct Progress
-{
-	int64 records;
-	int64 bytes;
-	bool full;
-} Progress;
-
-static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, const KsBatchRow *row, KsBatchStatus status)
+static pg_attribute_noreturn() void
+corrupt_batch(const KsFetch *fetch, KsBatchStatus status)
 {
 	ereport(ERROR,
 			(errcode(KS_ERRCODE_CORRUPT_MESSAGE),
 			 errmsg("batch of topic \"%s\", partition %d, at offset " INT64_FORMAT " is corrupt",
-					fetch->topic->name, fetch->partition, row->base_offset),
+					fetch->topic->name, fetch->partition, fetch->row.base_offset),
 			 errdetail("CORRUPT_MESSAGE: %s.", ks_batch_status_text(status)),
-			 errhint("Reading can go on at offset " INT64_FORMAT ".", row->last_offset + 1)));
+			 errhint("Reading can go on at offset " INT64_FORMAT ".", fetch->row.last_offset + 1)));
 }
 
-/* Hand one record on, unless the limits are reached. */
+/* Open the batch of the row at hand; its memory is let go with the next. */
 static void
-put_record(KsFetch *fetch, const KsRecord *record, Progress *progress)
+open_batch(KsFetch *fetch)
 {
-	int64 bytes = Max(record->key_len, 0) + (int64) Max(record->value_len, 0) + record->headers_len;
-
-	if (progress->records >= fetch->max_records ||
-		(progress->records > 0 && progress->bytes + bytes > fetch->max_bytes))
-	{
-		progress->full = true;
-		return;
-	}
-	fetch->put(record, fetch->put_arg);
-	progress->records++;
-	progress->bytes += bytes;
-	fetch->from = record->offset + 1;
-}
-
-/* Hand on the records of one batch that are wanted. */
-static void
-read_batch(KsFetch *fetch, const KsBatchRow *row, Progress *progress)
-{
-	struct varlena *batch = PG_DETOAST_DATUM_PACKED(row->batch);
-	KsBatchReader reader;
+	MemoryContext old;
+	struct varlena *batch;
+	KsBatchHeader *header = &fetch->reader.header;
 	KsBatchStatus status;
-	KsRecord record;
 
-	status = ks_batch_open(&reader, VARDATA_ANY(batch), VARSIZE_ANY_EXHDR(batch), true, MAX_BATCH_PAYLOAD);
-	if (status == KS_BATCH_OK && (reader.header.base_offset != row->base_offset ||
-								  reader.header.base_offset + reader.header.last_offset_delta != row->last_offset))
+	MemoryContextReset(fetch->context);
+	old = MemoryContextSwitchTo(fetch->context);
+	batch = PG_DETOAST_DATUM(fetch->row.batch);
+	status = ks_batch_open(&fetch->reader, VARDATA(batch), VARSIZE(batch) - VARHDRSZ, true, MAX_BATCH_PAYLOAD);
+	MemoryContextSwitchTo(old);
+	if (status == KS_BATCH_OK && (header->base_offset != fetch->row.base_offset ||
+								  header->base_offset + header->last_offset_delta != fetch->row.last_offset))
 		status = KS_BATCH_BAD_RECORD;
-	while (status == KS_BATCH_OK && !progress->full)
+	if (status != KS_BATCH_OK)
+		corrupt_batch(fetch, status);
+	fetch->in_batch = true;
+}
+
+/* The next record at or after `from`, whatever the limits. */
+static bool
+read_record(KsFetch *fetch, KsRecord *record)
+{
+	for (;;)
 	{
-		status = ks_batch_next(&reader, &record);
-		if (status == KS_BATCH_OK && record.offset >= fetch->from)
-			put_record(fetch, &record, progress);
+		KsBatchStatus status;
+
+		if (!fetch->in_batch)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!ks_log_scan_next(&fetch->scan, &fetch->row))
+				return false;
+			open_batch(fetch);
+		}
+		status = ks_batch_next(&fetch->reader, record);
+		if (status == KS_BATCH_OK)
+		{
+			if (record->offset >= fetch->from)
+				return true;
+			continue;
+		}
+		if (status != KS_BATCH_END)
+			corrupt_batch(fetch, status);
+		fetch->in_batch = false;
+		fetch->from = Max(fetch->from, fetch->row.last_offset + 1);
 	}
-	if (status != KS_BATCH_OK && status != KS_BATCH_END)
-		corrupt_batch(fetch, row, status);
-	ks_batch_close(&reader);
-	if ((Pointer) batch != DatumGetPointer(row->batch))
-		pfree(batch);
-	if (!progress->full)
-		fetch->from = Max(fetch->from, row->last_offset + 1);
+}
+
+bool
+ks_fetch_next(KsFetch *fetch, KsRecord *record)
+{
+	int64 bytes;
+
+	if (!fetch->is_open || fetch->records >= fetch->max_records)
+		return false;
+	if (fetch->has_first)
+		*record = fetch->first;
+	else if (!read_record(fetch, record))
+	{
+		/* Nothing up to the end but what aborted. */
+		fetch->from = Max(fetch->from, fetch->end);
+		return false;
+	}
+	fetch->has_first = false;
+	bytes = Max(record->key_len, 0) + (int64) Max(record->value_len, 0) + record->headers_len;
+	if (fetch->records > 0 && fetch->bytes + bytes > fetch->max_bytes)
+	{
+		fetch->max_records = fetch->records;
+		return false;
+	}
+	fetch->records++;
+	fetch->bytes += bytes;
+	fetch->from = record->offset + 1;
+	return true;
+}
+
+void
+ks_fetch_stop(KsFetch *fetch)
+{
+	if (!fetch->is_open)
+		return;
+	ks_log_scan_end(&fetch->scan);
+	UnregisterSnapshot(fetch->snapshot);
+	MemoryContextDelete(fetch->context);
+	fetch->is_open = false;
 }
 
 static Snapshot
@@ -160,42 +197,34 @@ readable_end(const KsPartitionInfo *info)
 	return info->end;
 }
 
-int64
-ks_fetch_now(KsFetch *fetch)
+/* Begin to read what can be read now; false when there is nothing. */
+static bool
+start_now(KsFetch *fetch)
 {
-	Progress progress = {0};
 	KsPartitionInfo info;
-	Snapshot snapshot = NULL;
-	KsLogScan scan;
-	KsBatchRow row;
-	int64 end;
 
+	fetch->snapshot = NULL;
 	if (KS_MUTANT("snapshot_first"))
-		snapshot = take_snapshot();
+		fetch->snapshot = take_snapshot();
 	ks_log_info(fetch->topic, fetch->partition, &info);
-	end = readable_end(&info);
+	fetch->end = Min(readable_end(&info), fetch->up_to);
 	check_range(fetch, &info);
-	if (fetch->from >= end)
-		return 0;
+	if (fetch->from >= fetch->end)
+		return false;
 
 	KS_DEBUG_POINT("fetch.after_lso");
-	if (snapshot == NULL)
-		snapshot = take_snapshot();
-	ks_log_scan_begin(&scan, fetch->topic, fetch->partition, fetch->from, end, &info, snapshot);
-	while (!progress.full && ks_log_scan_next(&scan, &row))
-	{
-		CHECK_FOR_INTERRUPTS();
-		read_batch(fetch, &row, &progress);
-		if (progress.records >= fetch->max_records)
-			progress.full = true;
-	}
-	ks_log_scan_end(&scan);
-	UnregisterSnapshot(snapshot);
-
-	/* Nothing up to the end but what aborted. */
-	if (!progress.full)
-		fetch->from = Max(fetch->from, end);
-	return progress.records;
+	if (fetch->snapshot == NULL)
+		fetch->snapshot = take_snapshot();
+	ks_log_scan_begin(&fetch->scan, fetch->topic, fetch->partition, fetch->from, fetch->end, &info, fetch->snapshot);
+	fetch->context = AllocSetContextCreate(CurrentMemoryContext, "kstream fetch", ALLOCSET_DEFAULT_SIZES);
+	fetch->is_open = true;
+	fetch->in_batch = false;
+	fetch->has_first = read_record(fetch, &fetch->first);
+	if (fetch->has_first)
+		return true;
+	fetch->from = Max(fetch->from, fetch->end);
+	ks_fetch_stop(fetch);
+	return false;
 }
 
 static void
@@ -236,26 +265,30 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 	check_topic_remains(fetch->topic);
 }
 
-int64
-ks_fetch_wait(KsFetch *fetch, int64 max_wait)
+bool
+ks_fetch_start(KsFetch *fetch, int64 max_wait)
 {
 	instr_time start;
 
 	max_wait = Min(max_wait, ks_max_wait);
+	fetch->is_open = false;
+	fetch->records = 0;
+	fetch->bytes = 0;
 	INSTR_TIME_SET_CURRENT(start);
 	for (;;)
 	{
-		int64 records = ks_fetch_now(fetch);
 		instr_time elapsed;
 		int64 remaining;
 
-		if (records > 0 || max_wait <= 0)
-			return records;
+		if (start_now(fetch))
+			return true;
+		if (max_wait <= 0)
+			return false;
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		remaining = max_wait - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
 		if (remaining <= 0)
-			return 0;
+			return false;
 		sleep_for_records(fetch, remaining);
 	}
 }

@@ -9,41 +9,63 @@
 #define KS_FETCH_FETCH_H
 
 #include "codec/batch.h"
+#include "log/log.h"
 #include "topic/topic.h"
 
 /* For _PG_init. */
 extern void ks_fetch_define_settings(void);
+extern void ks_fetch_init(void);
 
 /* kstream.max_wait, ms. */
 extern int ks_max_wait;
 
-/* What to read. */
+/* One reading of a partition, record by record. */
 typedef struct KsFetch
 {
+	/* Set by the caller before ks_fetch_start */
 	const KsTopic *topic;
 	int32 partition;
-	int64 from; /* moves past what was read or is a hole */
 	int64 max_records;
-	int64 max_bytes; /* of key, value and headers; the first record
-					  * is returned whatever its size */
+	int64 max_bytes; /* of key, value and headers; the first record is
+					  * returned whatever its size */
+	int64 from;		 /* moves past what was returned, and past holes */
+	int64 up_to;	 /* do not read to or past this, even if the log does */
 
-	/* Called for each record, in order; what it points to is valid for the call */
-	void (*put)(const KsRecord *record, void *arg);
-	void *put_arg;
+	/* Private to fetch.c */
+	int64 end;
+	int64 records; /* returned so far */
+	int64 bytes;
+	bool is_open;
+	Snapshot snapshot;
+	KsLogScan scan;
+	MemoryContext context; /* of the batch at hand */
+	bool in_batch;
+	KsBatchRow row;
+	KsBatchReader reader;
+	bool has_first; /* a record was read ahead */
+	KsRecord first;
 } KsFetch;
 
 /*
- * Read what can be read now.  Returns the number of records; 0 means that
- * `from` is the end.  KS001 when `from` is below the log start or above the
- * end (on a standby above the end is empty), KS002 at a batch that is corrupt.
+ * Begin to read at `from`, and wait up to max_wait ms (capped by
+ * kstream.max_wait) for the first record.  False when there is none: then
+ * `from` is the end and nothing is left to stop.
+ *
+ * KS001 when `from` is below the log start or above the end (on a standby
+ * above the end is empty), KS002 at a batch that is corrupt, 42704 when the
+ * topic is dropped while waiting.  An error lets go of everything at the end
+ * of the (sub)transaction.
  */
-extern int64 ks_fetch_now(KsFetch *fetch);
+extern bool ks_fetch_start(KsFetch *fetch, int64 max_wait);
 
 /*
- * The same, and wait up to max_wait ms (capped by kstream.max_wait) for the
- * first record.  42704 when the topic is dropped meanwhile.
+ * The next record; false at the end or when a limit is reached.  What it
+ * points to is valid until the next call.
  */
-extern int64 ks_fetch_wait(KsFetch *fetch, int64 max_wait);
+extern bool ks_fetch_next(KsFetch *fetch, KsRecord *record);
+
+/* Let go of snapshot and tables; may be called more than once. */
+extern void ks_fetch_stop(KsFetch *fetch);
 
 /*
  * The first record at or after a time and at or after the log start.  False

@@ -17,6 +17,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "fetch/fetch.h"
+#include "fetch/stream.h"
 #include "log/log.h"
 #include "record/time.h"
 #include "record/tuple.h"
@@ -84,18 +85,23 @@ get_readable_topic(Datum name, KsTopic *topic)
 	ks_topic_check_right(topic, ACL_SELECT);
 }
 
-typedef struct FetchSink
+int64
+ks_fetch_prepare(KsFetch *fetch, KsTopic *topic, const NullableDatum *args)
 {
-	KsRecordSink sink;
-	int32 partition;
-} FetchSink;
+	int i;
 
-static void
-put_row(const KsRecord *record, void *arg)
-{
-	FetchSink *sink = arg;
-
-	ks_record_sink_put(&sink->sink, sink->partition, record, false);
+	ks_require_preloaded();
+	for (i = 0; i < ARGS; i++)
+		ks_require_not_null(args[i].isnull, arg_names[i]);
+	get_readable_topic(args[ARG_TOPIC].value, topic);
+	fetch->topic = topic;
+	fetch->partition = DatumGetInt32(args[ARG_PARTITION].value);
+	ks_topic_check_partition(topic, fetch->partition);
+	fetch->from = at_least(DatumGetInt64(args[ARG_FROM_OFFSET].value), 0, arg_names[ARG_FROM_OFFSET]);
+	fetch->max_records = at_least(DatumGetInt32(args[ARG_MAX_RECORDS].value), 1, arg_names[ARG_MAX_RECORDS]);
+	fetch->max_bytes = at_least(DatumGetInt32(args[ARG_MAX_BYTES].value), 1, arg_names[ARG_MAX_BYTES]);
+	check_options(DatumGetJsonbP(args[ARG_OPTIONS].value));
+	return wait_ms(DatumGetIntervalP(args[ARG_MAX_WAIT].value));
 }
 
 PG_FUNCTION_INFO_V1(kstream_fetch);
@@ -104,29 +110,19 @@ kstream_fetch(PG_FUNCTION_ARGS)
 {
 	KsTopic topic;
 	KsFetch fetch;
-	FetchSink sink;
-	int64 max_wait;
-	int i;
+	KsRecordSink sink;
+	KsRecord record;
+	int64 max_wait = ks_fetch_prepare(&fetch, &topic, fcinfo->args);
 
-	ks_require_preloaded();
-	for (i = 0; i < ARGS; i++)
-		ks_require_not_null(PG_ARGISNULL(i), arg_names[i]);
-	get_readable_topic(PG_GETARG_DATUM(ARG_TOPIC), &topic);
-	fetch.topic = &topic;
-	fetch.partition = PG_GETARG_INT32(ARG_PARTITION);
-	ks_topic_check_partition(&topic, fetch.partition);
-	fetch.from = at_least(PG_GETARG_INT64(ARG_FROM_OFFSET), 0, arg_names[ARG_FROM_OFFSET]);
-	fetch.max_records = at_least(PG_GETARG_INT32(ARG_MAX_RECORDS), 1, arg_names[ARG_MAX_RECORDS]);
-	fetch.max_bytes = at_least(PG_GETARG_INT32(ARG_MAX_BYTES), 1, arg_names[ARG_MAX_BYTES]);
-	max_wait = wait_ms(PG_GETARG_INTERVAL_P(ARG_MAX_WAIT));
-	check_options(PG_GETARG_JSONB_P(ARG_OPTIONS));
-
-	ks_record_sink_init(&sink.sink, fcinfo);
-	ks_record_sink_topic(&sink.sink, topic.name);
-	sink.partition = fetch.partition;
-	fetch.put = put_row;
-	fetch.put_arg = &sink;
-	(void) ks_fetch_wait(&fetch, max_wait);
+	fetch.up_to = PG_INT64_MAX;
+	ks_record_sink_init(&sink, fcinfo);
+	ks_record_builder_topic(&sink.builder, topic.name);
+	if (ks_fetch_start(&fetch, max_wait))
+	{
+		while (ks_fetch_next(&fetch, &record))
+			ks_record_sink_put(&sink, fetch.partition, &record, false);
+	}
+	ks_fetch_stop(&fetch);
 	return (Datum) 0;
 }
 

@@ -91,6 +91,9 @@ extern void ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRe
 extern void ks_spill_write(KsClosedBatch *batch, KsCodec codec);
 extern struct varlena *ks_spill_read(const KsClosedBatch *batch, KsCodec codec);
 
+/* Remove the temporary file; an abort does it by itself. */
+extern void ks_spill_close(void);
+
 /* Is there a record in the buffer? */
 extern bool ks_buffer_is_empty(const KsPartitionBuffer *buffer);
 

@@ -207,6 +207,7 @@ ks_produce_pre_commit(void)
 	}
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old_context);
+	ks_spill_close();
 	KS_DEBUG_POINT("precommit.done");
 }
 

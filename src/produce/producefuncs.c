@@ -275,7 +275,7 @@ put_pending(const KsTopic *topic, int32 partition, const KsRecord *record, void 
 
 	if (pending->topic != topic)
 	{
-		ks_record_sink_topic(&pending->sink, topic->name);
+		ks_record_builder_topic(&pending->sink.builder, topic->name);
 		pending->topic = topic;
 	}
 	ks_record_sink_put(&pending->sink, partition, record, true);

@@ -89,3 +89,11 @@ ks_spill_read(const KsClosedBatch *batch, KsCodec codec)
 		return cut_batch(image, batch->spilled_records, codec);
 	return image;
 }
+
+void
+ks_spill_close(void)
+{
+	if (ks_produce_state->spill != NULL)
+		BufFileClose(ks_produce_state->spill);
+	ks_produce_state->spill = NULL;
+}

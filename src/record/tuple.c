@@ -16,35 +16,17 @@
 #include "record/time.h"
 #include "record/tuple.h"
 
-/* Columns of kstream.record, as in src/sql/20_record.sql. */
-enum
-{
-	COLUMN_TOPIC,
-	COLUMN_PARTITION,
-	COLUMN_OFFSET,
-	COLUMN_TIMESTAMP,
-	COLUMN_KEY,
-	COLUMN_VALUE,
-	COLUMN_HEADERS,
-	COLUMNS
-};
-
 void
-ks_record_sink_init(KsRecordSink *sink, FunctionCallInfo fcinfo)
+ks_record_builder_init(KsRecordBuilder *builder)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	memset(sink, 0, sizeof(KsRecordSink));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	sink->store = rsinfo->setResult;
-	sink->desc = rsinfo->setDesc;
-	sink->scratch = AllocSetContextCreate(CurrentMemoryContext, "kstream record", ALLOCSET_DEFAULT_SIZES);
+	memset(builder, 0, sizeof(KsRecordBuilder));
+	builder->headers = AllocSetContextCreate(CurrentMemoryContext, "kstream headers", ALLOCSET_SMALL_SIZES);
 }
 
 void
-ks_record_sink_topic(KsRecordSink *sink, const char *topic)
+ks_record_builder_topic(KsRecordBuilder *builder, const char *topic)
 {
-	sink->topic = CStringGetTextDatum(topic);
+	builder->topic = CStringGetTextDatum(topic);
 }
 
 /* Bytes as a bytea in a buffer that is used again for the next row. */
@@ -69,36 +51,69 @@ make_bytea(const char *bytes, int32 len, char **buffer, size_t *capacity)
 }
 
 static Datum
-make_headers(KsRecordSink *sink, const KsRecord *record)
+make_headers(KsRecordBuilder *builder, const KsRecord *record)
 {
-	MemoryContext old = MemoryContextSwitchTo(sink->scratch);
-	Jsonb *headers = ks_headers_to_jsonb(record->headers, record->headers_len, record->header_count);
+	MemoryContext old = MemoryContextSwitchTo(builder->headers);
+	Jsonb *headers;
 
+	MemoryContextReset(builder->headers);
+	headers = ks_headers_to_jsonb(record->headers, record->headers_len, record->header_count);
 	MemoryContextSwitchTo(old);
 	return JsonbPGetDatum(headers);
+}
+
+Datum
+ks_record_column(KsRecordBuilder *builder, int column, int32 partition, const KsRecord *record, bool *isnull)
+{
+	*isnull = false;
+	switch (column)
+	{
+		case KS_COLUMN_TOPIC:
+			return builder->topic;
+		case KS_COLUMN_PARTITION:
+			return Int32GetDatum(partition);
+		case KS_COLUMN_OFFSET:
+			return Int64GetDatum(record->offset);
+		case KS_COLUMN_TIMESTAMP:
+			return TimestampTzGetDatum(ks_timestamptz_from_ms(record->timestamp));
+		case KS_COLUMN_KEY:
+			if (record->key_len >= 0)
+				return make_bytea(record->key, record->key_len, &builder->key, &builder->key_capacity);
+			break;
+		case KS_COLUMN_VALUE:
+			if (record->value_len >= 0)
+				return make_bytea(record->value, record->value_len, &builder->value, &builder->value_capacity);
+			break;
+		case KS_COLUMN_HEADERS:
+			if (record->header_count > 0)
+				return make_headers(builder, record);
+			break;
+	}
+	*isnull = true;
+	return (Datum) 0;
+}
+
+void
+ks_record_sink_init(KsRecordSink *sink, FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	sink->store = rsinfo->setResult;
+	sink->desc = rsinfo->setDesc;
+	ks_record_builder_init(&sink->builder);
 }
 
 void
 ks_record_sink_put(KsRecordSink *sink, int32 partition, const KsRecord *record, bool without_offset)
 {
-	Datum values[COLUMNS] = {0};
-	bool isnull[COLUMNS] = {false};
+	Datum values[KS_RECORD_COLUMNS];
+	bool isnull[KS_RECORD_COLUMNS];
+	int column;
 
-	values[COLUMN_TOPIC] = sink->topic;
-	values[COLUMN_PARTITION] = Int32GetDatum(partition);
-	values[COLUMN_OFFSET] = Int64GetDatum(record->offset);
-	isnull[COLUMN_OFFSET] = without_offset;
-	values[COLUMN_TIMESTAMP] = TimestampTzGetDatum(ks_timestamptz_from_ms(record->timestamp));
-	isnull[COLUMN_KEY] = record->key_len < 0;
-	if (record->key_len >= 0)
-		values[COLUMN_KEY] = make_bytea(record->key, record->key_len, &sink->key, &sink->key_capacity);
-	isnull[COLUMN_VALUE] = record->value_len < 0;
-	if (record->value_len >= 0)
-		values[COLUMN_VALUE] = make_bytea(record->value, record->value_len, &sink->value, &sink->value_capacity);
-	isnull[COLUMN_HEADERS] = record->header_count == 0;
-	if (record->header_count > 0)
-		values[COLUMN_HEADERS] = make_headers(sink, record);
+	for (column = 0; column < KS_RECORD_COLUMNS; column++)
+		values[column] = ks_record_column(&sink->builder, column, partition, record, &isnull[column]);
+	if (without_offset)
+		isnull[KS_COLUMN_OFFSET] = true;
 	tuplestore_putvalues(sink->store, sink->desc, values, isnull);
-	if (record->header_count > 0)
-		MemoryContextReset(sink->scratch);
 }

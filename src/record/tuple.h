@@ -14,29 +14,54 @@
 
 #include "codec/batch.h"
 
-/*
- * Where rows of kstream.record go.  Buffers are kept from row to row, since a
- * fetch makes millions.
- */
-typedef struct KsRecordSink
+/* Columns of kstream.record, as in src/sql/20_record.sql. */
+enum
 {
-	Tuplestorestate *store;
-	TupleDesc desc;
-	MemoryContext scratch; /* reset after each row with headers */
-	Datum topic;           /* set by ks_record_sink_topic */
-	char *key;             /* bytea being made */
+	KS_COLUMN_TOPIC,
+	KS_COLUMN_PARTITION,
+	KS_COLUMN_OFFSET,
+	KS_COLUMN_TIMESTAMP,
+	KS_COLUMN_KEY,
+	KS_COLUMN_VALUE,
+	KS_COLUMN_HEADERS,
+	KS_RECORD_COLUMNS
+};
+
+/*
+ * Makes the columns of records, one after the other.  Buffers are kept from
+ * record to record, since a fetch reads millions; a column is valid until the
+ * same column of the next record is made.
+ */
+typedef struct KsRecordBuilder
+{
+	MemoryContext headers; /* reset for each record that has some */
+	Datum topic;		   /* set by ks_record_builder_topic */
+	char *key;			   /* bytea being made */
 	size_t key_capacity;
 	char *value;
 	size_t value_capacity;
+} KsRecordBuilder;
+
+/* The builder's memory comes from CurrentMemoryContext. */
+extern void ks_record_builder_init(KsRecordBuilder *builder);
+extern void ks_record_builder_topic(KsRecordBuilder *builder, const char *topic);
+
+/* One column, by its number above. */
+extern Datum ks_record_column(KsRecordBuilder *builder, int column, int32 partition,
+							  const KsRecord *record, bool *isnull);
+
+/* A set-returning function's result, collected in a tuplestore. */
+typedef struct KsRecordSink
+{
+	KsRecordBuilder builder;
+	Tuplestorestate *store;
+	TupleDesc desc;
 } KsRecordSink;
 
 /* Make the result of a set-returning function of kstream.record. */
 extern void ks_record_sink_init(KsRecordSink *sink, FunctionCallInfo fcinfo);
 
-/* The topic of the rows that follow. */
-extern void ks_record_sink_topic(KsRecordSink *sink, const char *topic);
-
 /* Add a row; without_offset leaves the column offset NULL. */
 extern void ks_record_sink_put(KsRecordSink *sink, int32 partition, const KsRecord *record, bool without_offset);
 
-#endif /* KS_RECORD_TUPLE_H */
+#endif							/* KS_RECORD_TUPLE_H */
