@@ -10,6 +10,7 @@
 #	make check			every suite; the last line is "N passed, N failed"
 #	make check-unit, check-regress, check-isolation, check-tap, check-style
 #	make bench			measurements on the release build
+#	make check-mutants	prove that the tests find bugs put in on purpose
 #	make stage			only set up and build; prints where the copies are
 #
 # And make format, which lays the C code out as check-style wants it.
@@ -23,7 +24,7 @@
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
 SUITES = check-unit check-regress check-isolation check-tap check-style
-HOUSE  = demo check bench stage format $(SUITES)
+HOUSE  = demo check bench stage format check-mutants $(SUITES)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
 
@@ -47,6 +48,9 @@ check:
 
 $(SUITES): check-%:
 	@$(RUN_SUITES) $* $(OR_NOT_RUN)
+
+check-mutants:
+	@$(SETUP) build check && bash test/check_mutants.sh $(OR_NOT_RUN)
 
 bench:
 	@$(SETUP) build bench

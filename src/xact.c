@@ -48,6 +48,10 @@ refuse_prepare(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has produced records")));
+	if (ks_pending_has_changes())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has made, changed or dropped topics")));
 }
 
 static void
@@ -58,10 +62,10 @@ transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			ks_admin_pre_commit();
 			ks_produce_pre_commit();
-			if (KS_MUTANT("early_deregister"))
-				ks_inflight_end(true);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
+			/* Tells which of the dropped foreign tables were topics. */
+			ks_admin_pre_commit();
 			if (!KS_MUTANT("allow_prepare"))
 				refuse_prepare();
 			break;

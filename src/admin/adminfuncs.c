@@ -12,6 +12,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -83,6 +84,27 @@ kstream_add_partitions(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * Lock a topic of the current user's against everybody, by name: who waits for
+ * another drop finds nothing, or the topic that was made in its place.  False
+ * when there is none.
+ */
+static bool
+lock_topic_to_drop(const char *name, KsTopic *topic)
+{
+	KsTopic locked;
+
+	while (ks_topic_find(name, topic))
+	{
+		ks_topic_check_owner(topic);
+		LockRelationOid(topic->relid, AccessExclusiveLock);
+		if (ks_topic_find(name, &locked) && locked.relid == topic->relid)
+			return true;
+		UnlockRelationOid(topic->relid, AccessExclusiveLock);
+	}
+	return false;
+}
+
 PG_FUNCTION_INFO_V1(kstream_drop_topic);
 Datum
 kstream_drop_topic(PG_FUNCTION_ARGS)
@@ -95,14 +117,13 @@ kstream_drop_topic(PG_FUNCTION_ARGS)
 	ks_require_preloaded();
 	ks_require_writable("kstream.drop_topic()");
 	name = ks_topic_name_arg(PG_GETARG_DATUM(0));
-	if (PG_GETARG_BOOL(1) && !ks_topic_find(name, &topic))
-	{
+	if (lock_topic_to_drop(name, &topic))
+		ks_admin_drop_topic(&topic);
+	else if (PG_GETARG_BOOL(1))
 		ereport(NOTICE,
 				(errmsg("topic \"%s\" does not exist, skipping", name)));
-		PG_RETURN_VOID();
-	}
-	get_owned_topic(PG_GETARG_DATUM(0), &topic);
-	ks_admin_drop_topic(&topic);
+	else
+		ks_topic_get(name, &topic);
 	PG_RETURN_VOID();
 }
 

@@ -18,6 +18,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/defrem.h"
@@ -85,9 +88,9 @@ check_create_right(void)
 				 errhint("GRANT CREATE ON SCHEMA kstream_topic allows it.")));
 }
 
-/* Serialize the makers of one name, or of names that collide. */
-static void
-lock_name(const char *name)
+/* The name that all names have in common that collide with it. */
+static char *
+collapse_name(const char *name)
 {
 	char *collapsed = pstrdup(name);
 	char *p;
@@ -97,31 +100,47 @@ lock_name(const char *name)
 		if (*p == '.')
 			*p = '_';
 	}
+	return collapsed;
+}
+
+/* Serialize the makers of one name, or of names that collide. */
+static void
+lock_name(const char *name)
+{
+	char *collapsed = collapse_name(name);
+
 	LockDatabaseObject(ks_catalog()->topic,
 					   hash_bytes((const unsigned char *) collapsed, strlen(collapsed)),
 					   0, AccessExclusiveLock);
 	pfree(collapsed);
 }
 
-/* 42602 when a topic exists whose name differs only in '.' and '_'. */
+/*
+ * 42602 when a topic exists whose name differs only in '.' and '_'.  The scan
+ * sees the latest state at every isolation level, as the lock on the name
+ * needs it.
+ */
 static void
 check_collision(const char *name)
 {
-	KsOwnerScope scope;
-	char *other = NULL;
+	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	char *collapsed = collapse_name(name);
+	HeapTuple tuple;
 
-	ks_owner_begin(&scope);
-	if (ks_owner_execute("SELECT topic FROM kstream.topic"
-						 " WHERE pg_catalog.translate(topic, '.', '_') OPERATOR(pg_catalog.=)"
-						 " pg_catalog.translate(%s, '.', '_')",
-						 quote_literal_cstr(name)) > 0)
-		other = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (other != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("topic name \"%s\" collides with \"%s\"", name, other),
-				 errdetail("Names that differ only in \".\" and \"_\" cannot be told apart in metrics.")));
-	ks_owner_end(&scope);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool isnull;
+		char *other = TextDatumGetCString(heap_getattr(tuple, Anum_topic_topic, RelationGetDescr(rel), &isnull));
+
+		if (strcmp(collapse_name(other), collapsed) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("topic name \"%s\" collides with \"%s\"", name, other),
+					 errdetail("Names that differ only in \".\" and \"_\" cannot be told apart in metrics.")));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 }
 
 /* The name of a topic's table: the topic's own if it fits. */
@@ -302,16 +321,33 @@ set_column_types(const KsTopic *topic)
 							ks_column_type_name(options.key_type), ks_column_type_name(options.value_type));
 }
 
+/*
+ * Lock a topic against a drop and other changes, and read it again; 42704 when
+ * it was dropped meanwhile.
+ */
+static void
+lock_topic(const KsTopic *given, KsTopic *topic)
+{
+	LockRelationOid(given->relid, ShareUpdateExclusiveLock);
+	if (!ks_topic_find(given->name, topic) || topic->relid != given->relid)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", given->name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped meanwhile.")));
+}
+
 void
-ks_admin_alter_topic(const KsTopic *topic, Jsonb *json)
+ks_admin_alter_topic(const KsTopic *given, Jsonb *json)
 {
 	List *options = ks_topic_options_parse(json);
 	List *current;
+	KsTopic locked;
+	const KsTopic *topic = &locked;
 	KsOwnerScope scope;
 	StringInfoData sql;
 	ListCell *lc;
 
-	LockRelationOid(topic->relid, ShareUpdateExclusiveLock);
+	lock_topic(given, &locked);
 	current = GetForeignTable(topic->relid)->options;
 	initStringInfo(&sql);
 	foreach (lc, options)
@@ -343,8 +379,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	KsOwnerScope scope;
 
 	check_partition_count(partitions);
-	LockRelationOid(given->relid, ShareUpdateExclusiveLock);
-	ks_topic_get(given->name, &topic);
+	lock_topic(given, &topic);
 	if (partitions < topic.partitions)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

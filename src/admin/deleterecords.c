@@ -56,7 +56,10 @@ ks_admin_delete_records(const KsTopic *topic, int32 partition, int64 before_offs
 							" RETURNING log_start_offset",
 							before_offset, topic->topic_id, partition);
 	if (SPI_processed != 1)
-		elog(ERROR, "partition %d of topic \"%s\" has no row", partition, topic->name);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", topic->name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped meanwhile.")));
 	log_start = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	ks_owner_end(&scope);
 	ks_pending_log_start(topic, partition, log_start);

@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
 
@@ -26,14 +27,19 @@ debug_point_assigned(const char *newval, void *extra)
 	debug_point_arrivals = 0;
 }
 
+/*
+ * Waiting for a lock resets the latch, and a wake-up that came meanwhile would
+ * be lost, so the latch is set again.
+ */
 static void
-wait_for_advisory_lock(void)
+wait_for_advisory_lock(uint32 key)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, KS_DEBUG_LOCK, 1);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, key, 1);
 	(void) LockAcquire(&tag, ShareLock, true, false);
 	(void) LockRelease(&tag, ShareLock, true);
+	SetLatch(MyLatch);
 }
 
 void
@@ -56,7 +62,9 @@ ks_debug_point(const char *name)
 		return;
 
 	if (strcmp(action, "wait") == 0)
-		wait_for_advisory_lock();
+		wait_for_advisory_lock(KS_DEBUG_LOCK);
+	else if (strncmp(action, "wait:", 5) == 0)
+		wait_for_advisory_lock(atol(action + 5));
 	else if (strcmp(action, "error") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OPERATOR_INTERVENTION),

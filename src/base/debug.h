@@ -4,10 +4,11 @@
  *
  * A build with -DKSTREAM_DEBUG_POINTS has the setting kstream.debug_point:
  *
- *		name[:nth]=wait | error | fatal | sigkill | sleep:milliseconds
+ *		name[:nth]=wait[:key] | error | fatal | sigkill | sleep:milliseconds
  *
- * "wait" takes and releases the advisory lock KS_DEBUG_LOCK in shared mode, so
- * a test that holds it exclusively sees the waiter in pg_locks.  "nth" acts on
+ * "wait" takes and releases the advisory lock KS_DEBUG_LOCK, or the one of the
+ * key, in shared mode, so a test that holds it exclusively sees the waiter in
+ * pg_locks, and with two keys lets two waiters go apart.  "nth" acts on
  * the nth arrival only (default: each).  In COMMIT and ABORT callbacks only
  * sleep and sigkill are legal.  In other builds the macro is nothing.
  *

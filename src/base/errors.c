@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 
+#include "base/debug.h"
 #include "base/errors.h"
 
 bool ks_preloaded = false;
@@ -40,6 +41,8 @@ ks_require_preloaded(void)
 void
 ks_require_writable(const char *function)
 {
+	if (KS_MUTANT("read_only_ignored"))
+		return;
 	/* Both say 25006, with the command's name in the message. */
 	PreventCommandIfReadOnly(function);
 	if (RecoveryInProgress())

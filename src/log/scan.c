@@ -58,8 +58,22 @@ open_segment(KsLogScan *scan, int32 number, Oid relid)
 	return true;
 }
 
+/*
+ * The segment that holds next_offset.  A partition always has one, so where
+ * there is none the topic was dropped; an empty result would be a lie.
+ */
+static void
+find_by_offset(const KsLogScan *scan, KsSegment *segment)
+{
+	if (!ks_segment_at_offset(scan->topic, scan->partition, scan->next_offset, segment))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", scan->topic->name),
+				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped while it was read.")));
+}
+
 /* Open the segment that holds next_offset. */
-static bool
+static void
 open_by_offset(KsLogScan *scan)
 {
 	KsSegment segment;
@@ -67,10 +81,9 @@ open_by_offset(KsLogScan *scan)
 
 	for (attempt = 0; attempt < OPEN_ATTEMPTS; attempt++)
 	{
-		if (!ks_segment_at_offset(scan->topic, scan->partition, scan->next_offset, &segment))
-			return false;
+		find_by_offset(scan, &segment);
 		if (open_segment(scan, segment.number, segment.relid))
-			return true;
+			return;
 		CHECK_FOR_INTERRUPTS();
 	}
 	ereport(ERROR,
@@ -86,10 +99,13 @@ open_next(KsLogScan *scan)
 	KsSegment segment;
 
 	if (!ks_segment_after(scan->topic, scan->partition, scan->segment, &segment))
+	{
+		find_by_offset(scan, &segment);
 		return false;
-	if (open_segment(scan, segment.number, segment.relid))
-		return true;
-	return open_by_offset(scan);
+	}
+	if (!open_segment(scan, segment.number, segment.relid))
+		open_by_offset(scan);
+	return true;
 }
 
 void
@@ -109,7 +125,7 @@ ks_log_scan_begin(KsLogScan *scan, const KsTopic *topic, int32 partition, int64 
 	if (info != NULL && info->active_base >= 0 && from >= info->active_base &&
 		open_segment(scan, info->active.number, info->active.relid))
 		return;
-	(void) open_by_offset(scan);
+	open_by_offset(scan);
 }
 
 bool

@@ -289,6 +289,12 @@ check_size(const KsTopic *topic, const KsRecord *record)
 						   size, topic->options.max_message_bytes)));
 }
 
+void
+ks_produce_check_partition(const KsProducerTopic *topic, int32 partition)
+{
+	ks_topic_check_partition(&topic->topic, partition);
+}
+
 int32
 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
@@ -356,7 +362,10 @@ rewind_buffer(KsPartitionBuffer *buffer, const KsBufferMark *mark)
 	drop_closed(buffer, mark->closed_count + 1);
 	batch = &buffer->closed[mark->closed_count];
 	if (batch->writer.image == NULL)
+	{
 		batch->spilled_records = mark->open.count;
+		batch->writer.max_timestamp = mark->open.max_timestamp;
+	}
 	else
 	{
 		buffer->open = batch->writer;

@@ -208,6 +208,8 @@ ks_produce_pre_commit(void)
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old_context);
 	ks_spill_close();
+	if (KS_MUTANT("early_deregister"))
+		ks_inflight_end(true);
 	KS_DEBUG_POINT("precommit.done");
 }
 
@@ -236,7 +238,7 @@ ks_produce_abort(void)
 bool
 ks_produce_is_pending(void)
 {
-	return ks_produce_state != NULL;
+	return ks_produce_state != NULL && count_buffers() > 0;
 }
 
 const KsProduced *

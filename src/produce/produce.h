@@ -23,6 +23,9 @@ extern void ks_produce_define_settings(void);
 typedef struct KsProducerTopic KsProducerTopic;
 extern KsProducerTopic *ks_produce_begin(const char *name, size_t name_len);
 
+/* 22023 unless the topic has the partition; for one that the caller named. */
+extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 partition);
+
 /* Take the partition from the key, or -1 from this, if the caller names none. */
 #define KS_ANY_PARTITION (-1)
 

@@ -120,8 +120,7 @@ kstream_produce(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(ARG_PARTITION))
 	{
 		partition = PG_GETARG_INT32(ARG_PARTITION);
-		if (partition < 0)
-			partition = PG_INT32_MIN; /* never "any" */
+		ks_produce_check_partition(topic, partition);
 	}
 	record.timestamp = PG_ARGISNULL(ARG_EVENT_TIME) ? now_ms() : ks_event_time_ms(PG_GETARG_TIMESTAMPTZ(ARG_EVENT_TIME));
 	PG_RETURN_INT32(ks_produce_record(topic, partition, &record));
@@ -220,8 +219,7 @@ produce_batch(FunctionCallInfo fcinfo, Oid element_type)
 	if (!PG_ARGISNULL(ARG_BATCH_PARTITION))
 	{
 		partition = PG_GETARG_INT32(ARG_BATCH_PARTITION);
-		if (partition < 0)
-			partition = PG_INT32_MIN;
+		ks_produce_check_partition(topic, partition);
 	}
 
 	now = now_ms();

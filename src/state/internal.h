@@ -16,6 +16,7 @@
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 
+#include "base/debug.h"
 #include "state/partition.h"
 
 typedef struct KsPartition
@@ -102,6 +103,8 @@ extern KsPartition *ks_partition_lock(const KsPartitionKey *key, LWLockMode mode
 static inline int64
 ks_partition_stable(const KsPartition *part)
 {
+	if (KS_MUTANT("lso_is_last") && part->inflight_tail >= 0)
+		return ks_inflights[part->inflight_tail].base_offset;
 	if (part->inflight_head >= 0)
 		return ks_inflights[part->inflight_head].base_offset;
 	return part->next_offset;
@@ -115,6 +118,8 @@ ks_partition_stable(const KsPartition *part)
 static inline int64
 ks_partition_visible_end(const KsPartition *part)
 {
+	if (KS_MUTANT("end_is_raw"))
+		return ks_partition_stable(part);
 	return Min(ks_partition_stable(part), part->committed_end);
 }
 

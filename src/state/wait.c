@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/debug.h"
 #include "state/internal.h"
 
 /* Entries of this backend. */
@@ -105,7 +106,7 @@ ks_wait_add(const KsPartitionKey *key, int64 offset)
 	part = ks_partition_lock(key, LW_EXCLUSIVE);
 	if (part != NULL)
 	{
-		if (ks_partition_visible_end(part) <= offset)
+		if (ks_partition_visible_end(part) <= offset || KS_MUTANT("late_waiter"))
 		{
 			KsWaiter *waiter = &ks_waiters[entry];
 
@@ -179,7 +180,7 @@ ks_wait_wake(void)
 {
 	int i;
 
-	for (i = 0; i < wake_count; i++)
+	for (i = 0; i < wake_count && !KS_MUTANT("no_wake"); i++)
 		SetLatch(&ProcGlobal->allProcs[wake_list[i]].procLatch);
 	wake_count = 0;
 }

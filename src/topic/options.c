@@ -87,6 +87,7 @@ static const Choice column_choices[] = {
 #define MEMBER(name) offsetof(KsTopicOptions, name)
 #define MS_PER_DAY INT64CONST(86400000)
 #define MIB INT64CONST(1048576)
+#define INTERVAL_MAX_MS (PG_INT64_MAX / 1000) /* an interval's time is in microseconds */
 
 /* No record may need more than a palloc; the rest is room for the batch. */
 #define MAX_MESSAGE_BYTES (MaxAllocSize - 1024)
@@ -315,7 +316,10 @@ canonical_text(const OptionDef *def, bool kafka, bool is_number, char *text)
 			return NULL;
 		if (ms == KS_UNLIMITED && def->min == KS_UNLIMITED)
 			return pstrdup("infinite");
-		return ms < 0 ? NULL : psprintf(INT64_FORMAT " ms", ms);
+		/* Kafka's way to say never is Long.MAX_VALUE; an interval ends before. */
+		if (ms > INTERVAL_MAX_MS && def->min == KS_UNLIMITED)
+			return pstrdup("infinite");
+		return ms < 0 ? NULL : psprintf(INT64_FORMAT " ms", Min(ms, INTERVAL_MAX_MS));
 	}
 	if (def->kind == OPTION_CHOICE && is_number)
 		return NULL;

@@ -23,6 +23,7 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
+#include "base/debug.h"
 #include "topic/pending.h"
 
 typedef enum PendingKind
@@ -46,6 +47,8 @@ typedef struct Pending
 } Pending;
 
 static Pending *pending_head = NULL;
+
+static void apply(const Pending *pending, bool committed);
 
 static Pending *
 note(PendingKind kind)
@@ -101,6 +104,8 @@ ks_pending_log_start(const KsTopic *topic, int32 partition, int64 log_start)
 	pending->topic = *topic;
 	pending->partition = partition;
 	pending->log_start = log_start;
+	if (KS_MUTANT("log_start_early"))
+		apply(pending, true);
 }
 
 bool
@@ -149,6 +154,20 @@ ks_pending_cleaned(Oid relid, const KsTopic *topic)
 		pending->topic = *topic;
 }
 
+/* A dropped table that was no topic's was not filled in. */
+bool
+ks_pending_has_changes(void)
+{
+	Pending *pending;
+
+	for (pending = pending_head; pending != NULL; pending = pending->next)
+	{
+		if (pending->kind != PENDING_DROPPED || pending->topic.topic_id != 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 forget_partitions(const KsTopic *topic)
 {
@@ -175,7 +194,7 @@ apply(const Pending *pending, bool committed)
 				forget_partitions(&pending->topic);
 			break;
 		case PENDING_DROPPED:
-			if (committed)
+			if (committed && !KS_MUTANT("drop_unmarked"))
 				forget_partitions(&pending->topic);
 			break;
 		case PENDING_EXTENSION_DROPPED:

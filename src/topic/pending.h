@@ -37,6 +37,12 @@ extern bool ks_pending_has_cleanup(void);
 extern bool ks_pending_next_cleanup(Oid *relid);
 extern void ks_pending_cleaned(Oid relid, const KsTopic *topic);
 
+/*
+ * Did this transaction, as it stands, make, change or drop a topic?  Call when
+ * nothing is left to clean up.
+ */
+extern bool ks_pending_has_changes(void);
+
 /* Transaction events; see xact.c.  They throw nothing. */
 extern void ks_pending_end(bool committed);
 extern void ks_pending_sub_end(bool committed);

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+#
+# run.sh
+#	kstream shown at work: "make demo".
+#
+# Starts a PostgreSQL of its own (own data directory, sockets only), lets
+# demo.py do the rest, and removes the server with its data whatever happened.
+#
+# Takes from the environment (test/private-pg.sh):
+#	PGBIN	programs of a PostgreSQL that has kstream
+#	STAGE	a directory to work in
+#
+# The exit status is 0 only if the balances that the readers rebuilt from the
+# topic are those of the table, row for row.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=${STAGE:?}/demo
+bin=${PGBIN:?}
+log=$work/server.log
+
+export PGHOST=$work PGPORT=54329 PGUSER=demo PGDATABASE=demo
+export PGAPPNAME=kstream-demo
+
+# Stop the server of this directory, if one runs, and remove its data.
+clean()
+{
+	local pid
+
+	if pid=$(head -n 1 "$work/data/postmaster.pid" 2>/dev/null) &&
+		[ "$(readlink "/proc/$pid/exe")" = "$(readlink -f "$bin/postgres")" ]; then
+		"$bin/pg_ctl" -D "$work/data" -m immediate stop >/dev/null || true
+	fi
+	rm -rf "$work/data"
+}
+
+finish()
+{
+	local status=$?
+
+	trap - EXIT
+	clean
+	if [ "$status" != 0 ]; then
+		printf '\nThe demo FAILED (exit status %s). Last lines of %s:\n' "$status" "$log"
+		tail -n 20 "$log" 2>/dev/null || true
+	fi
+	exit "$status"
+}
+
+start_server()
+{
+	"$bin/initdb" -D "$work/data" -U "$PGUSER" -A trust -E UTF8 --no-locale \
+		>"$log" 2>&1
+	: >"$log"
+	cat >>"$work/data/postgresql.conf" <<-EOC
+		shared_preload_libraries = 'kstream'
+		listen_addresses = ''
+		unix_socket_directories = '$work'
+		port = $PGPORT
+		fsync = on
+		synchronous_commit = on
+		shared_buffers = 256MB
+		max_wal_size = 2GB
+		checkpoint_timeout = 15min
+	EOC
+	"$bin/pg_ctl" -D "$work/data" -l "$log" -w start >/dev/null
+	"$bin/createdb" "$PGDATABASE"
+}
+
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+clean		# of a demo that was killed
+mkdir -p "$work"
+rm -f "$log"
+
+cat <<'EOT'
+
+  k s t r e a m :  topics inside PostgreSQL
+
+  A bank, played by pgbench, moves money. Each of its transactions also
+  produces a record to a topic, and the two commit together. Readers who see
+  nothing but the topic keep books of their own. In the end both must agree,
+  account by account.
+
+EOT
+echo "Starting a private PostgreSQL (fsync on, no TCP port) ..."
+start_server
+/usr/bin/python3 -B "$here/demo.py"

@@ -1,0 +1,219 @@
+-- Who may do what: the rights on a topic are those on its table.
+\pset format unaligned
+
+CREATE ROLE kstream_owner;
+CREATE ROLE kstream_member;
+GRANT kstream_owner TO kstream_member;
+CREATE ROLE kstream_reader;
+CREATE ROLE kstream_writer;
+CREATE ROLE kstream_deleter;
+CREATE ROLE kstream_monitor;
+GRANT pg_monitor TO kstream_monitor;
+CREATE ROLE kstream_nobody;
+
+-- To make topics takes CREATE on the schema.
+SET ROLE kstream_owner;
+SELECT kstream.create_topic('t');
+RESET ROLE;
+GRANT CREATE ON SCHEMA kstream_topic TO kstream_owner;
+SET ROLE kstream_owner;
+SELECT kstream.create_topic('t', 2);
+-- the owner grants as on any table
+GRANT SELECT ON kstream_topic.t TO kstream_reader;
+GRANT INSERT ON kstream_topic.t TO kstream_writer;
+GRANT TRUNCATE ON kstream_topic.t TO kstream_deleter;
+SELECT kstream.produce_batch('t', '{1,2}', '{one,two}', partition => 0);
+RESET ROLE;
+SELECT kstream.create_topic('superusers');
+SELECT topic, owner FROM kstream.topics ORDER BY topic;
+
+--
+-- Every function as every role: the SQLSTATE, or what it did ("ok"; undone again).
+--
+CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RAISE division_by_zero;
+EXCEPTION
+	WHEN division_by_zero THEN RETURN 'ok';
+	WHEN OTHERS THEN RETURN SQLSTATE;
+END $$;
+CREATE TABLE call (id int GENERATED ALWAYS AS IDENTITY, name text, statement text);
+GRANT SELECT ON call TO PUBLIC;
+INSERT INTO call (name, statement) VALUES
+	('create_topic', $$ SELECT kstream.create_topic('new') $$),
+	('create_topic, exists', $$ SELECT kstream.create_topic('t', 2, if_not_exists => true) $$),
+	('alter_topic', $$ SELECT kstream.alter_topic('t', '{"retention": "1 day"}') $$),
+	('add_partitions', $$ SELECT kstream.add_partitions('t', 3) $$),
+	('drop_topic', $$ SELECT kstream.drop_topic('t') $$),
+	('delete_records', $$ SELECT kstream.delete_records('t', 0, 1) $$),
+	('produce', $$ SELECT kstream.produce('t', 'k', 'v') $$),
+	('produce_batch', $$ SELECT kstream.produce_batch('t', NULL, '{v}') $$),
+	('produce_batch, empty', $$ SELECT kstream.produce_batch('t', NULL, '{}') $$),
+	('produce_batch_bytes', $$ SELECT kstream.produce_batch_bytes('t', NULL, '{v}') $$),
+	('pending', $$ SELECT * FROM kstream.pending() $$),
+	('last_produced', $$ SELECT * FROM kstream.last_produced() $$),
+	('fetch', $$ SELECT * FROM kstream.fetch('t', 0, 0) $$),
+	('fetch in the select list', $$ SELECT kstream.fetch('t', 0, 0) $$),
+	('list_offsets', $$ SELECT * FROM kstream.list_offsets('t') $$),
+	('list_offsets by time', $$ SELECT * FROM kstream.list_offsets('t', now()) $$),
+	('verify', $$ SELECT * FROM kstream.verify('t') $$),
+	('run_maintenance', $$ CALL kstream.run_maintenance() $$),
+	('version', $$ SELECT kstream.version() $$),
+	('partition_state', $$ SELECT * FROM kstream.partition_state('t', 0) $$),
+	('reservations', $$ SELECT * FROM kstream.reservations() $$),
+	('topics', $$ SELECT * FROM kstream.topics $$),
+	('partitions', $$ SELECT * FROM kstream.partitions $$),
+	('segments', $$ SELECT * FROM kstream.segments $$),
+	('in_flight', $$ SELECT * FROM kstream.in_flight $$),
+	('stats', $$ SELECT * FROM kstream.stats $$),
+	('text, json, header', $$ SELECT kstream.text('x'), kstream.json('1'), kstream.try_json('1'), kstream.header('{}', 'h'), kstream.add_header('{}', 'h', 'v') $$),
+	('table kstream.topic', $$ SELECT * FROM kstream.topic $$),
+	('table kstream.partition', $$ UPDATE kstream.partition SET log_start_offset = 0 $$),
+	('table kstream.segment', $$ DELETE FROM kstream.segment $$),
+	('DROP FOREIGN TABLE', $$ DROP FOREIGN TABLE kstream_topic.t $$),
+	('ALTER ... OWNER', $$ ALTER FOREIGN TABLE kstream_topic.t OWNER TO CURRENT_USER $$);
+CREATE TABLE result (role name, id int, outcome text);
+GRANT INSERT ON result TO PUBLIC;
+SET client_min_messages = warning;
+SET ROLE kstream_nobody;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+SET ROLE kstream_reader;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+SET ROLE kstream_writer;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+SET ROLE kstream_deleter;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+SET ROLE kstream_monitor;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+SET ROLE kstream_owner;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+SET ROLE kstream_member;
+INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
+RESET ROLE;
+RESET client_min_messages;
+\pset format aligned
+SELECT name, max(outcome) FILTER (WHERE role = 'kstream_nobody') AS nobody, max(outcome) FILTER (WHERE role = 'kstream_reader') AS "SELECT",
+	   max(outcome) FILTER (WHERE role = 'kstream_writer') AS "INSERT", max(outcome) FILTER (WHERE role = 'kstream_deleter') AS "TRUNCATE",
+	   max(outcome) FILTER (WHERE role = 'kstream_monitor') AS pg_monitor, max(outcome) FILTER (WHERE role = 'kstream_owner') AS owner,
+	   max(outcome) FILTER (WHERE role = 'kstream_member') AS member
+FROM result JOIN call USING (id) GROUP BY id, name ORDER BY id;
+\pset format unaligned
+DROP TABLE call, result;
+-- maintenance, where it may run: only superusers
+SET ROLE kstream_owner;
+CALL kstream.run_maintenance();
+RESET ROLE;
+CALL kstream.run_maintenance();
+
+-- What the messages say.
+SET ROLE kstream_nobody;
+SELECT kstream.produce('t', 'k', 'v');
+SELECT * FROM kstream.fetch('t', 0, 0);
+SELECT kstream.delete_records('t', 0, 1);
+SELECT kstream.drop_topic('t');
+SELECT kstream.create_topic('new');
+RESET ROLE;
+
+--
+-- The views show a role what it may use, pg_monitor all.
+--
+CREATE FUNCTION seen(OUT role name, OUT topics text, OUT partitions text, OUT segments text, OUT stats text) LANGUAGE sql AS $$
+	SELECT current_user, (SELECT string_agg(topic, ' ' ORDER BY topic) FROM kstream.topics), (SELECT string_agg(topic || partition, ' ' ORDER BY topic, partition) FROM kstream.partitions),
+		   (SELECT string_agg(DISTINCT topic || partition, ' ' ORDER BY topic || partition) FROM kstream.segments), (SELECT string_agg(topic || partition, ' ' ORDER BY topic, partition) FROM kstream.stats)
+$$;
+SET ROLE kstream_nobody;
+SELECT * FROM seen();
+SET ROLE kstream_reader;
+SELECT * FROM seen();
+SET ROLE kstream_writer;
+SELECT * FROM seen();
+SET ROLE kstream_deleter;
+SELECT * FROM seen();
+SET ROLE kstream_owner;
+SELECT * FROM seen();
+SET ROLE kstream_member;
+SELECT * FROM seen();
+SET ROLE kstream_monitor;
+SELECT * FROM seen();
+RESET ROLE;
+-- a function that a view's barrier must keep from other topics' rows
+CREATE FUNCTION leak(text) RETURNS bool COST 0.0000001 LANGUAGE plpgsql AS $$ BEGIN RAISE INFO 'saw %', $1; RETURN true; END $$;
+SET ROLE kstream_nobody;
+SELECT count(*) FROM kstream.topics WHERE leak(topic);
+SELECT count(*) FROM kstream.partitions WHERE leak(topic);
+RESET ROLE;
+DROP FUNCTION leak(text);
+
+--
+-- Rights change while a transaction lasts: checked for each statement's user as it is then.
+--
+BEGIN;
+SET LOCAL ROLE kstream_writer;
+SELECT kstream.produce('t', 'k', 'allowed', partition => 1);
+RESET ROLE;
+SAVEPOINT s;
+REVOKE INSERT ON kstream_topic.t FROM kstream_writer;
+SET LOCAL ROLE kstream_writer;
+SELECT kstream.produce('t', 'k', 'refused', partition => 1);
+ROLLBACK TO s;
+SELECT kstream.produce('t', 'k', 'allowed again', partition => 1);
+RESET ROLE;
+REVOKE INSERT ON kstream_topic.t FROM kstream_writer;
+COMMIT;
+SELECT kstream.text(value) FROM kstream.fetch('t', 1, 0);
+-- a right by membership, that ends
+GRANT kstream_owner TO kstream_writer;
+SET ROLE kstream_writer;
+SELECT kstream.produce('t', 'k', 'as member', partition => 1);
+RESET ROLE;
+REVOKE kstream_owner FROM kstream_writer;
+SET ROLE kstream_writer;
+SELECT kstream.produce('t', 'k', 'v', partition => 1);
+RESET ROLE;
+-- everyone
+GRANT INSERT ON kstream_topic.t TO PUBLIC;
+SET ROLE kstream_nobody;
+SELECT kstream.produce('t', 'k', 'public', partition => 1);
+RESET ROLE;
+REVOKE INSERT ON kstream_topic.t FROM PUBLIC;
+GRANT INSERT ON kstream_topic.t TO kstream_writer;
+
+--
+-- SECURITY DEFINER: the function's owner is the one who produces and reads.
+--
+CREATE FUNCTION tell(what text) RETURNS int SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE sql AS $$ SELECT kstream.produce('t', NULL, what, partition => 1) $$;
+CREATE FUNCTION look() RETURNS bigint SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM kstream.fetch('t', 1, 0)); END $$;
+ALTER FUNCTION tell OWNER TO kstream_writer;
+ALTER FUNCTION look OWNER TO kstream_reader;
+SET ROLE kstream_nobody;
+SELECT tell('for nobody'), look();
+-- and nobody is nobody again, in the same transaction
+BEGIN;
+SELECT tell('for nobody again');
+SELECT kstream.produce('t', NULL, 'by nobody', partition => 1);
+ROLLBACK;
+RESET ROLE;
+-- the other way round: a superuser's call of a function whose owner may not
+ALTER FUNCTION tell OWNER TO kstream_reader;
+SELECT tell('by a reader');
+DROP FUNCTION tell, look;
+SELECT kstream.text(value) FROM kstream.fetch('t', 1, 0);
+
+--
+-- The owner changes: REASSIGN OWNED, ALTER ... OWNER.
+--
+CREATE ROLE kstream_heir;
+REASSIGN OWNED BY kstream_owner TO kstream_heir;
+SELECT topic, owner FROM kstream.topics ORDER BY topic;
+SET ROLE kstream_owner;
+SELECT kstream.produce('t', 'k', 'v');
+SET ROLE kstream_heir;
+SELECT kstream.alter_topic('t', '{"retention": "1 day"}'), kstream.add_partitions('t', 3), kstream.produce('t', 'k', 'v', partition => 2);
+SELECT kstream.drop_topic('t');
+RESET ROLE;
+
+DROP FUNCTION seen, outcome;
+SELECT kstream.drop_topic('superusers');
+REVOKE CREATE ON SCHEMA kstream_topic FROM kstream_owner;
+DROP ROLE kstream_heir, kstream_member, kstream_owner, kstream_reader, kstream_writer, kstream_deleter, kstream_monitor, kstream_nobody;
