@@ -16,6 +16,7 @@
 #include "admin/admin.h"
 #include "base/debug.h"
 #include "fetch/fetch.h"
+#include "group/shared.h"
 #include "produce/produce.h"
 #include "shmem.h"
 #include "state/partition.h"
@@ -37,6 +38,7 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress)
 	{
 		ks_state_define_settings();
+		ks_group_define_settings();
 		ks_shmem_install_hooks();
 	}
 	ks_produce_define_settings();

@@ -12,6 +12,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "group/shared.h"
 #include "shmem.h"
 #include "state/partition.h"
 
@@ -24,6 +25,7 @@ request_shmem(void)
 	if (prev_shmem_request_hook)
 		prev_shmem_request_hook();
 	RequestAddinShmemSpace(ks_state_shmem_size());
+	RequestAddinShmemSpace(ks_group_shmem_size());
 }
 
 static void
@@ -33,6 +35,7 @@ startup_shmem(void)
 		prev_shmem_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	ks_state_shmem_init();
+	ks_group_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 }
 

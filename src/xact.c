@@ -20,6 +20,10 @@
 #include "admin/admin.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "group/catalog.h"
+#include "group/member.h"
+#include "group/poll.h"
+#include "group/position.h"
 #include "produce/produce.h"
 #include "state/inflight.h"
 #include "topic/pending.h"
@@ -33,8 +37,11 @@ static void
 end_transaction(bool committed)
 {
 	ks_wait_end();
+	ks_member_wait_end();
 	ks_inflight_end(committed);
 	ks_pending_end(committed);
+	ks_position_end(committed);
+	ks_group_end(committed);
 	if (committed)
 		ks_produce_commit();
 	else
@@ -52,6 +59,10 @@ refuse_prepare(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has made, changed or dropped topics")));
+	if (ks_position_is_touched() || ks_group_has_changes())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has consumed in a group or changed one")));
 }
 
 static void
@@ -61,6 +72,7 @@ transaction_event(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			ks_admin_pre_commit();
+			ks_group_pre_commit();
 			ks_produce_pre_commit();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -96,11 +108,16 @@ subtransaction_event(SubXactEvent event, SubTransactionId subid, SubTransactionI
 		case SUBXACT_EVENT_COMMIT_SUB:
 			ks_produce_sub_commit();
 			ks_pending_sub_end(true);
+			ks_position_sub_end(true);
+			ks_group_sub_end(true);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			ks_wait_end();
+			ks_member_wait_end();
 			ks_produce_sub_abort();
 			ks_pending_sub_end(false);
+			ks_position_sub_end(false);
+			ks_group_sub_end(false);
 			break;
 		case SUBXACT_EVENT_START_SUB:
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:

@@ -23,6 +23,12 @@
 #define KS_MY_PROCNO (MyProc->pgprocno)
 #endif
 
+/*
+ * Of libpq/libpq.h, which cannot be included where Kerberos' headers are not
+ * installed.
+ */
+extern bool pq_check_connection(void);
+
 /* Background workers, autovacuum and walsenders have PGPROCs as well. */
 #if PG_VERSION_NUM >= 170000
 #define KS_MAX_PROCS (MaxBackends + NUM_AUXILIARY_PROCS)

@@ -14,7 +14,10 @@
 
 #define KS_ERRCODE_OFFSET_OUT_OF_RANGE MAKE_SQLSTATE('K', 'S', '0', '0', '1')
 #define KS_ERRCODE_CORRUPT_MESSAGE MAKE_SQLSTATE('K', 'S', '0', '0', '2')
+#define KS_ERRCODE_UNKNOWN_MEMBER_ID MAKE_SQLSTATE('K', 'S', '0', '2', '5')
+#define KS_ERRCODE_NON_EMPTY_GROUP MAKE_SQLSTATE('K', 'S', '0', '6', '8')
 #define KS_ERRCODE_INVALID_RECORD MAKE_SQLSTATE('K', 'S', '0', '8', '7')
+#define KS_ERRCODE_FENCED_MEMBER_EPOCH MAKE_SQLSTATE('K', 'S', '1', '1', '0')
 
 /* Refuse NULL for an argument that needs a value: 22004 naming it. */
 extern void ks_require_not_null(bool isnull, const char *argument);

@@ -85,8 +85,7 @@ check_range(const KsFetch *fetch, const KsPartitionInfo *info)
 		offset_out_of_range(fetch, info);
 }
 
-static pg_attribute_noreturn() void
-corrupt_batch(const KsFetch *fetch, KsBatchStatus status)
+static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, KsBatchStatus status)
 {
 	ereport(ERROR,
 			(errcode(KS_ERRCODE_CORRUPT_MESSAGE),

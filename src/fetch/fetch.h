@@ -28,8 +28,8 @@ typedef struct KsFetch
 	int64 max_records;
 	int64 max_bytes; /* of key, value and headers; the first record is
 					  * returned whatever its size */
-	int64 from;		 /* moves past what was returned, and past holes */
-	int64 up_to;	 /* do not read to or past this, even if the log does */
+	int64 from;      /* moves past what was returned, and past holes */
+	int64 up_to;     /* do not read to or past this, even if the log does */
 
 	/* Private to fetch.c */
 	int64 end;

@@ -11,7 +11,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -21,6 +20,7 @@
 #include "log/log.h"
 #include "record/time.h"
 #include "record/tuple.h"
+#include "topic/arguments.h"
 
 /* Arguments of kstream.fetch. */
 enum
@@ -37,45 +37,6 @@ enum
 
 static const char *const arg_names[ARGS] = {
 	"topic", "partition", "from_offset", "max_records", "max_bytes", "max_wait", "options"};
-
-static pg_attribute_noreturn() void out_of_range(const char *argument, const char *allowed)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" is out of range", argument),
-			 errdetail("Allowed: %s.", allowed)));
-}
-
-static int64
-at_least(int64 value, int64 min, const char *argument)
-{
-	if (value < min)
-		out_of_range(argument, min == 0 ? "0 and greater" : "1 and greater");
-	return value;
-}
-
-/* An interval as ms; a month is 30 days. */
-static int64
-wait_ms(const Interval *interval)
-{
-	double ms = interval->time / 1000.0 +
-				(interval->day + interval->month * (double) DAYS_PER_MONTH) * (SECS_PER_DAY * 1000.0);
-
-	if (ms < 0)
-		out_of_range(arg_names[ARG_MAX_WAIT], "intervals that are not negative");
-	return (int64) Min(ms, (double) PG_INT32_MAX);
-}
-
-/* No option has been defined so far. */
-static void
-check_options(Jsonb *options)
-{
-	if (!JB_ROOT_IS_OBJECT(options) || JB_ROOT_COUNT(options) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unrecognized option in argument \"options\""),
-				 errdetail("Allowed is an empty JSON object.")));
-}
 
 /* The topic of an argument, when the current user may read it. */
 static void
@@ -97,11 +58,11 @@ ks_fetch_prepare(KsFetch *fetch, KsTopic *topic, const NullableDatum *args)
 	fetch->topic = topic;
 	fetch->partition = DatumGetInt32(args[ARG_PARTITION].value);
 	ks_topic_check_partition(topic, fetch->partition);
-	fetch->from = at_least(DatumGetInt64(args[ARG_FROM_OFFSET].value), 0, arg_names[ARG_FROM_OFFSET]);
-	fetch->max_records = at_least(DatumGetInt32(args[ARG_MAX_RECORDS].value), 1, arg_names[ARG_MAX_RECORDS]);
-	fetch->max_bytes = at_least(DatumGetInt32(args[ARG_MAX_BYTES].value), 1, arg_names[ARG_MAX_BYTES]);
-	check_options(DatumGetJsonbP(args[ARG_OPTIONS].value));
-	return wait_ms(DatumGetIntervalP(args[ARG_MAX_WAIT].value));
+	fetch->from = ks_arg_at_least(DatumGetInt64(args[ARG_FROM_OFFSET].value), 0, arg_names[ARG_FROM_OFFSET]);
+	fetch->max_records = ks_arg_at_least(DatumGetInt32(args[ARG_MAX_RECORDS].value), 1, arg_names[ARG_MAX_RECORDS]);
+	fetch->max_bytes = ks_arg_at_least(DatumGetInt32(args[ARG_MAX_BYTES].value), 1, arg_names[ARG_MAX_BYTES]);
+	ks_arg_no_options(DatumGetJsonbP(args[ARG_OPTIONS].value));
+	return ks_arg_wait_ms(DatumGetIntervalP(args[ARG_MAX_WAIT].value), arg_names[ARG_MAX_WAIT]);
 }
 
 PG_FUNCTION_INFO_V1(kstream_fetch);

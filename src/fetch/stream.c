@@ -46,7 +46,7 @@
 typedef struct StreamState
 {
 	CustomScanState css;
-	List *args;			/* of ExprState */
+	List *args; /* of ExprState */
 	int column_count;
 	int columns[KS_RECORD_COLUMNS];
 	bool started;
@@ -215,7 +215,7 @@ begin_stream(CustomScanState *node, EState *estate, int eflags)
 	if (KS_FUNCTION_ACLCHECK(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
 	state->args = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
-	for_each_from (lc, scan->custom_private, 1)
+	for_each_from(lc, scan->custom_private, 1)
 		state->columns[state->column_count++] = (int) lfirst_oid(lc);
 	state->fetch.up_to = PG_INT64_MAX;
 }

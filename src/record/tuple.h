@@ -35,8 +35,8 @@ enum
 typedef struct KsRecordBuilder
 {
 	MemoryContext headers; /* reset for each record that has some */
-	Datum topic;		   /* set by ks_record_builder_topic */
-	char *key;			   /* bytea being made */
+	Datum topic;           /* set by ks_record_builder_topic */
+	char *key;             /* bytea being made */
 	size_t key_capacity;
 	char *value;
 	size_t value_capacity;
@@ -64,4 +64,4 @@ extern void ks_record_sink_init(KsRecordSink *sink, FunctionCallInfo fcinfo);
 /* Add a row; without_offset leaves the column offset NULL. */
 extern void ks_record_sink_put(KsRecordSink *sink, int32 partition, const KsRecord *record, bool without_offset);
 
-#endif							/* KS_RECORD_TUPLE_H */
+#endif /* KS_RECORD_TUPLE_H */

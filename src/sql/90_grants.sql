@@ -10,3 +10,4 @@ REVOKE ALL ON FOREIGN DATA WRAPPER kstream FROM PUBLIC;
 REVOKE ALL ON FOREIGN SERVER kstream FROM PUBLIC;
 
 GRANT SELECT ON kstream.topics, kstream.segments, kstream.partitions, kstream.in_flight, kstream.stats TO PUBLIC;
+GRANT SELECT ON kstream.groups, kstream.members, kstream.committed_offsets, kstream.lag TO PUBLIC;

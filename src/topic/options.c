@@ -186,8 +186,8 @@ get_option(const char *name, bool *kafka)
 }
 
 /* PostgreSQL's interval syntax, into ms; false when it is not that. */
-static bool
-parse_interval(const char *text, int64 *ms)
+bool
+ks_topic_parse_interval(const char *text, int64 *ms)
 {
 	char workbuf[MAXDATELEN + 256];
 	char *field[MAXDATEFIELDS];
@@ -285,7 +285,7 @@ parse_value(const OptionDef *def, const char *text, int64 *value)
 				*value = KS_UNLIMITED;
 				return true;
 			}
-			valid = parse_interval(text, value);
+			valid = ks_topic_parse_interval(text, value);
 			break;
 		case OPTION_SIZE:
 			valid = parse_size(text, value);

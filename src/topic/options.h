@@ -70,6 +70,9 @@ extern void ks_topic_option_check(const char *name, const char *value);
 /* Is this one of the options above? */
 extern bool ks_topic_option_exists(const char *name);
 
+/* PostgreSQL's interval syntax with a unit, into ms; false when it is not that. */
+extern bool ks_topic_parse_interval(const char *text, int64 *ms);
+
 extern const char *ks_column_type_name(KsColumnType type);
 
 #endif /* KS_TOPIC_OPTIONS_H */

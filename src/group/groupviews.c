@@ -1,0 +1,295 @@
+/*-------------------------------------------------------------------------
+ * groupviews.c
+ *	  What the views of groups need of shared memory.
+ *
+ * Who may see a group: who may use it, and members of pg_monitor.  Each group
+ * is copied under its lock and shown after.
+ *
+ * src/group/groupviews.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "fetch/fetch.h"
+#include "group/shared.h"
+#include "record/time.h"
+
+static bool
+may_see(Oid owner)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR) ||
+		   (OidIsValid(owner) ? has_privs_of_role(GetUserId(), owner) : superuser());
+}
+
+/* Keys of this database's groups that the current user may see. */
+static KsGroupKey *
+list_groups(int *count)
+{
+	KsGroupKey *keys = palloc(sizeof(KsGroupKey) * ks_max_groups);
+	Oid *owners = palloc(sizeof(Oid) * ks_max_groups);
+	int found = 0;
+	int i;
+
+	LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
+	for (i = 0; i < ks_max_groups; i++)
+	{
+		if (!ks_groups[i].used || ks_groups[i].dropped || ks_groups[i].key.dbid != MyDatabaseId)
+			continue;
+		owners[found] = ks_groups[i].owner;
+		keys[found++] = ks_groups[i].key;
+	}
+	LWLockRelease(&ks_group_shared->index_lock);
+	*count = 0;
+	for (i = 0; i < found; i++)
+	{
+		if (may_see(owners[i]))
+			keys[(*count)++] = keys[i];
+	}
+	return keys;
+}
+
+/* Kafka's name for what a group is doing; group locked. */
+static const char *
+state_of(const KsGroup *group)
+{
+	int32 s;
+
+	if (group->member_count == 0)
+		return "Empty";
+	if (group->target_epoch != group->epoch)
+		return "Assigning";
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	{
+		if (ks_shares[s].owner != ks_shares[s].target)
+			return "Reconciling";
+	}
+	return "Stable";
+}
+
+PG_FUNCTION_INFO_V1(kstream_group_states);
+Datum
+kstream_group_states(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	KsGroupKey *keys;
+	int count;
+	int i;
+
+	ks_require_preloaded();
+	InitMaterializedSRF(fcinfo, 0);
+	keys = list_groups(&count);
+	for (i = 0; i < count; i++)
+	{
+		KsGroup *group = ks_group_lock(&keys[i], LW_SHARED);
+		Datum values[6];
+		bool isnull[6] = {false};
+		const char *state;
+		KsAssignor assignor;
+		int64 epoch;
+		Oid owner;
+		int32 members;
+		char *role;
+
+		if (group == NULL)
+			continue;
+		state = state_of(group);
+		epoch = group->epoch;
+		assignor = group->options.assignor;
+		owner = group->owner;
+		members = group->member_count;
+		LWLockRelease(&group->lock);
+
+		role = OidIsValid(owner) ? GetUserNameFromId(owner, true) : NULL;
+		values[0] = CStringGetTextDatum(keys[i].name);
+		values[1] = CStringGetTextDatum(state);
+		values[2] = Int64GetDatum(epoch);
+		values[3] = CStringGetTextDatum(ks_assignor_name(assignor));
+		values[4] = role != NULL ? CStringGetTextDatum(role) : (Datum) 0;
+		isnull[4] = role == NULL;
+		values[5] = Int32GetDatum(members);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+	}
+	return (Datum) 0;
+}
+
+/* A member and the names of its topics, copied. */
+typedef struct MemberCopy
+{
+	KsMember member;
+	int owned;
+	int first_topic;
+	int topic_count;
+} MemberCopy;
+
+/* Copy the members of a group; *names has room for all subscriptions. */
+static int
+copy_members(const KsGroupKey *key, MemberCopy *copies, char (*names)[KS_TOPIC_NAME_MAX + 1])
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	int count = 0;
+	int name_count = 0;
+	int32 m;
+	int32 s;
+
+	if (group == NULL)
+		return 0;
+	for (m = group->members; m >= 0; m = ks_members[m].next)
+	{
+		MemberCopy *copy = &copies[count++];
+
+		copy->member = ks_members[m];
+		copy->owned = 0;
+		copy->first_topic = name_count;
+		for (s = ks_members[m].subscriptions; s >= 0; s = ks_subscriptions[s].next)
+			memcpy(names[name_count++], ks_subscriptions[s].name, sizeof(*names));
+		copy->topic_count = name_count - copy->first_topic;
+		for (s = group->shares; s >= 0; s = ks_shares[s].next)
+			copy->owned += ks_shares[s].owner == m ? 1 : 0;
+	}
+	LWLockRelease(&group->lock);
+	return count;
+}
+
+static Datum
+names_array(char (*names)[KS_TOPIC_NAME_MAX + 1], int count)
+{
+	Datum *elements = palloc(sizeof(Datum) * (count + 1));
+	int i;
+
+	for (i = 0; i < count; i++)
+		elements[i] = CStringGetTextDatum(names[i]);
+	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+PG_FUNCTION_INFO_V1(kstream_group_members);
+Datum
+kstream_group_members(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemberCopy *copies;
+	char(*names)[KS_TOPIC_NAME_MAX + 1];
+	KsGroupKey *keys;
+	int group_count;
+	int g;
+	int i;
+
+	ks_require_preloaded();
+	InitMaterializedSRF(fcinfo, 0);
+	keys = list_groups(&group_count);
+	copies = palloc(sizeof(MemberCopy) * ks_max_group_members);
+	names = palloc_extended(sizeof(*names) * ks_max_group_subscriptions, MCXT_ALLOC_HUGE);
+	for (g = 0; g < group_count; g++)
+	{
+		int count = copy_members(&keys[g], copies, names);
+
+		for (i = 0; i < count; i++)
+		{
+			const MemberCopy *copy = &copies[i];
+			Datum values[7];
+			bool isnull[7] = {false};
+
+			values[0] = CStringGetTextDatum(keys[g].name);
+			values[1] = CStringGetTextDatum(copy->member.name);
+			values[2] = Int32GetDatum(copy->member.pid);
+			isnull[2] = copy->member.pid == 0;
+			values[3] = Int64GetDatum(copy->member.epoch);
+			values[4] = names_array(names + copy->first_topic, copy->topic_count);
+			values[5] = Int32GetDatum(copy->owned);
+			values[6] = TimestampTzGetDatum(copy->member.polled_at);
+			isnull[6] = copy->member.polled_at == 0;
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+		}
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(kstream_group_shares);
+Datum
+kstream_group_shares(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	KsShare *shares;
+	char(*names)[KS_GROUP_NAME_MAX + 1];
+	KsGroupKey *keys;
+	int group_count;
+	int g;
+	int i;
+
+	ks_require_preloaded();
+	InitMaterializedSRF(fcinfo, 0);
+	keys = list_groups(&group_count);
+	shares = palloc_extended(sizeof(KsShare) * ks_max_group_partitions, MCXT_ALLOC_HUGE);
+	names = palloc_extended(sizeof(*names) * ks_max_group_members, MCXT_ALLOC_HUGE);
+	for (g = 0; g < group_count; g++)
+	{
+		KsGroup *group = ks_group_lock(&keys[g], LW_SHARED);
+		int count = 0;
+		int32 s;
+		int32 m;
+
+		if (group == NULL)
+			continue;
+		for (s = group->shares; s >= 0; s = ks_shares[s].next)
+			shares[count++] = ks_shares[s];
+		for (m = group->members; m >= 0; m = ks_members[m].next)
+			memcpy(names[m], ks_members[m].name, sizeof(*names));
+		LWLockRelease(&group->lock);
+		for (i = 0; i < count; i++)
+		{
+			Datum values[4];
+			bool isnull[4] = {false};
+
+			values[0] = CStringGetTextDatum(keys[g].name);
+			values[1] = Int32GetDatum(shares[i].topic_id);
+			values[2] = Int32GetDatum(shares[i].partition);
+			isnull[3] = shares[i].owner < 0;
+			values[3] = isnull[3] ? (Datum) 0 : CStringGetTextDatum(names[shares[i].owner]);
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+		}
+	}
+	return (Datum) 0;
+}
+
+/*
+ * How long the record at an offset has been waiting, in seconds; 0 when there
+ * is none.
+ */
+PG_FUNCTION_INFO_V1(kstream_lag_seconds);
+Datum
+kstream_lag_seconds(PG_FUNCTION_ARGS)
+{
+	KsTopic topic;
+	KsFetch fetch;
+	KsRecord record;
+	KsPartitionInfo info;
+	double seconds = 0;
+
+	ks_require_preloaded();
+	ks_topic_get(text_to_cstring(PG_GETARG_TEXT_PP(0)), &topic);
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
+		ks_topic_check_right(&topic, ACL_SELECT);
+	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
+	ks_log_info(&topic, PG_GETARG_INT32(1), &info);
+	fetch.topic = &topic;
+	fetch.partition = PG_GETARG_INT32(1);
+	fetch.from = Max(Min(PG_GETARG_INT64(2), info.end), info.log_start);
+	fetch.up_to = PG_INT64_MAX;
+	fetch.max_records = 1;
+	fetch.max_bytes = 1;
+	if (ks_fetch_start(&fetch, 0) && ks_fetch_next(&fetch, &record))
+		seconds = (ks_ms_from_timestamptz(GetCurrentTimestamp()) - record.timestamp) / 1000.0;
+	ks_fetch_stop(&fetch);
+	PG_RETURN_FLOAT8(Max(seconds, 0));
+}

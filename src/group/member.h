@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ * member.h
+ *	  Being a member of a group: joining, heartbeats, taking over and letting
+ *	  go of partitions.
+ *
+ * src/group/member.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_GROUP_MEMBER_H
+#define KS_GROUP_MEMBER_H
+
+#include "nodes/pg_list.h"
+
+#include "group/shared.h"
+
+/* A member as its caller knows it, for one call. */
+typedef struct KsMembership
+{
+	KsGroupKey key;
+	const char *name; /* NULL: this session */
+	int32 member;
+	int64 incarnation;
+} KsMembership;
+
+/* A partition that a member owns. */
+typedef struct KsOwned
+{
+	int32 share;
+	int32 topic_id;
+	pg_uuid_t topic;
+	int32 partition;
+	int64 stamp;
+	bool confirmed;
+} KsOwned;
+
+/*
+ * Find the member; false when it is none.  For a name, also make sure that no
+ * other transaction uses it: the lock is held to the end of this one; 55006.
+ */
+extern bool ks_member_find(const KsGroupKey *key, const char *name, KsMembership *membership);
+
+/* The same, 25 UNKNOWN_MEMBER_ID when it is none. */
+extern void ks_member_get(const KsGroupKey *key, const char *name, KsMembership *membership);
+
+/*
+ * Become a member (or stay one), subscribed to these topics (KsTopic *); NIL:
+ * as before.  22023 when a new member names no topics, 53400 when memory for
+ * groups is exhausted.
+ */
+extern void ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembership *membership);
+
+/*
+ * Say that the member is alive (is_poll: that it polls), and bring the group
+ * forward: put out members that are silent, compute targets, let go of what
+ * should be another's unless `is_held` says that this transaction still needs
+ * it, take what is free and should be ours.  Returns what the member owns
+ * (palloc'd); *version is for ks_member_wait.  False: it is no member any
+ * more.
+ */
+typedef bool (*KsHeldTest)(const KsGroupKey *key, const KsShare *share);
+extern bool ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
+						   KsOwned **owned, int *count, int64 *version);
+
+/*
+ * Ask to be woken when the group changes; false when it has changed since
+ * `version`.  ks_member_wait_end takes it back, throws nothing.
+ */
+extern bool ks_member_wait(const KsMembership *membership, int64 version);
+extern void ks_member_wait_end(void);
+
+/* Leave; nothing happens when it is no member. */
+extern void ks_member_leave(const KsGroupKey *key, const char *name);
+
+/* Names of the topics that a member is subscribed to (char *, palloc'd). */
+extern List *ks_member_topics(const KsMembership *membership);
+
+/* A member's id: its name, or one made for the session; palloc'd. */
+extern char *ks_member_id(const KsMembership *membership);
+
+/* A transaction that stamped rows has committed.  Throws nothing. */
+extern void ks_member_confirm(const KsGroupKey *key, const KsOwned *owned);
+
+#endif /* KS_GROUP_MEMBER_H */

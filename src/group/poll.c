@@ -1,0 +1,467 @@
+/*-------------------------------------------------------------------------
+ * poll.c
+ *	  A consumer's life: join, take over, read, wait.
+ *
+ * One round of a poll brings the group forward (rebalance.c), finds where to
+ * start in each partition that this member owns, and reads what is there,
+ * beginning with another partition each time.  A round that finds nothing
+ * waits for a commit to one of these partitions or for a change of the group,
+ * and at most a second, since a member must be heard of; then comes the next.
+ *
+ * Where to start: a session goes on where its last poll ended.  A name, whose
+ * last poll may have been another backend's, starts each transaction at the
+ * committed offset, or where it sought.  A partition that was taken over and
+ * not confirmed is stamped again (offsets.c) and starts at the offset in the
+ * row; one whose row is another transaction's is passed over this time.
+ *
+ * An offset that is gone (retention) or was never committed gives way to
+ * auto_offset_reset.
+ *
+ * src/group/poll.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#include "base/compat.h"
+#include "base/debug.h"
+#include "base/errors.h"
+#include "fetch/fetch.h"
+#include "group/catalog.h"
+#include "group/errors.h"
+#include "group/offsets.h"
+#include "group/poll.h"
+#include "topic/owner.h"
+
+/* How long a waiting member may be silent, ms. */
+#define ROUND_MAX 1000
+
+/* A partition in one round. */
+typedef struct Source
+{
+	const KsTopic *topic;
+	KsOwned owned;
+	int64 from;
+} Source;
+
+typedef struct Round
+{
+	KsPoll *poll;
+	KsGroupKey key;
+	KsMembership membership;
+	KsConsumer *consumer;
+	int64 version;
+	Source *sources;
+	int source_count;
+	int64 records;
+	int64 bytes;
+} Round;
+
+bool
+ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
+{
+	KsConsumer *consumer;
+
+	for (consumer = ks_consumers_of_transaction(); consumer != NULL; consumer = consumer->next)
+	{
+		KsPosition *position;
+
+		if (memcmp(&consumer->key, key, sizeof(KsGroupKey)) != 0)
+			continue;
+		position = ks_position_find(consumer, &share->topic, share->partition);
+		if (position != NULL && position->stamp == share->stamp &&
+			position->touched == ks_position_transaction)
+			return true;
+	}
+	return false;
+}
+
+/* Where a partition without a usable offset starts. */
+static int64
+reset_offset(const Round *round, const Source *source, const KsPartitionInfo *info)
+{
+	KsGroup *group = ks_group_lock(&round->key, LW_SHARED);
+	KsOffsetReset reset = KS_RESET_EARLIEST;
+
+	if (group != NULL)
+	{
+		reset = group->options.auto_offset_reset;
+		LWLockRelease(&group->lock);
+	}
+	if (round->poll->group == NULL)
+		reset = KS_RESET_LATEST;
+	if (reset == KS_RESET_NONE)
+		ereport(ERROR,
+				(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
+				 errmsg("group \"%s\" has no offset for partition %d of topic \"%s\"",
+						round->key.name, source->owned.partition, source->topic->name),
+				 errdetail("OFFSET_OUT_OF_RANGE: the group's auto_offset_reset is none."),
+				 errhint("Set one with kstream.commit() or kstream.reset_offsets().")));
+	return reset == KS_RESET_EARLIEST ? info->log_start : info->end;
+}
+
+/* Take a partition over, or see what is known of it; false: not this time. */
+static bool
+committed_offset(const Round *round, Source *source, int64 *committed)
+{
+	KsOwnerScope scope;
+	KsTakeoverResult result = KS_TAKEN;
+
+	ks_owner_begin(&scope);
+	if (source->owned.confirmed)
+		*committed = ks_offset_read(&round->key, source->owned.topic_id, source->owned.partition);
+	else
+		result = ks_offset_take_over(&round->key, &source->owned, committed);
+	ks_owner_end(&scope);
+	if (result == KS_TAKEOVER_BUSY)
+		return false;
+	if (!source->owned.confirmed)
+		ks_takeover_note(round->consumer, &source->owned, result == KS_TAKEN_NO_ROW);
+	return true;
+}
+
+/* Where a named member sought in an earlier transaction. */
+static int64
+sought_offset(const Round *round, const Source *source)
+{
+	KsGroup *group = ks_group_lock(&round->key, LW_SHARED);
+	int64 sought = KS_NO_OFFSET;
+	int32 s;
+
+	if (group == NULL)
+		return KS_NO_OFFSET;
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	{
+		if (ks_shares[s].stamp == source->owned.stamp && ks_shares[s].latest_stamp == source->owned.stamp &&
+			ks_shares[s].partition == source->owned.partition &&
+			memcmp(&ks_shares[s].topic, &source->owned.topic, sizeof(pg_uuid_t)) == 0)
+			sought = ks_shares[s].sought;
+	}
+	LWLockRelease(&group->lock);
+	return sought;
+}
+
+/* Is what this backend knows of the partition still good? */
+static bool
+position_is_good(const Round *round, const Source *source)
+{
+	KsPosition *position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
+
+	if (position == NULL || position->stamp != source->owned.stamp)
+		return false;
+	if (source->owned.confirmed)
+		return true;
+	return ks_takeover_find(round->consumer, &source->owned.topic, source->owned.partition,
+							source->owned.stamp) != NULL;
+}
+
+/* Make the position of a source good; false: pass it over this time. */
+static bool
+find_position(Round *round, Source *source)
+{
+	KsPartitionInfo info;
+	KsPosition *position;
+	int64 committed = KS_NO_OFFSET;
+
+	if (!position_is_good(round, source))
+	{
+		if (round->poll->group != NULL && !committed_offset(round, source, &committed))
+			return false;
+		position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
+		position->topic_id = source->owned.topic_id;
+		position->stamp = source->owned.stamp;
+		position->committed = committed;
+		position->position = committed;
+		position->polled = false;
+		position->sought = false;
+		if (round->membership.name != NULL && sought_offset(round, source) != KS_NO_OFFSET)
+		{
+			position->position = sought_offset(round, source);
+			position->sought = true;
+		}
+	}
+	position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
+	ks_log_info(source->topic, source->owned.partition, &info);
+	if (position->position < info.log_start || position->position > info.end)
+	{
+		int64 from = reset_offset(round, source, &info);
+
+		position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
+		position->position = from;
+	}
+	source->from = position->position;
+	return true;
+}
+
+/* The topic of a partition, among those of this poll. */
+static const KsTopic *
+topic_of(const KsPoll *poll, const pg_uuid_t *uuid)
+{
+	ListCell *lc;
+
+	foreach (lc, poll->topics)
+	{
+		const KsTopic *topic = lfirst(lc);
+
+		if (memcmp(&topic->uuid, uuid, sizeof(pg_uuid_t)) == 0)
+			return topic;
+	}
+	return NULL;
+}
+
+static void
+add_source(Round *round, const KsOwned *owned)
+{
+	Source *source = &round->sources[round->source_count];
+
+	source->topic = topic_of(round->poll, &owned->topic);
+	if (source->topic == NULL || owned->partition >= source->topic->partitions)
+		return;
+	source->owned = *owned;
+	if (find_position(round, source))
+		round->source_count++;
+}
+
+/* All partitions of all topics, without a group. */
+static void
+find_private_sources(Round *round)
+{
+	ListCell *lc;
+
+	foreach (lc, round->poll->topics)
+	{
+		const KsTopic *topic = lfirst(lc);
+		int32 partition;
+
+		for (partition = 0; partition < topic->partitions; partition++)
+		{
+			KsOwned owned = {0};
+
+			owned.topic_id = topic->topic_id;
+			owned.topic = topic->uuid;
+			owned.partition = partition;
+			owned.stamp = 1;
+			owned.confirmed = true;
+			add_source(round, &owned);
+		}
+	}
+}
+
+static int32
+count_partitions(List *topics)
+{
+	int32 count = 0;
+	ListCell *lc;
+
+	foreach (lc, topics)
+		count += ((KsTopic *) lfirst(lc))->partitions;
+	return count;
+}
+
+/* Look the topics up anew: they may have gained partitions, or be gone. */
+static void
+refresh_topics(KsPoll *poll)
+{
+	ListCell *lc;
+
+	AcceptInvalidationMessages();
+	foreach (lc, poll->topics)
+	{
+		KsTopic *topic = lfirst(lc);
+		char name[KS_TOPIC_NAME_MAX + 1];
+
+		strlcpy(name, topic->name, sizeof(name));
+		ks_topic_get(name, topic);
+		ks_topic_check_right(topic, ACL_SELECT);
+	}
+}
+
+/* Bring the group forward and find what can be read from. */
+static void
+find_sources(Round *round)
+{
+	KsOwned *owned;
+	int count;
+	int i;
+
+	round->source_count = 0;
+	refresh_topics(round->poll);
+	if (round->poll->group == NULL)
+	{
+		round->sources = palloc(sizeof(Source) * (count_partitions(round->poll->topics) + 1));
+		find_private_sources(round);
+		return;
+	}
+	ks_member_join(&round->key, round->poll->member, round->poll->topics, &round->membership);
+	if (!ks_member_sync(&round->membership, true, ks_poll_is_held, &owned, &count, &round->version))
+		ks_error_unknown_member(round->key.name, round->poll->member);
+	round->sources = palloc(sizeof(Source) * (count + 1));
+	for (i = 0; i < count; i++)
+		add_source(round, &owned[i]);
+}
+
+/* Read from one partition until it or the poll has had enough. */
+static void
+read_source(Round *round, Source *source)
+{
+	KsFetch fetch;
+	KsRecord record;
+	KsPosition *position;
+
+	fetch.topic = source->topic;
+	fetch.partition = source->owned.partition;
+	fetch.from = source->from;
+	fetch.up_to = PG_INT64_MAX;
+	fetch.max_records = round->poll->max_records - round->records;
+	fetch.max_bytes = Max(round->poll->max_bytes - round->bytes, 1);
+	if (ks_fetch_start(&fetch, 0))
+	{
+		while (ks_fetch_next(&fetch, &record))
+			round->poll->put(source->topic, source->owned.partition, &record, round->poll->put_arg);
+		round->records += fetch.records;
+		round->bytes += fetch.bytes;
+	}
+	ks_fetch_stop(&fetch);
+	if (fetch.from == source->from)
+		return;
+	position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
+	position->position = fetch.from;
+	position->polled = position->polled || fetch.records > 0;
+	position->sought = false;
+	source->from = fetch.from;
+}
+
+/* Begin with another partition each time, so that none is starved. */
+static void
+read_sources(Round *round)
+{
+	static uint32 turn = 0;
+	int first = round->source_count > 0 ? turn++ % round->source_count : 0;
+	int i;
+
+	for (i = 0; i < round->source_count; i++)
+	{
+		if (round->records >= round->poll->max_records || round->bytes >= round->poll->max_bytes)
+			return;
+		read_source(round, &round->sources[(first + i) % round->source_count]);
+	}
+}
+
+/* A new poll: nothing of the one before is its result. */
+static void
+forget_latest(KsConsumer *consumer)
+{
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
+
+	if (!consumer->named)
+		return;
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
+		position->polled = position->polled && position->position != position->committed;
+}
+
+/* A client that is gone does not say so while we wait. */
+static void
+check_client(void)
+{
+	if (MyProcPort != NULL && !pq_check_connection())
+		ereport(FATAL,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("connection to client lost")));
+}
+
+/* Sleep until something can be read or the group has changed. */
+static void
+sleep_round(Round *round, int64 remaining)
+{
+	static uint32 wait_event = 0;
+	bool ready = false;
+	int i;
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamPoll");
+	for (i = 0; i < round->source_count && !ready; i++)
+	{
+		KsPartitionKey key;
+
+		ks_topic_partition_key(round->sources[i].topic, round->sources[i].owned.partition, &key);
+		ready = !ks_wait_add(&key, round->sources[i].from);
+	}
+	if (!ready && round->poll->group != NULL)
+		ready = !ks_member_wait(&round->membership, round->version);
+	if (!ready)
+	{
+		KS_DEBUG_POINT("poll.before_sleep");
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 Min(remaining, ROUND_MAX), wait_event);
+		ResetLatch(MyLatch);
+	}
+	ks_wait_end();
+	ks_member_wait_end();
+	CHECK_FOR_INTERRUPTS();
+	check_client();
+}
+
+static void
+start_round(KsPoll *poll, Round *round)
+{
+	memset(round, 0, sizeof(Round));
+	round->poll = poll;
+	if (poll->group != NULL)
+		ks_group_open(poll->group, true, &round->key);
+	else
+		ks_group_make_key("", &round->key);
+	round->membership.name = poll->member;
+	if (poll->group != NULL && poll->topics == NIL)
+	{
+		KsMembership membership;
+		ListCell *lc;
+
+		ks_member_get(&round->key, poll->member, &membership);
+		foreach (lc, ks_member_topics(&membership))
+		{
+			KsTopic *topic = palloc(sizeof(KsTopic));
+
+			ks_topic_get(lfirst(lc), topic);
+			poll->topics = lappend(poll->topics, topic);
+		}
+	}
+	round->consumer = ks_consumer_get(&round->key, poll->member);
+	forget_latest(round->consumer);
+}
+
+void
+ks_poll(KsPoll *poll)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "kstream poll", ALLOCSET_DEFAULT_SIZES);
+	int64 start = ks_monotonic_ms();
+	int64 max_wait = Min(poll->max_wait, ks_max_wait);
+	Round round;
+
+	start_round(poll, &round);
+	for (;;)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		int64 remaining;
+
+		find_sources(&round);
+		MemoryContextSwitchTo(old);
+		read_sources(&round);
+		remaining = start + max_wait - ks_monotonic_ms();
+		if (round.records > 0 || remaining <= 0)
+			break;
+		sleep_round(&round, remaining);
+		MemoryContextReset(context);
+	}
+	MemoryContextDelete(context);
+	if (poll->commit && poll->group != NULL)
+		(void) ks_commit_polled(&round.key, poll->member);
+}

@@ -1,0 +1,347 @@
+/*-------------------------------------------------------------------------
+ * rebalance.c
+ *	  A member's call brings its group forward.
+ *
+ * See member.c for the model.  Everything here happens under the group's lock.
+ *
+ * src/group/rebalance.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/debug.h"
+#include "group/internal.h"
+
+/* A group taken apart for the assignor. */
+typedef struct Problem
+{
+	KsAssignment assignment;
+	KsShare **shares; /* by topic and partition */
+	int32 *members;   /* active ones, by name */
+	int *partitions;
+	int *first;
+	int *subscriptions;
+	int *subscribed;
+	int *target;
+} Problem;
+
+static int
+compare_shares(const void *a, const void *b)
+{
+	const KsShare *left = *(KsShare *const *) a;
+	const KsShare *right = *(KsShare *const *) b;
+
+	if (left->topic_id != right->topic_id)
+		return left->topic_id < right->topic_id ? -1 : 1;
+	return left->partition < right->partition ? -1 : left->partition > right->partition;
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	return strcmp(ks_members[*(const int32 *) a].name, ks_members[*(const int32 *) b].name);
+}
+
+static int
+compare_ints(const void *a, const void *b)
+{
+	return *(const int *) a - *(const int *) b;
+}
+
+static void
+collect_shares(const KsGroup *group, Problem *problem)
+{
+	int count = 0;
+	int32 s;
+	int i;
+
+	problem->shares = palloc(sizeof(KsShare *) * (group->share_count + 1));
+	problem->partitions = palloc0(sizeof(int) * (group->share_count + 1));
+	problem->first = palloc0(sizeof(int) * (group->share_count + 1));
+	problem->target = palloc(sizeof(int) * (group->share_count + 1));
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+		problem->shares[count++] = &ks_shares[s];
+	qsort(problem->shares, count, sizeof(KsShare *), compare_shares);
+	for (i = 0; i < count; i++)
+	{
+		if (i == 0 || problem->shares[i]->topic_id != problem->shares[i - 1]->topic_id)
+			problem->first[problem->assignment.topic_count++] = i;
+		problem->partitions[problem->assignment.topic_count - 1]++;
+	}
+}
+
+static int
+topic_index(const Problem *problem, int32 topic_id)
+{
+	int low = 0;
+	int high = problem->assignment.topic_count - 1;
+
+	while (low <= high)
+	{
+		int middle = (low + high) / 2;
+		int32 found = problem->shares[problem->first[middle]]->topic_id;
+
+		if (found == topic_id)
+			return middle;
+		if (found < topic_id)
+			low = middle + 1;
+		else
+			high = middle - 1;
+	}
+	return -1;
+}
+
+static void
+collect_members(const KsGroup *group, Problem *problem)
+{
+	int subscriptions = 0;
+	int count = 0;
+	int32 m;
+	int i;
+
+	problem->members = palloc(sizeof(int32) * (group->member_count + 1));
+	problem->subscribed = palloc(sizeof(int) * (group->member_count + 1));
+	for (m = group->members; m >= 0; m = ks_members[m].next)
+	{
+		if (!ks_members[m].active)
+			continue;
+		problem->members[count++] = m;
+		subscriptions += ks_members[m].subscription_count;
+	}
+	qsort(problem->members, count, sizeof(int32), compare_members);
+	problem->subscriptions = palloc(sizeof(int) * (subscriptions + 1));
+	problem->assignment.member_count = count;
+	subscriptions = 0;
+	for (i = 0; i < count; i++)
+	{
+		int from = subscriptions;
+		int32 s;
+
+		problem->subscribed[i] = from;
+		for (s = ks_members[problem->members[i]].subscriptions; s >= 0; s = ks_subscriptions[s].next)
+		{
+			int topic = topic_index(problem, ks_subscriptions[s].topic_id);
+
+			if (topic >= 0)
+				problem->subscriptions[subscriptions++] = topic;
+		}
+		qsort(problem->subscriptions + from, subscriptions - from, sizeof(int), compare_ints);
+	}
+	problem->subscribed[count] = subscriptions;
+}
+
+/* Members by their place in the assignment; -1: takes no part. */
+static int *
+member_places(const Problem *problem)
+{
+	int *places = palloc(sizeof(int) * ks_max_group_members);
+	int i;
+
+	memset(places, -1, sizeof(int) * ks_max_group_members);
+	for (i = 0; i < problem->assignment.member_count; i++)
+		places[problem->members[i]] = i;
+	return places;
+}
+
+/* Partitions that nobody subscribes to any more and nobody owns. */
+static void
+forget_unwanted_shares(KsGroup *group)
+{
+	int32 *link = &group->shares;
+
+	while (*link >= 0)
+	{
+		int32 s = *link;
+
+		if (ks_shares[s].target >= 0 || ks_shares[s].owner >= 0)
+		{
+			link = &ks_shares[s].next;
+			continue;
+		}
+		*link = ks_shares[s].next;
+		group->share_count--;
+		ks_share_give_back(s);
+	}
+}
+
+/* Compute who should own what. */
+static void
+compute_targets(KsGroup *group)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "kstream assignment", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Problem problem = {0};
+	int *places;
+	int i;
+
+	collect_shares(group, &problem);
+	collect_members(group, &problem);
+	places = member_places(&problem);
+	for (i = 0; i < group->share_count; i++)
+	{
+		/* Stickiness is to who has it, else to who was to get it. */
+		int32 has = problem.shares[i]->owner >= 0 ? problem.shares[i]->owner : problem.shares[i]->target;
+
+		problem.target[i] = has >= 0 ? places[has] : -1;
+	}
+	problem.assignment.partitions = problem.partitions;
+	problem.assignment.first = problem.first;
+	problem.assignment.subscriptions = problem.subscriptions;
+	problem.assignment.subscribed = problem.subscribed;
+	problem.assignment.target = problem.target;
+	ks_assign(group->options.assignor, &problem.assignment);
+	for (i = 0; i < group->share_count; i++)
+		problem.shares[i]->target = problem.target[i] >= 0 ? problem.members[problem.target[i]] : -1;
+	forget_unwanted_shares(group);
+	group->target_epoch = group->epoch;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	ks_group_raise_version(group);
+}
+
+/* Put out names that fell silent, set aside who does not poll. */
+static void
+look_after_members(KsGroup *group, int64 now)
+{
+	int32 m;
+	int32 next;
+
+	for (m = group->members; m >= 0; m = next)
+	{
+		KsMember *member = &ks_members[m];
+
+		next = member->next;
+		if (member->named && member->waiting_procno < 0 &&
+			now - member->last_seen > group->options.session_timeout)
+			ks_group_remove_member(group, m);
+		else if (member->active && member->waiting_procno < 0 &&
+				 now - member->last_poll > group->options.max_poll_interval)
+		{
+			member->active = false;
+			ks_group_free_shares(group, m);
+			ks_group_raise_epoch(group);
+		}
+	}
+}
+
+static void
+heartbeat(KsGroup *group, KsMember *member, bool is_poll, int64 now)
+{
+	member->last_seen = now;
+	member->pid = MyProcPid;
+	if (!is_poll)
+		return;
+	member->last_poll = now;
+	member->polled_at = GetCurrentTimestamp();
+	if (!member->active)
+	{
+		member->active = true;
+		ks_group_raise_epoch(group);
+	}
+}
+
+/* Let go of what another should own, take what is free and ours. */
+static void
+reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
+{
+	bool freed = false;
+	int32 s;
+
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	{
+		KsShare *share = &ks_shares[s];
+
+		if (share->owner == m && share->target != m && !is_held(&group->key, share))
+		{
+			share->owner = -1;
+			share->confirmed = false;
+			freed = true;
+		}
+		else if (share->owner < 0 && share->target == m)
+		{
+			share->owner = m;
+			share->stamp = group->next_stamp++;
+			share->confirmed = false;
+		}
+	}
+	if (freed)
+		ks_group_raise_version(group);
+}
+
+/* What the member owns and may read: its target too. */
+static int
+list_owned(const KsGroup *group, int32 m, KsOwned *owned)
+{
+	int count = 0;
+	int32 s;
+
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	{
+		const KsShare *share = &ks_shares[s];
+
+		if (share->owner != m)
+			continue;
+		owned[count].share = s;
+		owned[count].topic_id = share->topic_id;
+		owned[count].topic = share->topic;
+		owned[count].partition = share->partition;
+		owned[count].stamp = share->stamp;
+		owned[count].confirmed = share->confirmed;
+		count++;
+	}
+	return count;
+}
+
+static int
+compare_owned(const void *a, const void *b)
+{
+	const KsOwned *left = a;
+	const KsOwned *right = b;
+
+	if (left->topic_id != right->topic_id)
+		return left->topic_id < right->topic_id ? -1 : 1;
+	return left->partition < right->partition ? -1 : left->partition > right->partition;
+}
+
+bool
+ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
+			   KsOwned **owned, int *count, int64 *version)
+{
+	int64 now = ks_monotonic_ms();
+	KsGroup *group;
+	KsMember *member;
+
+	*count = 0;
+	ks_group_prepare_wake();
+	group = ks_group_lock(&membership->key, LW_EXCLUSIVE);
+	if (group == NULL)
+		return false;
+	member = ks_group_member_of(group, membership);
+	if (member == NULL)
+	{
+		LWLockRelease(&group->lock);
+		return false;
+	}
+	heartbeat(group, member, is_poll, now);
+	look_after_members(group, now);
+	if (group->target_epoch != group->epoch)
+		compute_targets(group);
+	reconcile(group, membership->member, is_held);
+	member->epoch = group->epoch;
+	*owned = palloc_extended(sizeof(KsOwned) * (group->share_count + 1), MCXT_ALLOC_NO_OOM);
+	if (*owned != NULL)
+		*count = list_owned(group, membership->member, *owned);
+	*version = group->version;
+	ks_group_unlock(group);
+	if (*owned == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	qsort(*owned, *count, sizeof(KsOwned), compare_owned);
+	KS_DEBUG_POINT("group.synced");
+	return true;
+}

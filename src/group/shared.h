@@ -1,0 +1,171 @@
+/*-------------------------------------------------------------------------
+ * shared.h
+ *	  Groups, members and who owns which partition, in shared memory; private
+ *	  to src/group.
+ *
+ * src/group/shared.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_GROUP_SHARED_H
+#define KS_GROUP_SHARED_H
+
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+#include "utils/timestamp.h"
+
+#include "group/assignor.h"
+#include "topic/topic.h"
+
+/* Bytes of a group's and a member's name. */
+#define KS_GROUP_NAME_MAX 255
+
+typedef enum KsOffsetReset
+{
+	KS_RESET_EARLIEST,
+	KS_RESET_LATEST,
+	KS_RESET_NONE
+} KsOffsetReset;
+
+typedef struct KsGroupOptions
+{
+	KsAssignor assignor;
+	KsOffsetReset auto_offset_reset;
+	int64 session_timeout;   /* ms */
+	int64 max_poll_interval; /* ms */
+	int64 offsets_retention; /* ms */
+} KsGroupOptions;
+
+typedef struct KsGroupKey
+{
+	Oid dbid;
+	Oid extension;
+	char name[KS_GROUP_NAME_MAX + 1]; /* zero-padded */
+} KsGroupKey;
+
+/* Lists are linked by index, -1 ends them. */
+typedef struct KsGroup
+{
+	LWLock lock;
+
+	/* Protected by the index lock; constant while in use */
+	KsGroupKey key;
+	bool used;
+
+	/* Protected by lock */
+	bool dropped;
+	bool persisted; /* its row is known to be committed */
+	Oid owner;      /* role; InvalidOid: superusers only */
+	KsGroupOptions options;
+	int64 epoch;        /* raised when members, topics or partitions change */
+	int64 target_epoch; /* the epoch that targets were computed for */
+	int64 version;      /* raised when a partition became free or targets changed */
+	int64 next_stamp;   /* of takeovers; above all in the group's rows */
+	int32 members;
+	int32 member_count;
+	int32 shares;
+	int32 share_count;
+} KsGroup;
+
+typedef struct KsMember
+{
+	/* Protected by the group's lock */
+	int32 next;
+	int32 group;       /* -1: free */
+	int64 incarnation; /* new each time the slot is taken */
+	bool named;        /* else a session */
+	bool active;       /* takes part in the assignment */
+	char name[KS_GROUP_NAME_MAX + 1];
+	int pid;               /* who called last */
+	int waiting_procno;    /* to be woken at a change, -1: nobody */
+	int64 epoch;           /* group epoch when it last looked */
+	int64 last_seen;       /* monotonic ms */
+	int64 last_poll;       /* monotonic ms */
+	TimestampTz polled_at; /* the same for people */
+	int32 subscriptions;
+	int32 subscription_count;
+	int32 latest_count; /* named: partitions that its latest poll read from */
+} KsMember;
+
+typedef struct KsSubscription
+{
+	/* Protected by the group's lock */
+	int32 next;
+	pg_uuid_t topic;
+	int32 topic_id;
+	int32 partitions; /* for which there are shares */
+	char name[KS_TOPIC_NAME_MAX + 1];
+} KsSubscription;
+
+/* A partition as a group shares it out. */
+typedef struct KsShare
+{
+	/* Protected by the group's lock */
+	int32 next;
+	pg_uuid_t topic;
+	int32 topic_id;
+	int32 partition;
+	int32 owner;    /* member, -1: free */
+	int32 target;   /* member that should own it, -1: nobody */
+	int64 stamp;    /* of the owner's takeover */
+	bool confirmed; /* a transaction that stamped the row has committed */
+
+	/* Left by a named member's committed transaction, for its next */
+	int64 latest_stamp;    /* of the owner whose they are */
+	int64 latest_position; /* where its latest poll ended, -1: it read nothing */
+	int64 sought;          /* where its next poll starts, -1: the committed offset */
+} KsShare;
+
+typedef struct KsGroupShared
+{
+	LWLock index_lock;
+	int tranche;
+	slock_t pool_lock;
+	int32 free_member;
+	int32 free_subscription;
+	int32 free_share;
+	int64 next_incarnation;
+} KsGroupShared;
+
+extern KsGroupShared *ks_group_shared;
+extern KsGroup *ks_groups;
+extern KsMember *ks_members;
+extern KsSubscription *ks_subscriptions;
+extern KsShare *ks_shares;
+
+extern int ks_max_groups;
+extern int ks_max_group_members;
+extern int ks_max_group_subscriptions;
+extern int ks_max_group_partitions;
+
+/* For shmem.c. */
+extern void ks_group_define_settings(void);
+extern Size ks_group_shmem_size(void);
+extern void ks_group_shmem_init(void);
+
+extern void ks_group_make_key(const char *name, KsGroupKey *key);
+
+/* Find a group and lock it; NULL when it is not in memory. */
+extern KsGroup *ks_group_lock(const KsGroupKey *key, LWLockMode mode);
+
+/*
+ * Put a group into memory unless it is there; the caller has read its row, or
+ * makes it.  53400 when there is no slot left.
+ */
+extern void ks_group_install(const KsGroupKey *key, Oid owner, const KsGroupOptions *options,
+							 int64 next_stamp, bool persisted);
+
+/*
+ * Take an entry out of a pool; -1 when it is empty.  Give one back.  The
+ * caller holds the lock of the group that it goes to or comes from.
+ */
+extern int32 ks_member_take(void);
+extern void ks_member_give_back(int32 member);
+extern int32 ks_subscription_take(void);
+extern void ks_subscription_give_back(int32 subscription);
+extern int32 ks_share_take(void);
+extern void ks_share_give_back(int32 share);
+
+/* ms on a clock that only moves forward and that no clock change touches. */
+extern int64 ks_monotonic_ms(void);
+
+#endif /* KS_GROUP_SHARED_H */
