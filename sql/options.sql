@@ -26,7 +26,7 @@ END $$;
 --
 SELECT given, t.options, t.state FROM unnest(ARRAY[
 	'{"retention": "7 days"}', '{"retention": "1 ms"}', '{"retention": "1 mon 2 days 03:04:05.678"}', '{"retention": "90 min"}', '{"retention": "infinite"}', '{"retention": "0 s"}',
-	'{"retention_bytes": -1}', '{"retention_bytes": 0}', '{"retention_bytes": 9223372036854775807}', '{"retention_bytes": "10GB"}', '{"retention_bytes": "1000"}',
+	'{"retention_bytes": -1}', '{"retention_bytes": -2}', '{"retention": "P1D"}', '{"retention_bytes": 0}', '{"retention_bytes": 9223372036854775807}', '{"retention_bytes": "10GB"}', '{"retention_bytes": "1000"}',
 	'{"cleanup_policy": "delete"}', '{"cleanup_policy": "compact"}', '{"cleanup_policy": "compact,delete"}', '{"cleanup_policy": "delete,compact"}',
 	'{"segment_bytes": 1048576}', '{"segment_bytes": 2147483647}', '{"segment_bytes": "1MB"}', '{"segment_bytes": "1.5GB"}',
 	'{"segment_age": "1 ms"}', '{"segment_age": "1 day"}',
@@ -85,7 +85,7 @@ SELECT count(kstream.drop_topic(topic)) FROM kstream.topics;
 SELECT t.state, t.message, t.detail FROM unnest(ARRAY[
 	'{"retention": 60000}', '{"retention": "60000"}', '{"retention": -1}', '{"retention": "-1 day"}', '{"retention": "1 day 5"}', '{"retention": "soon"}', '{"retention": ""}',
 	'{"retention": "infinity"}', '{"retention": "7 fortnights"}', '{"retention.ms": "7 days"}', '{"retention.ms": -2}', '{"retention.ms": 1.5}', '{"retention.ms": 9223372036854775808}',
-	'{"retention_bytes": -2}', '{"retention_bytes": "1 barrel"}', '{"retention_bytes": "7 days"}', '{"retention_bytes": 9223372036854775808}', '{"retention_bytes": "NaN"}',
+	'{"retention_bytes": 1.5}', '{"retention_bytes": "1 barrel"}', '{"retention_bytes": "7 days"}', '{"retention_bytes": 9223372036854775808}', '{"retention_bytes": "NaN"}',
 	'{"cleanup_policy": "burn"}', '{"cleanup_policy": 1}', '{"cleanup_policy": ""}', '{"cleanup.policy": ["compact"]}',
 	'{"segment_bytes": 0}', '{"segment_bytes": 1048575}', '{"segment_bytes": "2GB"}', '{"segment.bytes": 14}',
 	'{"segment_age": "0 s"}', '{"segment_age": "infinite"}', '{"segment.ms": 0}', '{"segment.ms": -1}',

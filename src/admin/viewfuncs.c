@@ -28,7 +28,7 @@
 static bool
 may_see(const KsTopic *topic)
 {
-	return pg_class_aclmask(topic->relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_TRUNCATE, ACLMASK_ANY) != 0 ||
+	return ks_topic_has_right(topic, ACL_SELECT | ACL_INSERT | ACL_TRUNCATE) ||
 		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 

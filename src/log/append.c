@@ -29,6 +29,7 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/index.h"
@@ -46,6 +47,9 @@
 #include "log/log.h"
 #include "record/time.h"
 
+/* A row with a batch up to this size is not toasted, whatever its columns. */
+#define TOAST_FREE_BATCH_SIZE ((int64) TOAST_TUPLE_THRESHOLD - 200)
+
 static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
 {
 	ereport(ERROR,
@@ -54,14 +58,28 @@ static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
 			 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped after this transaction produced to it.")));
 }
 
+/* Lock the toast table of a segment and its index, as heap_insert will. */
+static void
+lock_toast_table(Oid toast)
+{
+	Relation rel = relation_open(toast, RowExclusiveLock);
+	List *indexes = RelationGetIndexList(rel);
+	ListCell *lc;
+
+	foreach (lc, indexes)
+		LockRelationOid(lfirst_oid(lc), RowExclusiveLock);
+	list_free(indexes);
+	relation_close(rel, NoLock);
+}
+
 /* Lock a segment for writing, with the tables that its batches go to. */
 static bool
-open_for_append(Oid relid, Relation *heap, Relation *index)
+open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *index)
 {
 	if (!ks_segment_open(relid, RowExclusiveLock, heap, index))
 		return false;
-	if (OidIsValid((*heap)->rd_rel->reltoastrelid))
-		LockRelationOid((*heap)->rd_rel->reltoastrelid, RowExclusiveLock);
+	if (append->max_batch_bytes > TOAST_FREE_BATCH_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))
+		lock_toast_table((*heap)->rd_rel->reltoastrelid);
 	return true;
 }
 
@@ -117,7 +135,7 @@ open_target(KsAppend *append, int64 now)
 			check_tail(append, &key);
 			continue;
 		}
-		if (open_for_append(info.active.relid, &append->heap, &append->index))
+		if (open_for_append(append, info.active.relid, &append->heap, &append->index))
 			break;
 
 		/*
@@ -130,7 +148,7 @@ open_target(KsAppend *append, int64 now)
 			topic_is_gone(append);
 	}
 	if (spare_may_be_needed(append, &info, now) &&
-		!open_for_append(info.spare.relid, &append->spare_heap, &append->spare_index))
+		!open_for_append(append, info.spare.relid, &append->spare_heap, &append->spare_index))
 		append->spare_heap = NULL;
 }
 
@@ -248,10 +266,12 @@ sum_up(KsAppend *append)
 
 	append->records = 0;
 	append->bytes = 0;
+	append->max_batch_bytes = 0;
 	for (i = 0; i < append->batch_count; i++)
 	{
 		append->records += append->batches[i].records;
 		append->bytes += append->batches[i].bytes;
+		append->max_batch_bytes = Max(append->max_batch_bytes, append->batches[i].bytes);
 	}
 }
 

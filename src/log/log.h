@@ -49,6 +49,7 @@ typedef struct KsAppend
 	int64 bytes;
 
 	/* Private to append.c */
+	int64 max_batch_bytes;
 	Relation heap; /* the active segment, and the spare */
 	Relation index;
 	Relation spare_heap;

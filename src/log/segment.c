@@ -69,7 +69,7 @@ static bool
 find_segment(const KsTopic *topic, int32 partition, Oid index_oid, const ScanKeyData *condition,
 			 ScanDirection direction, KsSegment *segment)
 {
-	Relation rel = table_open(ks_catalog()->segment, AccessShareLock);
+	Relation rel = ks_catalog_open(&ks_catalog()->segment);
 	Relation index = index_open(index_oid, AccessShareLock);
 	ScanKeyData keys[3];
 	SysScanDesc scan;

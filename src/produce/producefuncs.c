@@ -264,6 +264,7 @@ typedef struct PendingArg
 {
 	KsRecordSink sink;
 	const KsTopic *topic; /* of the sink */
+	bool visible;
 } PendingArg;
 
 static void
@@ -275,8 +276,15 @@ put_pending(const KsTopic *topic, int32 partition, const KsRecord *record, void 
 	{
 		ks_record_builder_topic(&pending->sink.builder, topic->name);
 		pending->topic = topic;
+
+		/*
+		 * A SECURITY DEFINER function may have produced what its caller must
+		 * not see.
+		 */
+		pending->visible = ks_topic_has_right(topic, ACL_SELECT | ACL_INSERT);
 	}
-	ks_record_sink_put(&pending->sink, partition, record, true);
+	if (pending->visible)
+		ks_record_sink_put(&pending->sink, partition, record, true);
 }
 
 PG_FUNCTION_INFO_V1(kstream_pending);

@@ -97,7 +97,7 @@ CREATE VIEW kstream.groups WITH (security_barrier) AS
                THEN pg_catalog.pg_has_role(g.owner::pg_catalog.name, 'USAGE') ELSE false END;
 COMMENT ON VIEW kstream.groups IS 'consumer groups';
 
-CREATE VIEW kstream.members AS
+CREATE VIEW kstream.members WITH (security_barrier) AS
     SELECT m.group_id, m.member, m.pid, m.epoch, m.topics, m.partitions, m.last_poll FROM kstream.group_members() m;
 COMMENT ON VIEW kstream.members IS 'members of consumer groups; partitions is how many a member owns';
 

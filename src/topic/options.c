@@ -206,7 +206,9 @@ ks_topic_parse_interval(const char *text, int64 *ms)
 	if (nf < 1 || ftype[nf - 1] == DTK_NUMBER)
 		return false;
 	memset(&itm, 0, sizeof(itm));
-	if (DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 || dtype != DTK_DELTA)
+	if ((DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 &&
+		 DecodeISO8601Interval(unconstify(char *, text), &dtype, &itm) != 0) ||
+		dtype != DTK_DELTA)
 		return false;
 	days = itm.tm_year * (double) DAYS_PER_YEAR + itm.tm_mon * (double) DAYS_PER_MONTH + itm.tm_mday;
 	result = days * MS_PER_DAY + (double) itm.tm_usec / 1000.0;
@@ -238,7 +240,7 @@ parse_size(const char *text, int64 *value)
 		bytes >= 9e18 || bytes <= -9e18)
 		return false;
 	*value = (int64) bytes;
-	return true;
+	return (double) *value == bytes;
 }
 
 static bool
@@ -289,6 +291,8 @@ parse_value(const OptionDef *def, const char *text, int64 *value)
 			break;
 		case OPTION_SIZE:
 			valid = parse_size(text, value);
+			if (valid && *value < 0 && def->min == KS_UNLIMITED)
+				*value = KS_UNLIMITED; /* any negative number, as in Kafka */
 			break;
 		case OPTION_COUNT:
 			valid = parse_integer(text, value);

@@ -136,6 +136,14 @@ ks_catalog_exists(void)
 		   OidIsValid(get_relname_relid("topic", namespace));
 }
 
+static pg_attribute_noreturn() void no_extension(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("extension \"kstream\" does not exist in this database"),
+			 errhint("Run CREATE EXTENSION kstream.")));
+}
+
 const KsCatalog *
 ks_catalog(void)
 {
@@ -146,10 +154,7 @@ ks_catalog(void)
 		return &catalog;
 
 	if (!ks_catalog_exists())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("extension \"kstream\" does not exist in this database"),
-				 errhint("Run CREATE EXTENSION kstream.")));
+		no_extension();
 	namespace = get_namespace_oid("kstream", false);
 	fresh.extension = get_extension_oid("kstream", false);
 	fresh.owner = extension_owner(fresh.extension);
@@ -166,6 +171,16 @@ ks_catalog(void)
 	catalog = fresh;
 	catalog_valid = true;
 	return &catalog;
+}
+
+Relation
+ks_catalog_open(const Oid *table)
+{
+	Relation rel = try_table_open(*table, AccessShareLock);
+
+	if (rel == NULL)
+		no_extension();
+	return rel;
 }
 
 /* The OPTIONS of a foreign table; NULL result and false when it is gone. */
@@ -220,7 +235,7 @@ typedef enum ScanResult
 static ScanResult
 scan_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
 {
-	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
+	Relation rel = ks_catalog_open(&ks_catalog()->topic);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
@@ -334,10 +349,16 @@ ks_topic_check_partition(const KsTopic *topic, int32 partition)
 				 errdetail("Its partitions are numbered from 0 to %d.", topic->partitions - 1)));
 }
 
+bool
+ks_topic_has_right(const KsTopic *topic, AclMode any)
+{
+	return pg_class_aclmask(topic->relid, GetUserId(), any, ACLMASK_ANY) != 0;
+}
+
 void
 ks_topic_check_right(const KsTopic *topic, AclMode mode)
 {
-	if (pg_class_aclcheck(topic->relid, GetUserId(), mode) != ACLCHECK_OK)
+	if (!ks_topic_has_right(topic, mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for topic \"%s\"", topic->name),
@@ -367,7 +388,7 @@ ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *ke
 int64
 ks_topic_log_start(const KsTopic *topic, int32 partition)
 {
-	Relation rel = table_open(ks_catalog()->partition, AccessShareLock);
+	Relation rel = ks_catalog_open(&ks_catalog()->partition);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple tuple;

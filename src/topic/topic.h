@@ -66,6 +66,14 @@ typedef struct KsCatalog
 /* 55000 when the extension is not there or is another version's. */
 extern const KsCatalog *ks_catalog(void);
 
+/*
+ * Open one of the catalog's tables, named by its member of *ks_catalog(), in
+ * AccessShareLock mode.  55000 when the extension was dropped so lately that
+ * this backend has not heard of it: who waits for records is woken by the
+ * drop before the invalidation messages are sent.
+ */
+extern Relation ks_catalog_open(const Oid *table);
+
 /* Is kstream's catalog there (it may be on its way out)? */
 extern bool ks_catalog_exists(void);
 
@@ -100,6 +108,8 @@ extern void ks_topic_check_partition(const KsTopic *topic, int32 partition);
 
 /* 42501 unless the current user has this right on the topic's table. */
 extern void ks_topic_check_right(const KsTopic *topic, AclMode mode);
+/* Has the current user one of these rights? */
+extern bool ks_topic_has_right(const KsTopic *topic, AclMode any);
 extern void ks_topic_check_owner(const KsTopic *topic);
 
 /* Looks nothing up. */
