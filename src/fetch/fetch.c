@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -247,12 +248,24 @@ check_topic_remains(const KsTopic *topic)
 				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped while a call was waiting for its records.")));
 }
 
+/*
+ * Who drops a topic wakes its waiters before the invalidation messages of the
+ * drop are sent.  They have been when its locks are let go.
+ */
+static void
+wait_for_end_of_drop(const KsTopic *topic)
+{
+	LockRelationOid(topic->relid, AccessShareLock);
+	UnlockRelationOid(topic->relid, AccessShareLock);
+}
+
 /* Sleep until somebody commits, or a timer ends. */
 static void
 sleep_for_records(const KsFetch *fetch, int64 remaining)
 {
 	static uint32 wait_event = 0;
 	KsPartitionKey key;
+	KsPartitionInfo info;
 	bool standby = RecoveryInProgress();
 
 	if (wait_event == 0)
@@ -269,6 +282,8 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 		ks_wait_end();
 	}
 	CHECK_FOR_INTERRUPTS();
+	if (!standby && !ks_partition_read(&key, &info))
+		wait_for_end_of_drop(fetch->topic);
 	check_topic_remains(fetch->topic);
 }
 

@@ -29,7 +29,6 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/heaptoast.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/index.h"
@@ -47,8 +46,8 @@
 #include "log/log.h"
 #include "record/time.h"
 
-/* A row with a batch up to this size is not toasted, whatever its columns. */
-#define TOAST_FREE_BATCH_SIZE ((int64) TOAST_TUPLE_THRESHOLD - 200)
+/* A row with a batch up to this size is not toasted (toast_tuple_target). */
+#define TOAST_FREE_BATCH_SIZE 8096
 
 static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
 {

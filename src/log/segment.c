@@ -13,9 +13,11 @@
  * base_offset at or below it and then by number: two index look-ups, however
  * long the chain.
  *
- * A segment is a plain heap with one unique index on last_offset and a toast
- * table that keeps batches uncompressed (they are compressed by our own codec
- * or not at all).
+ * A segment is a plain heap with one unique index on last_offset.  A batch
+ * that fits into a page stays in its row (toast_tuple_target), a larger one
+ * goes to the toast table as it is (batches are compressed by our own codec or
+ * not at all).  Nothing asks for statistics of a segment, so it is not
+ * analyzed.
  *
  * Locking: readers hold AccessShareLock while they read, writers
  * RowExclusiveLock to the end of their transaction; dropping one needs
@@ -217,7 +219,8 @@ ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool firs
 
 	(void) ks_owner_execute("CREATE TABLE kstream_log.%s"
 							" (LIKE kstream.segment_template INCLUDING INDEXES INCLUDING STORAGE)"
-							" USING heap WITH (vacuum_truncate = off, toast.vacuum_truncate = off)",
+							" USING heap WITH (toast_tuple_target = 8160, autovacuum_analyze_threshold = 2147483647,"
+							" vacuum_truncate = off, toast.vacuum_truncate = off)",
 							name);
 	relid = get_relname_relid(name, get_namespace_oid("kstream_log", false));
 	(void) ks_owner_execute("INSERT INTO kstream.segment (topic_id, partition, segment, relation, base_offset)"

@@ -52,7 +52,7 @@ typedef struct SubLevel
 #define SPILL_MIN_SIZE 8192
 
 KsProduceState *ks_produce_state = NULL;
-int ks_produce_buffer_size = 65536;
+int ks_produce_buffer_size = 262144;
 
 void
 ks_produce_define_settings(void)
@@ -61,7 +61,7 @@ ks_produce_define_settings(void)
 							"Memory for the records of one transaction; what exceeds it goes to a temporary file.",
 							NULL,
 							&ks_produce_buffer_size,
-							65536, 64, MAX_KILOBYTES,
+							262144, 64, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
@@ -255,6 +255,20 @@ close_full_batch(KsPartitionBuffer *buffer)
 		ks_spill_write(&buffer->closed[buffer->closed_count - 1], buffer->topic->topic.options.compression);
 }
 
+/* Should the open batch be closed before a record of this size? */
+static bool
+is_full(const KsPartitionBuffer *buffer, int64 size)
+{
+	uint32 len = buffer->open.len;
+
+	if (buffer->open.count == 0)
+		return false;
+	if (len + size > KS_BATCH_TARGET_SIZE)
+		return true;
+	return len + size > KS_BATCH_PAGE_SIZE && len <= KS_BATCH_PAGE_SIZE && len >= KS_BATCH_PAGE_FILL &&
+		   buffer->topic->topic.options.compression == KS_CODEC_NONE;
+}
+
 void
 ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
@@ -265,7 +279,7 @@ ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record
 
 	if (nest_level > 1 && (buffer->mark == NULL || buffer->mark->level != nest_level))
 		mark_buffer(buffer, nest_level);
-	if (buffer->open.count > 0 && buffer->open.len + size > KS_BATCH_TARGET_SIZE)
+	if (is_full(buffer, size))
 		close_full_batch(buffer);
 
 	before = buffer->open.capacity;
