@@ -92,6 +92,19 @@ RESET client_min_messages;
 SELECT r.offset, kstream.text(value) FROM kstream.fetch('one', 0, 0) r;
 SELECT * FROM kstream.verify('one');
 
+-- The library serves every SQL version of its own major.minor, no other.
+UPDATE pg_extension SET extversion = regexp_replace(extversion, '[0-9]+$', '99') WHERE extname = 'kstream';
+\c
+SELECT kstream.create_topic('served');
+UPDATE pg_extension SET extversion = '99.1.0' WHERE extname = 'kstream';
+\c
+\set VERBOSITY default
+SELECT kstream.create_topic('refused');
+\echo :LAST_ERROR_SQLSTATE
+UPDATE pg_extension SET extversion = kstream.version() WHERE extname = 'kstream';
+\c
+SELECT kstream.drop_topic('served');
+
 \c :regression
 DROP DATABASE kstream_extension;
 DROP ROLE kstream_database_owner;

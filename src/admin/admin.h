@@ -37,6 +37,7 @@ typedef struct KsMaintenance
 {
 	KsPartitionKey key;
 	KsSegmentRef spare; /* made in this pass, or relid InvalidOid */
+	int32 leader_epoch; /* noted in this pass, or -1 */
 } KsMaintenance;
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern void ks_maintain_publish(const KsMaintenance *done);

@@ -37,6 +37,7 @@
 #include "admin/admin.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "log/epoch.h"
 #include "log/segment.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
@@ -194,6 +195,7 @@ make_partitions(const KsTopic *topic, int32 from, int32 to)
 		CHECK_FOR_INTERRUPTS();
 		(void) ks_owner_execute("INSERT INTO kstream.partition (topic_id, partition) VALUES (%d, %d)",
 								topic->topic_id, partition);
+		ks_epoch_insert(topic, partition, 0, 0);
 		(void) ks_segment_create(topic, partition, 1, true);
 	}
 }

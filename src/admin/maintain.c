@@ -5,6 +5,7 @@
  * For a partition that something was produced to since server start, a pass
  * does the first of these that is due:
  *
+ * 0. The row of a new leader epoch.
  * 1. The active segment's base_offset, once the last stable offset has passed
  *    the boundary: then no transaction can write to an older segment any more.
  *    The older one is thereby sealed, and what it holds (rows, a sum of CRCs,
@@ -35,6 +36,7 @@
 
 #include "admin/admin.h"
 #include "base/debug.h"
+#include "log/epoch.h"
 #include "log/log.h"
 #include "log/seal.h"
 #include "record/time.h"
@@ -107,6 +109,18 @@ make_spare(const KsTopic *topic, int32 partition, int32 number, KsMaintenance *d
 	KS_DEBUG_POINT("roll.created");
 }
 
+/* A new server or timeline has begun to write. */
+static void
+note_epoch(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, KsMaintenance *done)
+{
+	KsOwnerScope scope;
+
+	ks_owner_begin(&scope);
+	ks_epoch_insert(topic, partition, info->leader_epoch, info->epoch_first);
+	ks_owner_end(&scope);
+	done->leader_epoch = info->leader_epoch;
+}
+
 static bool
 is_old(const KsTopic *topic, const KsPartitionInfo *info)
 {
@@ -123,6 +137,11 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	KsSegment active;
 	KsSegment previous;
 
+	if (info->epoch_is_new)
+	{
+		note_epoch(topic, partition, info, done);
+		return true;
+	}
 	if (!find_active_row(topic, partition, info->active.number, &active, &previous))
 		return false;
 	if (active.base_offset < 0)
@@ -149,12 +168,13 @@ ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done
 	KsTopic topic;
 
 	done->spare.relid = InvalidOid;
+	done->leader_epoch = -1;
 	ks_topic_partition_key(given, partition, &done->key);
 	if (!ks_partition_read(&done->key, &info) || !info.in_use)
 		return false;
 	if (is_old(given, &info) && ks_partition_roll(&done->key))
 		return true;
-	if (OidIsValid(info.spare.relid))
+	if (OidIsValid(info.spare.relid) && !info.epoch_is_new)
 		return false; /* it was made when all before was decided */
 	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock))
 		return false;
@@ -168,4 +188,6 @@ ks_maintain_publish(const KsMaintenance *done)
 {
 	if (OidIsValid(done->spare.relid))
 		ks_partition_set_spare(&done->key, done->spare);
+	if (done->leader_epoch >= 0)
+		ks_partition_epoch_noted(&done->key, done->leader_epoch);
 }

@@ -37,8 +37,9 @@ wait_for_advisory_lock(uint32 key)
 	LOCKTAG tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, key, 1);
-	(void) LockAcquire(&tag, ShareLock, true, false);
-	(void) LockRelease(&tag, ShareLock, true);
+	/* Not the session's: a cancel may come when it has just been granted. */
+	(void) LockAcquire(&tag, ShareLock, false, false);
+	(void) LockRelease(&tag, ShareLock, false);
 	SetLatch(MyLatch);
 }
 

@@ -318,6 +318,19 @@ is_noted_new(const KsGroupKey *key)
 	return false;
 }
 
+bool
+ks_group_is_dropped(const KsGroupKey *key)
+{
+	Change *change;
+
+	for (change = changes; change != NULL; change = change->next)
+	{
+		if (change->kind == CHANGE_DROP && memcmp(&change->key, key, sizeof(KsGroupKey)) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 ks_group_open(const char *name, bool create, KsGroupKey *key)
 {
@@ -327,6 +340,11 @@ ks_group_open(const char *name, bool create, KsGroupKey *key)
 
 	ks_group_check_name(name);
 	ks_group_make_key(name, key);
+	if (ks_group_is_dropped(key))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("group \"%s\" does not exist", name),
+				 errdetail("GROUP_ID_NOT_FOUND: this transaction has dropped it.")));
 	while ((group = ks_group_lock(key, LW_SHARED)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -395,7 +413,7 @@ ks_group_persist_new(void)
 
 	for (change = changes; change != NULL; change = change->next)
 	{
-		if (change->kind == CHANGE_NEW)
+		if (change->kind == CHANGE_NEW && !ks_group_is_dropped(&change->key))
 			persist(change);
 	}
 }
@@ -420,6 +438,8 @@ apply_change(const Change *change)
 			group->owner = change->owner;
 			break;
 		case CHANGE_DROP:
+			/* Who joined since the drop is a member no more. */
+			ks_group_empty(group);
 			group->dropped = true;
 			break;
 	}
@@ -429,11 +449,18 @@ apply_change(const Change *change)
 void
 ks_group_end(bool committed)
 {
-	Change *change;
+	Change *oldest = NULL;
 
-	for (change = changes; change != NULL && committed; change = change->next)
-		apply_change(change);
-	changes = NULL;
+	while (changes != NULL)
+	{
+		Change *change = changes;
+
+		changes = change->next;
+		change->next = oldest;
+		oldest = change;
+	}
+	for (; oldest != NULL && committed; oldest = oldest->next)
+		apply_change(oldest);
 }
 
 void
@@ -508,6 +535,8 @@ ks_group_create(const char *name, Jsonb *json)
 	KsGroupOptions options;
 	List *canonical = NIL;
 	char *owner = NULL;
+	KsGroupKey key;
+	Change *change;
 
 	ks_group_check_name(name);
 	default_options(&options);
@@ -521,6 +550,34 @@ ks_group_create(const char *name, Jsonb *json)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("group \"%s\" already exists", name)));
+	ks_owner_end(&scope);
+
+	/* Somebody's poll may have put it into memory before. */
+	ks_group_make_key(name, &key);
+	change = note_change(CHANGE_OPTIONS, &key);
+	change->owner = get_role_oid(owner, false);
+	change->options = options;
+}
+
+/* Write the row of a group that is in memory only, to change it. */
+static void
+write_row(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	KsOwnerScope scope;
+	Change change = {CHANGE_NEW};
+
+	if (group == NULL)
+		return;
+	change.key = *key;
+	change.owner = group->owner;
+	change.done = group->persisted;
+	LWLockRelease(&group->lock);
+	if (change.done)
+		return;
+	(void) lock_row_key(key->name, true);
+	ks_owner_begin(&scope);
+	persist(&change);
 	ks_owner_end(&scope);
 }
 
@@ -544,6 +601,7 @@ ks_group_alter(const KsGroupKey *key, Jsonb *json)
 	foreach (lc, canonical)
 		appendStringInfo(&resets, " OPERATOR(pg_catalog.-) %s", quote_literal_cstr(((DefElem *) lfirst(lc))->defname));
 	change = note_change(CHANGE_OPTIONS, key);
+	write_row(key);
 	ks_owner_begin(&scope);
 	(void) ks_owner_execute("UPDATE kstream.consumer_group SET options = (options%s) OPERATOR(pg_catalog.||) %s%s%s"
 							" WHERE group_id OPERATOR(pg_catalog.=) %s",

@@ -24,6 +24,9 @@ extern void ks_group_open(const char *name, bool create, KsGroupKey *key);
 
 /* Write the rows of groups that this transaction made by using them. */
 extern void ks_group_persist_new(void);
+
+/* Has this transaction dropped the group? */
+extern bool ks_group_is_dropped(const KsGroupKey *key);
 extern bool ks_group_has_new(void);
 
 /* Has this transaction made, changed or dropped a group? */

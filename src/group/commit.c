@@ -36,14 +36,21 @@ topic_name(int32 topic_id)
 	return ks_topic_find_by_id(topic_id, &topic) ? pstrdup(topic.name) : "(dropped)";
 }
 
-/* Write one position; inside an owner scope. */
+/* Commit one position, which was touched; inside an owner scope. */
 static void
-commit_position(KsConsumer *consumer, const KsPosition *position, int64 offset, const char *metadata)
+commit_position(KsConsumer *consumer, KsPosition *position, int64 offset, const char *metadata)
 {
 	KsTakeover *takeover = ks_takeover_find(consumer, &position->key.topic, position->key.partition, position->stamp);
 
+	position->committed = offset;
+	position->start = KS_NO_OFFSET;
+	position->metadata = NULL;
 	if (takeover != NULL && takeover->row_missing)
+	{
+		if (metadata != NULL)
+			position->metadata = MemoryContextStrdup(TopTransactionContext, metadata);
 		return;
+	}
 	if (!ks_offset_commit(&consumer->key, position->topic_id, position->key.partition, position->stamp, offset, metadata) &&
 		!KS_MUTANT("no_fence"))
 		ks_error_fenced(consumer->key.name, topic_name(position->topic_id), position->key.partition);
@@ -107,6 +114,8 @@ recall_latest(KsConsumer *consumer)
 		position->stamp = found[i].stamp;
 		position->position = found[i].latest_position;
 		position->committed = KS_NO_OFFSET;
+		position->start = KS_NO_OFFSET;
+		position->metadata = NULL;
 		position->polled = true;
 	}
 }
@@ -115,7 +124,14 @@ recall_latest(KsConsumer *consumer)
 static bool
 has_polled(KsConsumer *consumer)
 {
-	return hash_get_num_entries(consumer->positions) > 0;
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
+	bool found = false;
+
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
+		found = found || position->touched == ks_position_transaction;
+	return found;
 }
 
 List *
@@ -152,7 +168,6 @@ ks_commit_polled(const KsGroupKey *key, const char *member)
 
 		position = ks_position_touch(consumer, &of->topic, of->partition);
 		commit_position(consumer, position, position->position, NULL);
-		position->committed = position->position;
 		old = MemoryContextSwitchTo(context);
 		result = lappend(result, describe(position, position->committed));
 		MemoryContextSwitchTo(old);
@@ -210,6 +225,20 @@ owned_stamp(const KsMembership *membership, const KsTopic *topic, int32 partitio
 	return found;
 }
 
+/* The same; what is free and the member's it takes first. */
+static bool
+find_owned(const KsMembership *membership, const KsTopic *topic, int32 partition, KsOwned *owned)
+{
+	KsOwned *all;
+	int64 version;
+	int count;
+
+	if (owned_stamp(membership, topic, partition, owned))
+		return true;
+	return ks_member_sync(membership, false, ks_poll_is_held, &all, &count, &version) &&
+		   owned_stamp(membership, topic, partition, owned);
+}
+
 /* The position of a partition that the member owns, to be changed. */
 static KsPosition *
 own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition)
@@ -220,7 +249,7 @@ own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, in
 	KsOwned owned;
 
 	ks_member_get(key, member, &membership);
-	if (!owned_stamp(&membership, topic, partition, &owned))
+	if (!find_owned(&membership, topic, partition, &owned))
 	{
 		/* What it polled under an earlier ownership, the guard will judge. */
 		if (position == NULL || position->stamp == 0)
@@ -248,6 +277,8 @@ own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, in
 		position->stamp = owned.stamp;
 		position->position = committed;
 		position->committed = committed;
+		position->start = KS_NO_OFFSET;
+		position->metadata = NULL;
 		position->polled = false;
 	}
 	return ks_position_touch(consumer, &topic->uuid, partition);
@@ -288,7 +319,9 @@ ks_commit_offset(const KsGroupKey *key, const char *member, const KsTopic *topic
 		ks_owner_begin(&scope);
 		commit_position(ks_consumer_get(key, member), position, offset, metadata);
 		ks_owner_end(&scope);
-		position->committed = offset;
+		/* Nothing was read yet: that is where reading begins. */
+		if (position->position == KS_NO_OFFSET)
+			position->position = offset;
 	}
 }
 
@@ -307,7 +340,7 @@ ks_seek(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 p
 		position->stamp = 1;
 	}
 	position->position = offset;
-	position->sought = true;
+	position->start = offset;
 	position->polled = false;
 }
 
@@ -322,13 +355,17 @@ write_missing_rows(void)
 		const KsOwned *owned = &takeover->owned;
 		KsPosition *position;
 		int64 committed = KS_NO_OFFSET;
+		const char *metadata = NULL;
 
-		if (!takeover->row_missing)
+		if (!takeover->row_missing || ks_group_is_dropped(&takeover->consumer->key))
 			continue;
 		position = ks_position_find(takeover->consumer, &owned->topic, owned->partition);
 		if (position != NULL && position->stamp == owned->stamp)
+		{
 			committed = position->committed;
-		if (!ks_offset_insert(&takeover->consumer->key, owned->topic_id, owned->partition, owned->stamp, committed))
+			metadata = position->metadata;
+		}
+		if (!ks_offset_insert(&takeover->consumer->key, owned->topic_id, owned->partition, owned->stamp, committed, metadata))
 			ks_error_fenced(takeover->consumer->key.name, topic_name(owned->topic_id), owned->partition);
 	}
 }

@@ -362,7 +362,7 @@ ensure_shares(KsGroup *group, const KsTopic *topic)
 		share->owner = -1;
 		share->target = -1;
 		share->latest_position = -1;
-		share->sought = -1;
+		share->start = -1;
 		share->next = group->shares;
 		group->shares = s;
 		group->share_count++;

@@ -212,15 +212,17 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 }
 
 bool
-ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp, int64 offset)
+ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
+				 int64 offset, const char *metadata)
 {
 	Datum args[6];
-	char nulls[] = "     n";
+	char nulls[] = "      ";
 
 	set_key(args, key, topic_id, partition);
 	args[3] = Int64GetDatum(stamp);
 	args[4] = Int64GetDatum(offset);
 	nulls[4] = offset == KS_NO_OFFSET ? 'n' : ' ';
-	args[5] = (Datum) 0;
+	args[5] = metadata != NULL ? CStringGetTextDatum(metadata) : (Datum) 0;
+	nulls[5] = metadata != NULL ? ' ' : 'n';
 	return run(&insert_statement, args, nulls) > 0;
 }

@@ -44,6 +44,7 @@ extern bool ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 t
 						  int64 offset, const char *metadata);
 
 /* Write a row that was missing.  False when there is one by now. */
-extern bool ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp, int64 offset);
+extern bool ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
+							 int64 offset, const char *metadata);
 
 #endif /* KS_GROUP_OFFSETS_H */

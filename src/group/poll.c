@@ -10,7 +10,8 @@
  *
  * Where to start: a session goes on where its last poll ended.  A name, whose
  * last poll may have been another backend's, starts each transaction at the
- * committed offset, or where it sought.  A partition that was taken over and
+ * committed offset; or, until something is committed, where it sought or where
+ * auto_offset_reset put it first.  A partition that was taken over and
  * not confirmed is stamped again (offsets.c) and starts at the offset in the
  * row; one whose row is another transaction's is passed over this time.
  *
@@ -127,12 +128,12 @@ committed_offset(const Round *round, Source *source, int64 *committed)
 	return true;
 }
 
-/* Where a named member sought in an earlier transaction. */
+/* Where an earlier transaction of a named member left it to start. */
 static int64
-sought_offset(const Round *round, const Source *source)
+left_start(const Round *round, const Source *source)
 {
 	KsGroup *group = ks_group_lock(&round->key, LW_SHARED);
-	int64 sought = KS_NO_OFFSET;
+	int64 start = KS_NO_OFFSET;
 	int32 s;
 
 	if (group == NULL)
@@ -142,10 +143,10 @@ sought_offset(const Round *round, const Source *source)
 		if (ks_shares[s].stamp == source->owned.stamp && ks_shares[s].latest_stamp == source->owned.stamp &&
 			ks_shares[s].partition == source->owned.partition &&
 			memcmp(&ks_shares[s].topic, &source->owned.topic, sizeof(pg_uuid_t)) == 0)
-			sought = ks_shares[s].sought;
+			start = ks_shares[s].start;
 	}
 	LWLockRelease(&group->lock);
-	return sought;
+	return start;
 }
 
 /* Is what this backend knows of the partition still good? */
@@ -179,13 +180,11 @@ find_position(Round *round, Source *source)
 		position->stamp = source->owned.stamp;
 		position->committed = committed;
 		position->position = committed;
+		position->start = round->membership.name != NULL ? left_start(round, source) : KS_NO_OFFSET;
+		position->metadata = NULL;
 		position->polled = false;
-		position->sought = false;
-		if (round->membership.name != NULL && sought_offset(round, source) != KS_NO_OFFSET)
-		{
-			position->position = sought_offset(round, source);
-			position->sought = true;
-		}
+		if (position->start != KS_NO_OFFSET)
+			position->position = position->start;
 	}
 	position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
 	ks_log_info(source->topic, source->owned.partition, &info);
@@ -195,6 +194,7 @@ find_position(Round *round, Source *source)
 
 		position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
 		position->position = from;
+		position->start = from;
 	}
 	source->from = position->position;
 	return true;
@@ -283,6 +283,37 @@ refresh_topics(KsPoll *poll)
 	}
 }
 
+/*
+ * A session's positions in partitions that it let go of are no longer its to
+ * commit.  What this transaction read stays: the guard in the row judges it.
+ */
+static void
+forget_lost(KsConsumer *consumer, const KsOwned *owned, int count)
+{
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
+	List *lost = NIL;
+	ListCell *lc;
+	int i;
+
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
+	{
+		bool ours = !position->polled || position->touched == ks_position_transaction;
+
+		for (i = 0; i < count && !ours; i++)
+			ours = owned[i].stamp == position->stamp;
+		if (!ours)
+			lost = lappend(lost, position);
+	}
+	foreach (lc, lost)
+	{
+		position = lfirst(lc);
+		position = ks_position_touch(consumer, &position->key.topic, position->key.partition);
+		position->polled = false;
+	}
+}
+
 /* Bring the group forward and find what can be read from. */
 static void
 find_sources(Round *round)
@@ -302,6 +333,7 @@ find_sources(Round *round)
 	ks_member_join(&round->key, round->poll->member, round->poll->topics, &round->membership);
 	if (!ks_member_sync(&round->membership, true, ks_poll_is_held, &owned, &count, &round->version))
 		ks_error_unknown_member(round->key.name, round->poll->member);
+	forget_lost(round->consumer, owned, count);
 	round->sources = palloc(sizeof(Source) * (count + 1));
 	for (i = 0; i < count; i++)
 		add_source(round, &owned[i]);
@@ -334,7 +366,6 @@ read_source(Round *round, Source *source)
 	position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
 	position->position = fetch.from;
 	position->polled = position->polled || fetch.records > 0;
-	position->sought = false;
 	source->from = fetch.from;
 }
 

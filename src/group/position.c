@@ -135,7 +135,8 @@ ks_position_touch(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition)
 		position->stamp = 0;
 		position->position = KS_NO_OFFSET;
 		position->committed = KS_NO_OFFSET;
-		position->sought = false;
+		position->start = KS_NO_OFFSET;
+		position->metadata = NULL;
 		position->polled = false;
 		position->touched = 0;
 	}
@@ -235,7 +236,7 @@ publish_latest(KsConsumer *consumer)
 
 		if (position == NULL || share->owner < 0 || share->stamp != position->stamp)
 			continue;
-		share->sought = position->sought ? position->position : KS_NO_OFFSET;
+		share->start = position->start;
 		share->latest_position = position->polled ? position->position : KS_NO_OFFSET;
 		share->latest_stamp = position->stamp;
 	}

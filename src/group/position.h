@@ -37,7 +37,8 @@ typedef struct KsPosition
 	int64 stamp;     /* of the takeover that this belongs to; 0: none */
 	int64 position;  /* the next record to read, KS_NO_OFFSET: unknown */
 	int64 committed; /* as far as this backend knows */
-	bool sought;     /* position was set by seek and not read from since */
+	int64 start;     /* where a name's next transaction starts: by seek or auto_offset_reset; KS_NO_OFFSET: at committed */
+	char *metadata;  /* of what this transaction committed, for a row that is missing */
 	bool polled;     /* read from by the latest poll */
 	uint64 touched;  /* ks_position_transaction when it was last changed */
 } KsPosition;

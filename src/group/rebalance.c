@@ -147,17 +147,54 @@ member_places(const Problem *problem)
 	return places;
 }
 
-/* Partitions that nobody subscribes to any more and nobody owns. */
+/* Does a member, also one that is set aside, subscribe to the topic? */
+static bool
+is_subscribed(const KsGroup *group, int32 topic_id)
+{
+	int32 m;
+	int32 s;
+
+	for (m = group->members; m >= 0; m = ks_members[m].next)
+	{
+		for (s = ks_members[m].subscriptions; s >= 0; s = ks_subscriptions[s].next)
+		{
+			if (ks_subscriptions[s].topic_id == topic_id)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Forget topics that nobody subscribes to and of which nobody owns a
+ * partition; all partitions of a topic together, since a subscription counts
+ * on them.
+ */
 static void
-forget_unwanted_shares(KsGroup *group)
+forget_unwanted_shares(KsGroup *group, const Problem *problem)
 {
 	int32 *link = &group->shares;
+	bool *wanted = palloc(sizeof(bool) * (problem->assignment.topic_count + 1));
+	int i;
 
+	for (i = 0; i < problem->assignment.topic_count; i++)
+		wanted[i] = is_subscribed(group, problem->shares[problem->first[i]]->topic_id);
+	for (i = 0; i < group->share_count; i++)
+	{
+		if (problem->shares[i]->owner >= 0)
+			wanted[topic_index(problem, problem->shares[i]->topic_id)] = true;
+	}
+	/* Mark first: what was given back may be another group's at once. */
+	for (i = 0; i < group->share_count; i++)
+	{
+		if (!wanted[topic_index(problem, problem->shares[i]->topic_id)])
+			problem->shares[i]->partition = -1;
+	}
 	while (*link >= 0)
 	{
 		int32 s = *link;
 
-		if (ks_shares[s].target >= 0 || ks_shares[s].owner >= 0)
+		if (ks_shares[s].partition >= 0)
 		{
 			link = &ks_shares[s].next;
 			continue;
@@ -196,7 +233,7 @@ compute_targets(KsGroup *group)
 	ks_assign(group->options.assignor, &problem.assignment);
 	for (i = 0; i < group->share_count; i++)
 		problem.shares[i]->target = problem.target[i] >= 0 ? problem.members[problem.target[i]] : -1;
-	forget_unwanted_shares(group);
+	forget_unwanted_shares(group, &problem);
 	group->target_epoch = group->epoch;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

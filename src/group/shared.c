@@ -180,8 +180,8 @@ is_evictable(KsGroup *group, int64 now)
 	return true;
 }
 
-static void
-evict(KsGroup *group)
+void
+ks_group_empty(KsGroup *group)
 {
 	while (group->members >= 0)
 	{
@@ -205,7 +205,8 @@ evict(KsGroup *group)
 		group->shares = ks_shares[s].next;
 		ks_share_give_back(s);
 	}
-	group->used = false;
+	group->member_count = 0;
+	group->share_count = 0;
 }
 
 /* A slot to fill; index lock held in exclusive mode. */
@@ -228,7 +229,10 @@ free_slot(void)
 		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
 		evictable = is_evictable(group, now);
 		if (evictable)
-			evict(group);
+		{
+			ks_group_empty(group);
+			group->used = false;
+		}
 		LWLockRelease(&group->lock);
 		if (evictable)
 			return group;

@@ -112,7 +112,7 @@ typedef struct KsShare
 	/* Left by a named member's committed transaction, for its next */
 	int64 latest_stamp;    /* of the owner whose they are */
 	int64 latest_position; /* where its latest poll ended, -1: it read nothing */
-	int64 sought;          /* where its next poll starts, -1: the committed offset */
+	int64 start;           /* where its next poll starts, -1: the committed offset */
 } KsShare;
 
 typedef struct KsGroupShared
@@ -153,6 +153,9 @@ extern KsGroup *ks_group_lock(const KsGroupKey *key, LWLockMode mode);
  */
 extern void ks_group_install(const KsGroupKey *key, Oid owner, const KsGroupOptions *options,
 							 int64 next_stamp, bool persisted);
+
+/* Put all members out, forget all partitions; group locked.  Throws nothing. */
+extern void ks_group_empty(KsGroup *group);
 
 /*
  * Take an entry out of a pool; -1 when it is empty.  Give one back.  The

@@ -220,6 +220,7 @@ insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
 	HeapTuple tuple;
 
 	ks_batch_set_base_offset(data, base_offset);
+	ks_batch_set_leader_epoch(data, append->reservation.leader_epoch);
 	if (append->topic->options.append_time)
 	{
 		max_timestamp = append->reservation.append_time;

@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 
 #include "base/debug.h"
+#include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
 
@@ -135,6 +136,7 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("topic \"%s\" does not exist", topic->name),
 				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: partition %d has no log.", partition)));
+	ks_epoch_read(topic, partition, &start->leader_epoch, &start->epoch_is_new);
 	/* An abort at the very tail may have left more than what is visible. */
 	start->next_offset = Max(start->next_offset, start->committed_end);
 	list_free_deep(segments);

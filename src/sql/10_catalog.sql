@@ -25,6 +25,18 @@ CREATE TABLE kstream.partition (
 COMMENT ON TABLE kstream.partition IS 'one row per partition';
 COMMENT ON COLUMN kstream.partition.log_start_offset IS 'the first offset that may be read; only moves forward';
 
+CREATE TABLE kstream.leader_epoch (
+    topic_id          integer NOT NULL,
+    partition         integer NOT NULL,
+    epoch             integer NOT NULL,
+    system_identifier bigint  NOT NULL,
+    timeline          integer NOT NULL,
+    first_offset      bigint  NOT NULL,
+    PRIMARY KEY (topic_id, partition, epoch)
+);
+COMMENT ON TABLE kstream.leader_epoch IS 'the servers and timelines that have written to a partition, each with the first offset that it could give';
+COMMENT ON COLUMN kstream.leader_epoch.epoch IS 'as in the headers of the batches written under it';
+
 CREATE TABLE kstream.segment (
     topic_id      integer  NOT NULL,
     partition     integer  NOT NULL,
@@ -62,4 +74,5 @@ COMMENT ON COLUMN kstream.segment_template.batch IS 'a Kafka RecordBatch, magic 
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.partition', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.leader_epoch', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.segment', '');

@@ -157,6 +157,7 @@ take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *re
 
 	reservation->base_offset = part->next_offset;
 	reservation->segment = part->active;
+	reservation->leader_epoch = part->leader_epoch;
 	part->last_append_time = Max(part->last_append_time, request->now);
 	reservation->append_time = part->last_append_time;
 

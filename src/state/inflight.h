@@ -34,6 +34,7 @@ typedef struct KsReservation
 	int64 stable_offset;  /* the last stable offset at that moment */
 	int64 append_time;    /* ms, never behind an earlier reservation's */
 	KsSegmentRef segment; /* write here: one of the locked tables */
+	int32 leader_epoch;
 } KsReservation;
 
 typedef enum KsReserveResult

@@ -32,6 +32,9 @@ typedef struct KsPartition
 	bool dropped;
 	bool tail_checked;
 	bool in_use; /* reserved from since server start */
+	int32 leader_epoch;
+	bool epoch_is_new;
+	int64 epoch_first;
 	int64 next_offset;
 	int64 committed_end;
 	int64 log_start;

@@ -189,6 +189,9 @@ ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info)
 	info->spare = part->spare;
 	info->tail_checked = part->tail_checked;
 	info->in_use = part->in_use;
+	info->leader_epoch = part->leader_epoch;
+	info->epoch_is_new = part->epoch_is_new;
+	info->epoch_first = part->epoch_first;
 	LWLockRelease(&part->lock);
 	return true;
 }
@@ -291,6 +294,9 @@ fill_slot(KsPartition *part, const KsPartitionKey *key, const KsPartitionStart *
 	part->dropped = false;
 	part->tail_checked = false;
 	part->in_use = false;
+	part->leader_epoch = start->leader_epoch;
+	part->epoch_is_new = start->epoch_is_new;
+	part->epoch_first = start->next_offset;
 	part->next_offset = start->next_offset;
 	part->committed_end = start->committed_end;
 	part->log_start = start->log_start;
@@ -362,9 +368,22 @@ ks_partition_confirm_tail(const KsPartitionKey *key, int64 next_offset, int64 co
 	if (!part->tail_checked)
 	{
 		part->next_offset = Max(part->next_offset, next_offset);
+		part->epoch_first = part->next_offset;
 		part->committed_end = Max(part->committed_end, committed_end);
 		part->tail_checked = true;
 	}
+	LWLockRelease(&part->lock);
+}
+
+void
+ks_partition_epoch_noted(const KsPartitionKey *key, int32 leader_epoch)
+{
+	KsPartition *part = ks_partition_lock(key, LW_EXCLUSIVE);
+
+	if (part == NULL)
+		return;
+	if (part->leader_epoch == leader_epoch)
+		part->epoch_is_new = false;
 	LWLockRelease(&part->lock);
 }
 

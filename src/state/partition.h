@@ -42,6 +42,8 @@ typedef struct KsPartitionStart
 	int64 active_bytes;
 	int64 active_since; /* ms; 0: empty */
 	KsSegmentRef spare;
+	int32 leader_epoch;
+	bool epoch_is_new; /* has no row so far */
 } KsPartitionStart;
 
 /* A consistent copy of a partition's state. */
@@ -59,6 +61,9 @@ typedef struct KsPartitionInfo
 	KsSegmentRef spare;
 	bool tail_checked; /* a reservation has looked at the tables */
 	bool in_use;       /* something was reserved since server start */
+	int32 leader_epoch;
+	bool epoch_is_new; /* no row says so, so far */
+	int64 epoch_first; /* first offset that could be given under it */
 } KsPartitionInfo;
 
 /* Counters since server start. */
@@ -96,6 +101,9 @@ extern void ks_partition_install(const KsPartitionKey *key, const KsPartitionSta
  * next offset (and the committed end) to what they show.
  */
 extern void ks_partition_confirm_tail(const KsPartitionKey *key, int64 next_offset, int64 committed_end);
+
+/* The row of the leader epoch was committed. */
+extern void ks_partition_epoch_noted(const KsPartitionKey *key, int32 leader_epoch);
 
 /* A committed spare is there to roll to. */
 extern void ks_partition_set_spare(const KsPartitionKey *key, KsSegmentRef spare);

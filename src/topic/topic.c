@@ -107,6 +107,36 @@ catalog_relation(Oid namespace, const char *name)
 	return relid;
 }
 
+/* Are two versions the same up to the second dot? */
+static bool
+same_major_minor(const char *a, const char *b)
+{
+	int dots = 0;
+
+	for (; *a == *b && *a != '\0'; a++, b++)
+	{
+		if (*a == '.' && ++dots == 2)
+			return true;
+	}
+	return *a == *b;
+}
+
+/*
+ * The library serves every SQL version of its own major.minor, so that a
+ * package update with a restart stops nobody.
+ */
+static void
+check_version(const char *version)
+{
+	if (!same_major_minor(version, KSTREAM_VERSION))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"kstream\" has version %s, but the loaded library is of version %s",
+						version, KSTREAM_VERSION),
+				 errhint("Run ALTER EXTENSION kstream UPDATE, or restart the server if the library was updated after its start.")));
+}
+
+/* The owner of the extension, whose version must be one that we serve. */
 static Oid
 extension_owner(Oid extension)
 {
@@ -120,7 +150,13 @@ extension_owner(Oid extension)
 	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
+	{
+		bool isnull;
+		Datum version = heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(rel), &isnull);
+
 		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+		check_version(TextDatumGetCString(version));
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return owner;
@@ -165,6 +201,8 @@ ks_catalog(void)
 	fresh.topic_relation_index = catalog_relation(namespace, "topic_relation_key");
 	fresh.partition = catalog_relation(namespace, "partition");
 	fresh.partition_index = catalog_relation(namespace, "partition_pkey");
+	fresh.leader_epoch = catalog_relation(namespace, "leader_epoch");
+	fresh.leader_epoch_index = catalog_relation(namespace, "leader_epoch_pkey");
 	fresh.segment = catalog_relation(namespace, "segment");
 	fresh.segment_index = catalog_relation(namespace, "segment_pkey");
 	fresh.segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");

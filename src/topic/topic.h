@@ -40,6 +40,8 @@ typedef struct KsCatalog
 	Oid topic_relation_index;
 	Oid partition;
 	Oid partition_index;
+	Oid leader_epoch;
+	Oid leader_epoch_index;
 	Oid segment;
 	Oid segment_index;
 	Oid segment_base_index;
@@ -54,6 +56,12 @@ typedef struct KsCatalog
 #define Anum_partition_topic_id 1
 #define Anum_partition_partition 2
 #define Anum_partition_log_start_offset 3
+#define Anum_leader_epoch_topic_id 1
+#define Anum_leader_epoch_partition 2
+#define Anum_leader_epoch_epoch 3
+#define Anum_leader_epoch_system_identifier 4
+#define Anum_leader_epoch_timeline 5
+#define Anum_leader_epoch_first_offset 6
 #define Anum_segment_topic_id 1
 #define Anum_segment_partition 2
 #define Anum_segment_segment 3

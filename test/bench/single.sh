@@ -45,6 +45,7 @@ if [ "$QUICK" = 0 ]; then
 	seconds=$(((SECONDS_PER_RUN + 1) / 2))
 fi
 
+warm=1
 for clients in 1 16 64; do
 	[ "$QUICK" = 0 ] || [ "$clients" != 64 ] || continue
 	load=$clients-clients
@@ -53,4 +54,5 @@ for clients in 1 16 64; do
 	compare tps insert plain -- \
 		"single.one-partition.$load" one \
 		"single.twelve-partitions.$load" twelve
+	warm=0
 done

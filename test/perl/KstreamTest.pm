@@ -269,8 +269,10 @@ sub start
 	my ($self, $sql) = @_;
 
 	$self->{mark} = 'end of ' . ++$self->{count};
-	$self->{in} .= "$sql\n;\n\\echo '$self->{mark}'\n\\warn '$self->{mark}'\n";
-	eval { $self->{run}->pump_nb };
+	$self->{begin} = "begin of $self->{count}";
+	$self->{in} .= "\\echo '$self->{begin}'\n$sql\n;\n\\echo '$self->{mark}'\n\\warn '$self->{mark}'\n";
+	# psql has read it all when it prints what stands before it
+	eval { $self->{run}->pump until $self->{out} =~ /^\Q$self->{begin}\E\n/m };
 	return;
 }
 
@@ -292,6 +294,7 @@ sub finish
 	}
 	($out, $err) = ($self->{out}, $self->{err});
 	$self->{out} = $self->{err} = '';
+	$out =~ s/^\Q$self->{begin}\E\n//m;
 	$out =~ s/$end//;
 	$err =~ s/$end//;
 	chomp $out;

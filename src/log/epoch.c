@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ * epoch.c
+ *	  Leader epochs: which server, on which timeline, wrote what.
+ *
+ * After a failover the new primary may lack what the old one wrote last, and
+ * gives the same offsets to other records.  Kafka makes that visible by the
+ * leader epoch in each batch's header (outside the CRC): it is raised with
+ * each new leader, so a consumer or mirror that holds (epoch, offset) can tell
+ * that its offset was cut off.
+ *
+ * Here a leader is a server (its system identifier) on a timeline.  The newest
+ * row of a partition in kstream.leader_epoch says who wrote last; who is
+ * somebody else writes under the next number.  The row that says so, with the
+ * first offset that could be given under it, is written by maintenance, not in
+ * a producer's transaction, where it would make producers wait for each other.
+ *
+ * src/log/epoch.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xlog.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "log/epoch.h"
+#include "topic/owner.h"
+
+static bool
+is_ours(HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+
+	return DatumGetInt64(heap_getattr(tuple, Anum_leader_epoch_system_identifier, desc, &isnull)) ==
+			   (int64) GetSystemIdentifier() &&
+		   DatumGetInt32(heap_getattr(tuple, Anum_leader_epoch_timeline, desc, &isnull)) ==
+			   (int32) GetWALInsertionTimeLine();
+}
+
+void
+ks_epoch_read(const KsTopic *topic, int32 partition, int32 *epoch, bool *is_new)
+{
+	Relation rel = ks_catalog_open(&ks_catalog()->leader_epoch);
+	Relation index = index_open(ks_catalog()->leader_epoch_index, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple newest;
+	bool isnull;
+
+	ScanKeyInit(&keys[0], Anum_leader_epoch_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	ScanKeyInit(&keys[1], Anum_leader_epoch_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	scan = systable_beginscan_ordered(rel, index, NULL, 2, keys);
+	newest = systable_getnext_ordered(scan, BackwardScanDirection);
+	*epoch = 0;
+	*is_new = true;
+	if (HeapTupleIsValid(newest))
+	{
+		*epoch = DatumGetInt32(heap_getattr(newest, Anum_leader_epoch_epoch, RelationGetDescr(rel), &isnull));
+		*is_new = !is_ours(newest, RelationGetDescr(rel));
+		*epoch += *is_new ? 1 : 0;
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
+void
+ks_epoch_insert(const KsTopic *topic, int32 partition, int32 epoch, int64 first_offset)
+{
+	(void) ks_owner_execute("INSERT INTO kstream.leader_epoch"
+							" (topic_id, partition, epoch, system_identifier, timeline, first_offset)"
+							" VALUES (%d, %d, %d, " INT64_FORMAT ", %d, " INT64_FORMAT ") ON CONFLICT DO NOTHING",
+							topic->topic_id, partition, epoch, (int64) GetSystemIdentifier(),
+							(int32) GetWALInsertionTimeLine(), first_offset);
+}
