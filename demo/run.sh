@@ -10,8 +10,8 @@
 #	PGBIN	programs of a PostgreSQL that has kstream
 #	STAGE	a directory to work in
 #
-# The exit status is 0 only if the balances that the readers rebuilt from the
-# topic are those of the table, row for row.
+# The exit status is 0 only if the balances that a consumer group rebuilt from
+# the topic are those of the table, row for row.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -67,9 +67,20 @@ start_server()
 	"$bin/createdb" "$PGDATABASE"
 }
 
+# interrupted STATUS: let demo.py end its processes first.
+interrupted()
+{
+	if [ -n "$demo" ]; then
+		kill "$demo" 2>/dev/null || true
+		wait "$demo" || true
+	fi
+	exit "$1"
+}
+
+demo=
 trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM
 
 clean		# of a demo that was killed
 mkdir -p "$work"
@@ -80,11 +91,14 @@ cat <<'EOT'
   k s t r e a m :  topics inside PostgreSQL
 
   A bank, played by pgbench, moves money. Each of its transactions also
-  produces a record to a topic, and the two commit together. Readers who see
-  nothing but the topic keep books of their own. In the end both must agree,
+  produces a record to a topic, and the two commit together. A consumer group
+  that sees nothing but the topic keeps books of its own. One of its members is
+  killed on the way, and a new one comes. In the end bank and books must agree,
   account by account.
 
 EOT
 echo "Starting a private PostgreSQL (fsync on, no TCP port) ..."
 start_server
-/usr/bin/python3 -B "$here/demo.py"
+/usr/bin/python3 -B "$here/demo.py" &	# a trap does not wait for this
+demo=$!
+wait "$demo"

@@ -2,7 +2,7 @@
 
 One more client of the bank, at some dozens of transfers a second.  It notes the
 time right before it sends COMMIT and right after the answer came, and asks
-where its record went; the readers note when each fetch arrived.  Between the
+where its record went; the members note when each batch arrived.  Between the
 two times of a COMMIT lies the moment at which it took effect, so together
 they bound the delay from both sides.
 """
@@ -33,6 +33,7 @@ def read_script():
 def run(scale, stop, failed, results):
     """The process.  Puts a list of (partition, offset, sent, answered)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     commits = []
     try:
         measure(scale, stop, commits)

@@ -30,11 +30,7 @@
 extern bool pq_check_connection(void);
 
 /* Background workers, autovacuum and walsenders have PGPROCs as well. */
-#if PG_VERSION_NUM >= 170000
 #define KS_MAX_PROCS (MaxBackends + NUM_AUXILIARY_PROCS)
-#else
-#define KS_MAX_PROCS (MaxBackends + NUM_AUXILIARY_PROCS)
-#endif
 
 /* 16: object_aclcheck and relation_openrv took over from pg_*_aclcheck. */
 #if PG_VERSION_NUM >= 160000

@@ -282,7 +282,7 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 		ks_wait_end();
 	}
 	CHECK_FOR_INTERRUPTS();
-	if (!standby && !ks_partition_read(&key, &info) && !KS_MUTANT("drop_not_awaited"))
+	if (!standby && !ks_partition_read(&key, &info))
 		wait_for_end_of_drop(fetch->topic);
 	check_topic_remains(fetch->topic);
 }

@@ -215,8 +215,13 @@ parse_options(Jsonb *json, KsGroupOptions *options, char **owner, List **canonic
 			continue;
 		name = pnstrdup(value.val.string.val, value.val.string.len);
 		(void) JsonbIteratorNext(&it, &value, true);
-		if (strcmp(name, "owner") == 0 && value.type == jbvString)
+		if (strcmp(name, "owner") == 0)
 		{
+			if (value.type != jbvString)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("invalid value for group option \"owner\""),
+						 errdetail("Allowed: the name of a role.")));
 			*owner = pnstrdup(value.val.string.val, value.val.string.len);
 			continue;
 		}
@@ -617,6 +622,8 @@ ks_group_drop(const KsGroupKey *key)
 {
 	KsOwnerScope scope;
 
+	/* Polls do not wait for us to write the row: the lock tells them. */
+	(void) lock_row_key(key->name, true);
 	ks_group_check_empty(key);
 	ks_owner_begin(&scope);
 	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE group_id OPERATOR(pg_catalog.=) %s",

@@ -162,6 +162,7 @@ copy_members(const KsGroupKey *key, MemberCopy *copies, char (*names)[KS_TOPIC_N
 	return count;
 }
 
+/* The list has what was subscribed to last first. */
 static Datum
 names_array(char (*names)[KS_TOPIC_NAME_MAX + 1], int count)
 {
@@ -169,7 +170,7 @@ names_array(char (*names)[KS_TOPIC_NAME_MAX + 1], int count)
 	int i;
 
 	for (i = 0; i < count; i++)
-		elements[i] = CStringGetTextDatum(names[i]);
+		elements[count - 1 - i] = CStringGetTextDatum(names[i]);
 	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 

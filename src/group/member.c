@@ -202,7 +202,7 @@ leave_at_exit(int code, Datum arg)
 		membership.member = session->member;
 		membership.incarnation = session->incarnation;
 		wake_count = 0;
-		if (ks_group_member_of(group, &membership) != NULL)
+		if (ks_group_member_of(group, &membership) != NULL && !KS_MUTANT("session_stays"))
 			ks_group_remove_member(group, session->member);
 		ks_group_unlock(group);
 	}
@@ -253,7 +253,7 @@ lock_name(const KsGroupKey *key, const char *name)
 
 	hash = hash_bytes_extended((const unsigned char *) name, strlen(name), hash);
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, (uint32) (hash >> 32), (uint16) hash);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL && !KS_MUTANT("share_name"))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("member \"%s\" of group \"%s\" is in use by another transaction", name, key->name),

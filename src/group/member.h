@@ -31,6 +31,7 @@ typedef struct KsOwned
 	int32 partition;
 	int64 stamp;
 	bool confirmed;
+	ItemPointerData tid; /* of its row, as far as known (offsets.h) */
 } KsOwned;
 
 /*

@@ -15,6 +15,11 @@
  * not confirmed is stamped again (offsets.c) and starts at the offset in the
  * row; one whose row is another transaction's is passed over this time.
  *
+ * What this transaction has touched, even if only to take it over, it cannot
+ * let go of before it ends.  So when another member is to have some of that,
+ * a poll without records returns at once, whatever its max_wait: a group that
+ * is idle would rebalance no faster than its members' longest waits.
+ *
  * An offset that is gone (retention) or was never committed gives way to
  * auto_offset_reset.
  *
@@ -39,7 +44,6 @@
 #include "group/errors.h"
 #include "group/offsets.h"
 #include "group/poll.h"
-#include "topic/owner.h"
 
 /* How long a waiting member may be silent, ms. */
 #define ROUND_MAX 1000
@@ -65,6 +69,9 @@ typedef struct Round
 	int64 bytes;
 } Round;
 
+/* Another member waits for what this transaction still needs. */
+static bool wanted_back = false;
+
 bool
 ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
 {
@@ -79,7 +86,10 @@ ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
 		position = ks_position_find(consumer, &share->topic, share->partition);
 		if (position != NULL && position->stamp == share->stamp &&
 			position->touched == ks_position_transaction)
+		{
+			wanted_back = true;
 			return true;
+		}
 	}
 	return false;
 }
@@ -110,21 +120,22 @@ reset_offset(const Round *round, const Source *source, const KsPartitionInfo *in
 
 /* Take a partition over, or see what is known of it; false: not this time. */
 static bool
-committed_offset(const Round *round, Source *source, int64 *committed)
+start_position(const Round *round, Source *source)
 {
-	KsOwnerScope scope;
+	KsOwned *owned = &source->owned;
 	KsTakeoverResult result = KS_TAKEN;
+	KsPosition *position;
+	int64 committed = KS_NO_OFFSET;
 
-	ks_owner_begin(&scope);
-	if (source->owned.confirmed)
-		*committed = ks_offset_read(&round->key, source->owned.topic_id, source->owned.partition);
-	else
-		result = ks_offset_take_over(&round->key, &source->owned, committed);
-	ks_owner_end(&scope);
+	if (round->poll->group != NULL && owned->confirmed)
+		committed = ks_offset_read(&round->key, owned->topic_id, owned->partition, &owned->tid);
+	else if (round->poll->group != NULL)
+		result = ks_offset_take_over(&round->key, owned, &committed);
 	if (result == KS_TAKEOVER_BUSY)
 		return false;
-	if (!source->owned.confirmed)
-		ks_takeover_note(round->consumer, &source->owned, result == KS_TAKEN_NO_ROW);
+	position = ks_position_start(round->consumer, owned, committed);
+	if (!owned->confirmed)
+		ks_takeover_note(round->consumer, position, owned, result == KS_TAKEN_NO_ROW);
 	return true;
 }
 
@@ -133,18 +144,15 @@ static int64
 left_start(const Round *round, const Source *source)
 {
 	KsGroup *group = ks_group_lock(&round->key, LW_SHARED);
+	const KsShare *share = &ks_shares[source->owned.share];
 	int64 start = KS_NO_OFFSET;
-	int32 s;
 
 	if (group == NULL)
 		return KS_NO_OFFSET;
-	for (s = group->shares; s >= 0; s = ks_shares[s].next)
-	{
-		if (ks_shares[s].stamp == source->owned.stamp && ks_shares[s].latest_stamp == source->owned.stamp &&
-			ks_shares[s].partition == source->owned.partition &&
-			memcmp(&ks_shares[s].topic, &source->owned.topic, sizeof(pg_uuid_t)) == 0)
-			start = ks_shares[s].start;
-	}
+	if (share->owner >= 0 && share->stamp == source->owned.stamp && share->latest_stamp == source->owned.stamp &&
+		share->partition == source->owned.partition &&
+		memcmp(&share->topic, &source->owned.topic, sizeof(pg_uuid_t)) == 0)
+		start = share->start;
 	LWLockRelease(&group->lock);
 	return start;
 }
@@ -157,10 +165,7 @@ position_is_good(const Round *round, const Source *source)
 
 	if (position == NULL || position->stamp != source->owned.stamp)
 		return false;
-	if (source->owned.confirmed)
-		return true;
-	return ks_takeover_find(round->consumer, &source->owned.topic, source->owned.partition,
-							source->owned.stamp) != NULL;
+	return source->owned.confirmed || position->taken == ks_position_transaction;
 }
 
 /* Make the position of a source good; false: pass it over this time. */
@@ -169,20 +174,14 @@ find_position(Round *round, Source *source)
 {
 	KsPartitionInfo info;
 	KsPosition *position;
-	int64 committed = KS_NO_OFFSET;
 
 	if (!position_is_good(round, source))
 	{
-		if (round->poll->group != NULL && !committed_offset(round, source, &committed))
+		if (!start_position(round, source))
 			return false;
-		position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
-		position->topic_id = source->owned.topic_id;
-		position->stamp = source->owned.stamp;
-		position->committed = committed;
-		position->position = committed;
-		position->start = round->membership.name != NULL ? left_start(round, source) : KS_NO_OFFSET;
-		position->metadata = NULL;
-		position->polled = false;
+		position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
+		if (round->membership.name != NULL)
+			position->start = left_start(round, source);
 		if (position->start != KS_NO_OFFSET)
 			position->position = position->start;
 	}
@@ -447,7 +446,7 @@ start_round(KsPoll *poll, Round *round)
 	memset(round, 0, sizeof(Round));
 	round->poll = poll;
 	if (poll->group != NULL)
-		ks_group_open(poll->group, true, &round->key);
+		ks_group_open(poll->group, poll->topics != NIL, &round->key);
 	else
 		ks_group_make_key("", &round->key);
 	round->membership.name = poll->member;
@@ -483,11 +482,12 @@ ks_poll(KsPoll *poll)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		int64 remaining;
 
+		wanted_back = false;
 		find_sources(&round);
 		MemoryContextSwitchTo(old);
 		read_sources(&round);
 		remaining = start + max_wait - ks_monotonic_ms();
-		if (round.records > 0 || remaining <= 0)
+		if (round.records > 0 || remaining <= 0 || wanted_back)
 			break;
 		sleep_round(&round, remaining);
 		MemoryContextReset(context);

@@ -24,6 +24,7 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
+#include "base/debug.h"
 #include "group/position.h"
 
 typedef struct Undo
@@ -107,6 +108,8 @@ is_saved(const KsConsumer *consumer, const KsPosition *position, int level)
 
 	if (position->touched != ks_position_transaction)
 		return false;
+	if (position->saved == GetCurrentSubTransactionId())
+		return true;
 	for (undo = undo_stack; undo != NULL && undo->level >= level; undo = undo->next)
 	{
 		if (undo->consumer == consumer &&
@@ -138,7 +141,12 @@ ks_position_touch(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition)
 		position->start = KS_NO_OFFSET;
 		position->metadata = NULL;
 		position->polled = false;
+		position->share = -1;
+		ItemPointerSetInvalid(&position->tid);
 		position->touched = 0;
+		position->taken = 0;
+		position->row_missing = false;
+		position->saved = InvalidSubTransactionId;
 	}
 	if (is_saved(consumer, position, level))
 		pfree(undo);
@@ -150,37 +158,44 @@ ks_position_touch(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition)
 		undo->level = level;
 		undo->next = undo_stack;
 		undo_stack = undo;
+		position->saved = GetCurrentSubTransactionId();
 	}
 	position->touched = ks_position_transaction;
 	return position;
 }
 
+KsPosition *
+ks_position_start(KsConsumer *consumer, const KsOwned *owned, int64 committed)
+{
+	KsPosition *position = ks_position_touch(consumer, &owned->topic, owned->partition);
+
+	position->topic_id = owned->topic_id;
+	position->stamp = owned->stamp;
+	position->position = committed;
+	position->committed = committed;
+	position->start = KS_NO_OFFSET;
+	position->metadata = NULL;
+	position->polled = false;
+	position->share = owned->share;
+	position->tid = owned->tid;
+	position->taken = 0;
+	position->row_missing = false;
+	return position;
+}
+
 void
-ks_takeover_note(KsConsumer *consumer, const KsOwned *owned, bool row_missing)
+ks_takeover_note(KsConsumer *consumer, KsPosition *position, const KsOwned *owned, bool row_missing)
 {
 	KsTakeover *takeover = MemoryContextAlloc(TopTransactionContext, sizeof(KsTakeover));
 
+	position->taken = ks_position_transaction;
+	position->row_missing = row_missing;
 	takeover->consumer = consumer;
 	takeover->owned = *owned;
 	takeover->row_missing = row_missing;
 	takeover->level = GetCurrentTransactionNestLevel();
 	takeover->next = ks_takeovers;
 	ks_takeovers = takeover;
-}
-
-KsTakeover *
-ks_takeover_find(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition, int64 stamp)
-{
-	KsTakeover *takeover;
-
-	for (takeover = ks_takeovers; takeover != NULL; takeover = takeover->next)
-	{
-		if (takeover->consumer == consumer && takeover->owned.partition == partition &&
-			takeover->owned.stamp == stamp &&
-			memcmp(&takeover->owned.topic, topic, sizeof(pg_uuid_t)) == 0)
-			return takeover;
-	}
-	return NULL;
 }
 
 /* Put back what was changed at this level or deeper. */
@@ -220,21 +235,37 @@ note_latest_count(KsGroup *group, KsConsumer *consumer)
 	}
 }
 
+/* The share that a position was for; NULL when it is another's. */
+static KsShare *
+share_of(const KsPosition *position)
+{
+	KsShare *share;
+
+	if (position->share < 0)
+		return NULL;
+	share = &ks_shares[position->share];
+	if (share->owner < 0 || share->stamp != position->stamp || share->partition != position->key.partition ||
+		memcmp(&share->topic, &position->key.topic, sizeof(pg_uuid_t)) != 0)
+		return NULL;
+	return share;
+}
+
 /* What a named member's latest poll read, for commit() in a later transaction. */
 static void
 publish_latest(KsConsumer *consumer)
 {
 	KsGroup *group = ks_group_lock(&consumer->key, LW_EXCLUSIVE);
-	int32 s;
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
 
 	if (group == NULL)
 		return;
-	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
 	{
-		KsShare *share = &ks_shares[s];
-		KsPosition *position = ks_position_find(consumer, &share->topic, share->partition);
+		KsShare *share = share_of(position);
 
-		if (position == NULL || share->owner < 0 || share->stamp != position->stamp)
+		if (share == NULL)
 			continue;
 		share->start = position->start;
 		share->latest_position = position->polled ? position->position : KS_NO_OFFSET;
@@ -242,6 +273,39 @@ publish_latest(KsConsumer *consumer)
 	}
 	note_latest_count(group, consumer);
 	LWLockRelease(&group->lock);
+}
+
+/*
+ * Where the rows are that this transaction wrote, for who takes over and for a
+ * name's next transaction.  All of a consumer's follow one another, mostly.
+ */
+static void
+publish_rows(void)
+{
+	KsConsumer *consumer = NULL;
+	KsGroup *group = NULL;
+	Undo *undo;
+
+	for (undo = undo_stack; undo != NULL; undo = undo->next)
+	{
+		KsPosition *position = ks_position_find(undo->consumer, &undo->before.key.topic, undo->before.key.partition);
+		KsShare *share;
+
+		if (position == NULL || !ItemPointerIsValid(&position->tid))
+			continue;
+		if (consumer != undo->consumer)
+		{
+			if (group != NULL)
+				LWLockRelease(&group->lock);
+			consumer = undo->consumer;
+			group = ks_group_lock(&consumer->key, LW_EXCLUSIVE);
+		}
+		share = group != NULL ? share_of(position) : NULL;
+		if (share != NULL)
+			share->tid = position->tid;
+	}
+	if (group != NULL)
+		LWLockRelease(&group->lock);
 }
 
 /* Named consumers are in the memory of the transaction that ends. */
@@ -274,6 +338,7 @@ ks_position_end(bool committed)
 	{
 		for (takeover = ks_takeovers; takeover != NULL; takeover = takeover->next)
 			ks_member_confirm(&takeover->consumer->key, &takeover->owned);
+		publish_rows();
 		undo_stack = NULL;
 	}
 	else
@@ -290,7 +355,7 @@ ks_position_sub_end(bool committed)
 	KsTakeover **link = &ks_takeovers;
 	Undo *undo;
 
-	if (!committed)
+	if (!committed && !KS_MUTANT("keep_positions"))
 		undo_to(level);
 	for (undo = undo_stack; undo != NULL && undo->level >= level; undo = undo->next)
 		undo->level = level - 1;

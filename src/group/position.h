@@ -40,7 +40,14 @@ typedef struct KsPosition
 	int64 start;     /* where a name's next transaction starts: by seek or auto_offset_reset; KS_NO_OFFSET: at committed */
 	char *metadata;  /* of what this transaction committed, for a row that is missing */
 	bool polled;     /* read from by the latest poll */
-	uint64 touched;  /* ks_position_transaction when it was last changed */
+	int32 share;     /* its place among ks_shares */
+	ItemPointerData tid; /* where its row was seen last; a hint (offsets.h) */
+
+	/* ks_position_transaction when it was last changed, and taken over */
+	uint64 touched;
+	uint64 taken;
+	bool row_missing;       /* at the takeover: to be inserted at PRE_COMMIT */
+	SubTransactionId saved; /* the latest that saved a copy */
 } KsPosition;
 
 /* Differs from one transaction to the next. */
@@ -61,6 +68,12 @@ extern KsPosition *ks_position_find(KsConsumer *consumer, const pg_uuid_t *topic
  */
 extern KsPosition *ks_position_touch(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition);
 
+/*
+ * Begin anew with a partition that is owned: touch its position and set all of
+ * it, to start at the committed offset.
+ */
+extern KsPosition *ks_position_start(KsConsumer *consumer, const KsOwned *owned, int64 committed);
+
 /* A takeover by this transaction. */
 typedef struct KsTakeover
 {
@@ -73,8 +86,8 @@ typedef struct KsTakeover
 
 extern KsTakeover *ks_takeovers;
 
-extern void ks_takeover_note(KsConsumer *consumer, const KsOwned *owned, bool row_missing);
-extern KsTakeover *ks_takeover_find(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition, int64 stamp);
+/* Note that ks_position_start's partition was taken over. */
+extern void ks_takeover_note(KsConsumer *consumer, KsPosition *position, const KsOwned *owned, bool row_missing);
 
 /* Transaction events.  They throw nothing. */
 extern void ks_position_end(bool committed);

@@ -16,6 +16,9 @@
 #include "base/debug.h"
 #include "group/internal.h"
 
+/* A member that waits in poll calls each second; ms, with some to spare. */
+#define WAITING_MAX 2000
+
 /* A group taken apart for the assignor. */
 typedef struct Problem
 {
@@ -40,10 +43,18 @@ compare_shares(const void *a, const void *b)
 	return left->partition < right->partition ? -1 : left->partition > right->partition;
 }
 
+/* Names in their order, then sessions by age. */
 static int
 compare_members(const void *a, const void *b)
 {
-	return strcmp(ks_members[*(const int32 *) a].name, ks_members[*(const int32 *) b].name);
+	const KsMember *left = &ks_members[*(const int32 *) a];
+	const KsMember *right = &ks_members[*(const int32 *) b];
+
+	if (left->named != right->named)
+		return left->named ? -1 : 1;
+	if (left->named)
+		return strcmp(left->name, right->name);
+	return left->incarnation < right->incarnation ? -1 : 1;
 }
 
 static int
@@ -250,13 +261,12 @@ look_after_members(KsGroup *group, int64 now)
 	for (m = group->members; m >= 0; m = next)
 	{
 		KsMember *member = &ks_members[m];
+		int64 grace = member->waiting_procno >= 0 ? WAITING_MAX : 0;
 
 		next = member->next;
-		if (member->named && member->waiting_procno < 0 &&
-			now - member->last_seen > group->options.session_timeout)
+		if (member->named && now - member->last_seen > group->options.session_timeout + grace)
 			ks_group_remove_member(group, m);
-		else if (member->active && member->waiting_procno < 0 &&
-				 now - member->last_poll > group->options.max_poll_interval)
+		else if (member->active && now - member->last_poll > group->options.max_poll_interval + grace)
 		{
 			member->active = false;
 			ks_group_free_shares(group, m);
@@ -292,17 +302,18 @@ reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 	{
 		KsShare *share = &ks_shares[s];
 
-		if (share->owner == m && share->target != m && !is_held(&group->key, share))
+		if (share->owner == m && share->target != m &&
+			(!is_held(&group->key, share) || KS_MUTANT("release_held")))
 		{
 			share->owner = -1;
 			share->confirmed = false;
 			freed = true;
 		}
-		else if (share->owner < 0 && share->target == m)
+		else if (share->target == m && (share->owner < 0 || (KS_MUTANT("take_owned") && share->owner != m)))
 		{
 			share->owner = m;
 			share->stamp = group->next_stamp++;
-			share->confirmed = false;
+			share->confirmed = KS_MUTANT("born_confirmed");
 		}
 	}
 	if (freed)
@@ -328,6 +339,7 @@ list_owned(const KsGroup *group, int32 m, KsOwned *owned)
 		owned[count].partition = share->partition;
 		owned[count].stamp = share->stamp;
 		owned[count].confirmed = share->confirmed;
+		owned[count].tid = share->tid;
 		count++;
 	}
 	return count;

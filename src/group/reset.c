@@ -18,7 +18,6 @@
 #include "group/catalog.h"
 #include "group/offsets.h"
 #include "record/time.h"
-#include "topic/owner.h"
 
 typedef enum TargetKind
 {
@@ -119,23 +118,18 @@ static void
 reset_partition(ReturnSetInfo *rsinfo, const KsGroupKey *key, const KsTopic *topic, int32 partition,
 				const Target *target, bool dry_run)
 {
-	KsOwnerScope scope;
+	ItemPointerData tid;
 	int64 committed;
 	int64 offset;
 	Datum values[4];
 	bool isnull[4] = {false};
 	bool set = true;
 
-	ks_owner_begin(&scope);
-	committed = ks_offset_read(key, topic->topic_id, partition);
-	ks_owner_end(&scope);
+	ItemPointerSetInvalid(&tid);
+	committed = ks_offset_read(key, topic->topic_id, partition, &tid);
 	offset = new_offset(topic, partition, target, committed);
 	if (!dry_run)
-	{
-		ks_owner_begin(&scope);
 		set = ks_offset_set(key, &topic->uuid, topic->topic_id, partition, offset, NULL);
-		ks_owner_end(&scope);
-	}
 	if (!set)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),

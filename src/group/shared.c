@@ -32,6 +32,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
+#include "base/debug.h"
 #include "group/shared.h"
 
 KsGroupShared *ks_group_shared = NULL;
@@ -362,6 +363,9 @@ int64
 ks_monotonic_ms(void)
 {
 	instr_time now;
+
+	if (KS_MUTANT("wall_clock"))
+		return GetCurrentTimestamp() / 1000;
 
 	/* CLOCK_MONOTONIC wherever there is one */
 	INSTR_TIME_SET_CURRENT(now);

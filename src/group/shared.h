@@ -9,6 +9,7 @@
 #ifndef KS_GROUP_SHARED_H
 #define KS_GROUP_SHARED_H
 
+#include "storage/itemptr.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 #include "utils/timestamp.h"
@@ -108,6 +109,7 @@ typedef struct KsShare
 	int32 target;   /* member that should own it, -1: nobody */
 	int64 stamp;    /* of the owner's takeover */
 	bool confirmed; /* a transaction that stamped the row has committed */
+	ItemPointerData tid; /* where the row was seen last; a hint (offsets.h) */
 
 	/* Left by a named member's committed transaction, for its next */
 	int64 latest_stamp;    /* of the owner whose they are */

@@ -101,7 +101,7 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 		start->spare.relid = spare->relid;
 	}
 	start->next_offset = Max(start->log_start, active->base_offset);
-	if (tail->has_rows && !KS_MUTANT("recover_visible"))
+	if (tail->has_rows)
 		start->next_offset = Max(start->next_offset, tail->last_row.last_offset + 1);
 }
 

@@ -264,7 +264,8 @@ ks_inflight_end(bool committed)
 		return;
 	while (my_linked > 0)
 		end_entry(my_entries[--my_linked], committed);
-	return_to_pool();
+	if (committed || !KS_MUTANT("leak_entries"))
+		return_to_pool();
 	my_prepared = 0;
 }
 

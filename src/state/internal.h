@@ -13,6 +13,7 @@
 #ifndef KS_STATE_INTERNAL_H
 #define KS_STATE_INTERNAL_H
 
+#include "datatype/timestamp.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 

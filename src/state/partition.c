@@ -64,7 +64,7 @@ ks_state_define_settings(void)
 {
 	DefineCustomIntVariable("kstream.max_partitions",
 							"Partitions that can be in use at the same time, in all databases.",
-							"Each takes about 300 bytes of shared memory.",
+							"Each takes about 280 bytes of shared memory.",
 							&ks_max_partitions,
 							16384, 16, 10000000,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);

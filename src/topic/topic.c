@@ -43,6 +43,7 @@
 #include "utils/uuid.h"
 
 #include "base/compat.h"
+#include "base/debug.h"
 #include "topic/topic.h"
 
 typedef struct CacheEntry
@@ -417,7 +418,7 @@ ks_topic_check_owner(const KsTopic *topic)
 void
 ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *key)
 {
-	key->dbid = MyDatabaseId;
+	key->dbid = KS_MUTANT("key_without_database") ? InvalidOid : MyDatabaseId;
 	key->extension = topic->extension;
 	key->topic = topic->uuid;
 	key->partition = partition;

@@ -5,7 +5,7 @@
 #
 # Usage: test/bench/run.sh [quick] [FIGURE...]
 #
-# Figures: single bulk batch fetch latency many; all of them by default.  With
+# Figures: single bulk batch fetch latency many group; all of them by default.  With
 # "quick" there are fewer and shorter runs of a subset, for three minutes.
 # README.md tells what each measures.
 #
@@ -23,7 +23,7 @@
 set -euo pipefail
 
 bench=$(cd "$(dirname "$0")" && pwd)
-all=(single bulk batch fetch latency many)
+all=(single bulk batch fetch latency many group)
 
 fail()
 {
@@ -82,7 +82,7 @@ start()
 		max_wal_size = 8GB
 		min_wal_size = 4GB
 		checkpoint_timeout = 1h
-		max_connections = 100
+		max_connections = 150
 		fsync = on
 		synchronous_commit = on
 		autovacuum = on

@@ -18,7 +18,7 @@ use KstreamTest;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = new_node('main', conf => "max_prepared_transactions = 5\n");
+my $node = new_node('main', init => { allows_streaming => 1 }, conf => "max_prepared_transactions = 5\n");
 plan skip_all => 'the library was built without debug points'
   unless has_debug_points($node);
 
@@ -259,6 +259,13 @@ CONF
 	is(add($small, 't', 2, 'z'), 0, 'not even in the third');
 	is_quiet($small, 'in flight');
 
+	# those of transactions that fail come back
+	foreach my $i (1 .. 3)
+	{
+		is(sqlstate($small, "SET kstream.debug_point = 'precommit.written=error'; SELECT count(kstream.produce('t', NULL, 'never', partition => p)) FROM generate_series(0, 1) p"), '57000', 'an error with offsets in flight');
+	}
+	is(sqlstate($small, "BEGIN; SELECT kstream.produce('t', NULL, 'y4', partition => p) FROM generate_series(0, 1) p; COMMIT"), '', 'as many as can be');
+
 	# one that holds an entry leaves one
 	my $holder = session($small);
 	my $slow = session($small);
@@ -299,7 +306,7 @@ CONF
 	is(sqlstate($small, "SELECT kstream.produce('many', NULL, 'x', partition => 13)"), '53400', 'no place is left');
 	is(sqlstate($small, "SELECT * FROM kstream.fetch('many', 14, 0)"), '53400', 'for readers neither');
 	is(sqlstate($small, "SELECT kstream.produce('many', NULL, 'x', partition => 12)"), '', 'who has one goes on');
-	is(values_of(scan($small, 't')), 'm m one slow wake wake y1 y1 y2 y2 y3 y3 z', 'others too');
+	is(values_of(scan($small, 't')), 'm m one slow wake wake y1 y1 y2 y2 y3 y3 y4 y4 z', 'others too');
 
 	# places of what is dropped are used again: topics, rolled back ones,
 	# databases
@@ -320,7 +327,7 @@ CONF
 		is(sqlstate($small, "SELECT kstream.produce('t', NULL, 'x', partition => 0)", 'other'), '', "database $round");
 		$small->safe_psql('postgres', 'DROP DATABASE other');
 	}
-	is(values_of(scan($small, 't')), 'm m one slow wake wake y1 y1 y2 y2 y3 y3 z', 'nothing else was touched');
+	is(values_of(scan($small, 't')), 'm m one slow wake wake y1 y1 y2 y2 y3 y3 y4 y4 z', 'nothing else was touched');
 }
 log_is_clean($small);
 $small->stop;

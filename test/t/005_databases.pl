@@ -81,6 +81,23 @@ is(scan_text('c', 't'), '0:0:both1 0:1:both2 0:2:a1 0:3:a2 0:4:a3 0:5:a4 0:6:c1'
 produce('b', 'd1');
 is(scan_text('b', 't'), '0:0:both1 0:1:both2 0:2:a1 0:3:a2 0:4:a3 0:5:a4 0:6:c1 0:7:d1', 'the copy of a copy goes on');
 
+# A dump takes the records along.
+{
+	my $dump = $node->basedir . '/dump';
+	my $order = "SELECT string_agg(earliest || '-' || latest, ' ' ORDER BY partition) FROM kstream.list_offsets('t')";
+	$node->safe_psql('b', "SELECT kstream.delete_records('t', 0, 2); CALL kstream.run_maintenance()");
+	my $all = scan_text('b', 't');
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr('b') ], 'a dump is made');
+	$node->safe_psql('postgres', 'CREATE DATABASE restored');
+	$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('restored'), $dump ], 'and restored');
+	is(scan_text('restored', 't'), $all, 'the records are there');
+	is($node->safe_psql('restored', $order), $node->safe_psql('b', $order), 'between the same offsets');
+	produce('restored', 'r1');
+	is(scan_text('restored', 't'), "$all 0:8:r1", 'it goes on');
+	is(scan_text('b', 't'), $all, 'and the other is left alone');
+	is($node->safe_psql('restored', "SELECT kstream.create_topic('t2'); SELECT kstream.verify('t')"), '', 'it is sound');
+}
+
 # A database without the extension, in a server that has the library.
 $node->safe_psql('postgres', 'CREATE DATABASE bare');
 is($node->safe_psql('bare', "CREATE TABLE t (i int); INSERT INTO t VALUES (1); SELECT i FROM t; DROP TABLE t"), '1', 'a database without the extension');

@@ -9,22 +9,17 @@
 #			then "error" and the SQLSTATE of a fetch far above the end
 #	wait	the lines of the records that a fetch with a long max_wait returned
 #
-# A language whose driver is not installed is skipped, and said so; "make
-# check" installs them (test/setup.sh).  node-postgres may also come from npm:
-# KSTREAM_NODE_PATH (or NODE_PATH) names its node_modules.
+# A language whose driver is not installed is skipped, and said so
+# (test/perl/KstreamClients.pm).
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use IPC::Run;
 use JSON::PP;
-use PostgreSQL::Test::Cluster;
+use KstreamClients;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $clients = abs_path(dirname(__FILE__) . '/../clients');
-my $build = PostgreSQL::Test::Utils::tempdir();
 my $json = JSON::PP->new->canonical->allow_nonref;
 
 # Every overload of produce with untyped and typed parameters, then the rest.
@@ -39,101 +34,9 @@ my @calls = (
 	'event time', 'defaults',
 	'batch of text', 'batch of bytes');
 
-# The first of a list of programs that is there.
-sub program
-{
-	foreach my $name (@_)
-	{
-		foreach my $path ($name =~ m{/} ? $name : map { "$_/$name" } split /:/, $ENV{PATH})
-		{
-			return $path if -x $path && !-d $path;
-		}
-	}
-	return;
-}
-
-# Run a command for its exit status.
-sub works
-{
-	return IPC::Run::run([@_], '<', \undef, '&>', \my $said);
-}
-
-# Run a compiler, which must not fail.
-sub compiles
-{
-	my $done = IPC::Run::run([@_], '<', \undef, '&>', \my $said);
-	diag($said) if !$done;
-	return $done;
-}
-
-# How to run each client, or nothing and what is missing.
-my %prepare = (
-	python => sub {
-		works('/usr/bin/python3', '-c', 'import psycopg')
-		  or return (undef, 'python3-psycopg');
-		return ['/usr/bin/python3', '-B', "$clients/python/client.py"];
-	},
-	node => sub {
-		my $node = program('node', 'nodejs');
-		$ENV{NODE_PATH} = $ENV{KSTREAM_NODE_PATH} if $ENV{KSTREAM_NODE_PATH};
-		$node && works($node, '-e', 'require("pg")')
-		  or return (undef, 'nodejs and node-pg');
-		return [$node, "$clients/node/client.js"];
-	},
-	go => sub {
-		my $go = program('/usr/bin/go', glob('/usr/lib/go*/bin/go'), 'go');
-		$go && -d '/usr/share/gocode/src/github.com/jackc/pgx/v4'
-		  or return (undef, 'golang-go and golang-github-jackc-pgx-v4-dev');
-		my @settings = ('GO111MODULE=off', 'GOPATH=/usr/share/gocode', "GOCACHE=$build/gocache");
-		ok(compiles('env', @settings, $go, 'build', '-o', "$build/client", "$clients/go/client.go"),
-			'go: the client compiles');
-		return ["$build/client"];
-	},
-	java => sub {
-		my $jar = '/usr/share/java/postgresql.jar';
-		my $javac = program('javac');
-		my $java = program('java');
-		$javac && $java && -e $jar
-		  or return (undef, 'default-jdk-headless and libpostgresql-jdbc-java');
-		ok(compiles($javac, '-cp', $jar, '-d', $build, "$clients/java/Client.java"),
-			'java: the client compiles');
-		return [$java, '-XX:TieredStopAtLevel=1', '-cp', "$jar:$build", 'Client'];
-	});
-my @languages = qw(python node go java);
-
-# JDBC has no Unix sockets, so this server listens on 127.0.0.1 too, where it
-# asks for a password.
-my $node = PostgreSQL::Test::Cluster->new('clients');
-my $password = join '', map { sprintf '%02x', int(rand(256)) } 1 .. 16;
-$node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'kstream'");
-$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
-unlink $node->data_dir . '/pg_hba.conf';
-$node->append_conf('pg_hba.conf',
-	"local all all trust\nhost all all 127.0.0.1/32 scram-sha-256");
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION kstream');
-$node->safe_psql('postgres', "CREATE ROLE app LOGIN PASSWORD '$password'");
-$node->safe_psql('postgres', 'GRANT CREATE ON SCHEMA kstream_topic TO app');
+my $node = client_node('clients');
 $node->safe_psql('postgres', "SELECT kstream.create_topic('clients', 4)",
 	extra_params => [ '-U', 'app' ]);
-
-# The environment of a client.
-sub environment
-{
-	my ($language) = @_;
-	return (
-		%ENV,
-		PGHOST => $language eq 'java' ? '127.0.0.1' : $node->host,
-		PGPORT => $node->port,
-		PGDATABASE => 'postgres',
-		PGUSER => 'app',
-		PGPASSWORD => $password,
-		PGAPPNAME => "client-$language",
-		# times must not depend on it
-		TZ => 'Asia/Kolkata',
-		LC_ALL => 'C.UTF-8');
-}
 
 # Run a client to its end.  Returns its lines; it must exit with 0 in silence.
 sub run_client
@@ -142,7 +45,7 @@ sub run_client
 	my ($out, $err) = ('', '');
 	my $done;
 	{
-		local %ENV = environment($language);
+		local %ENV = client_env($node, $language);
 		$done = IPC::Run::run([ @$command, @args ], '<', \undef, '>', \$out, '2>', \$err,
 			IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	}
@@ -203,9 +106,9 @@ sub check_records
 	my ($started, $written, $seen) = @_;
 	my $key_16 = qr/^[a-z]+:16$/;
 
-	for my $n (0 .. $#languages)
+	for my $n (0 .. $#LANGUAGES)
 	{
-		my $language = $languages[$n];
+		my $language = $LANGUAGES[$n];
 		my @mine = grep { $_->{partition} == $n && pack('H*', $_->{key}) !~ $key_16 } @$seen;
 		my @want = $written->{$language} ? expected($language, $n) : ();
 		my @flat = map { join ' ', @$_{qw(key value headers)} } @mine;
@@ -252,7 +155,7 @@ sub check_wait
 		"SELECT latest FROM kstream.list_offsets('clients') WHERE partition = $partition");
 	my $client;
 	{
-		local %ENV = environment($language);
+		local %ENV = client_env($node, $language);
 		$client = IPC::Run::start([ @$command, 'wait', 'clients', $partition, $end ],
 			'<', \undef, '>', \$out, '2>', \$err,
 			IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
@@ -277,38 +180,31 @@ sub check_wait
 my (%command, %written);
 my $started = $node->safe_psql('postgres', 'SELECT (extract(epoch FROM now()) * 1000)::bigint');
 
-for my $n (0 .. $#languages)
+for my $n (0 .. $#LANGUAGES)
 {
-	my $language = $languages[$n];
-	my ($command, $missing) = $prepare{$language}->();
-  SKIP:
-	{
-		if (!$command)
-		{
-			diag("$language is left out: needs $missing");
-			skip("$language needs $missing", 1);
-		}
-		$command{$language} = $command;
-		my @lines = run_client($language, $command, 'write', 'clients', $n);
-		is_deeply(\@lines, [ map { "ok - $_" } @calls ], "$language: every call does what it says");
-		$written{$language} = 1;
-	}
+	my $language = $LANGUAGES[$n];
+	my @command = client_command($language, 'client');
+	next if !@command;
+	$command{$language} = \@command;
+	my @lines = run_client($language, \@command, 'write', 'clients', $n);
+	is_deeply(\@lines, [ map { "ok - $_" } @calls ], "$language: every call does what it says");
+	$written{$language} = 1;
 }
 BAIL_OUT('no client could be run') if !%command;
 
 my @seen = psql_records();
 check_records($started, \%written, \@seen);
 
-foreach my $language (grep { $command{$_} } @languages)
+foreach my $language (grep { $command{$_} } @LANGUAGES)
 {
 	my @lines = run_client($language, $command{$language}, 'read', 'clients');
 	is(pop @lines, "error\tKS001", "$language: sees the SQLSTATE of an offset out of range");
 	is_deeply([ map { parse($_) } @lines ], \@seen, "$language: reads the records of all");
 }
 
-for my $n (0 .. $#languages)
+for my $n (0 .. $#LANGUAGES)
 {
-	check_wait($languages[$n], $command{ $languages[$n] }, $n) if $command{ $languages[$n] };
+	check_wait($LANGUAGES[$n], $command{ $LANGUAGES[$n] }, $n) if $command{ $LANGUAGES[$n] };
 }
 
 $node->stop;
