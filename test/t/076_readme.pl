@@ -1,0 +1,23 @@
+# README.md quotes the recipes that 071_group_recipes.pl runs, word for word.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $readme = slurp_file('README.md');
+
+foreach my $file (glob 'test/clients/recipes/*.sql')
+{
+	my $quoted = join '', grep { !/^--/ } split /^/, slurp_file($file);
+	$quoted =~ s/^\s+|\s+$//g;
+	ok(index($readme, "```sql\n$quoted\n```") >= 0, "README quotes $file");
+}
+
+foreach my $file (glob 'test/clients/recipes/*.py')
+{
+	my ($quoted) = slurp_file($file) =~ /^(def consume.*?)\n+(?=^\S)/ms;
+	ok(index($readme, "```python\n$quoted\n```") >= 0, "README quotes $file");
+}
+
+done_testing();
