@@ -34,6 +34,8 @@ packages()
 			echo "perl libipc-run-perl clang-format-14 binutils"
 			# Kafka's own reader of record batches, with its codecs
 			echo "python3-kafka python3-lz4 python3-snappy python3-zstandard"
+			# consumers behind a pooler; a clock that jumps
+			echo "pgbouncer libfaketime"
 			;;
 		clients)
 			# PostgreSQL's drivers for other languages, one language a line

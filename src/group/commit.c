@@ -23,6 +23,7 @@
 #include "base/errors.h"
 #include "group/catalog.h"
 #include "group/errors.h"
+#include "group/internal.h"
 #include "group/offsets.h"
 #include "group/poll.h"
 #include "log/log.h"
@@ -98,9 +99,9 @@ recall_latest(KsConsumer *consumer)
 		if (!ks_members[m].named || strcmp(ks_members[m].name, consumer->name) != 0)
 			continue;
 		expected = ks_members[m].latest_count;
-		for (s = group->shares; s >= 0 && found != NULL; s = ks_shares[s].next)
+		for (s = ks_members[m].owned; s >= 0 && found != NULL; s = ks_shares[s].next_owned)
 		{
-			if (ks_shares[s].owner == m && ks_shares[s].latest_stamp == ks_shares[s].stamp &&
+			if (ks_shares[s].latest_stamp == ks_shares[s].stamp &&
 				ks_shares[s].latest_position >= 0)
 			{
 				found[count] = ks_shares[s];
@@ -210,11 +211,12 @@ owned_stamp(const KsMembership *membership, const KsTopic *topic, int32 partitio
 
 	if (group == NULL)
 		return false;
-	for (s = group->shares; s >= 0 && !found; s = ks_shares[s].next)
+	for (s = ks_group_member_of(group, membership) != NULL ? ks_members[membership->member].owned : -1;
+		 s >= 0 && !found; s = ks_shares[s].next_owned)
 	{
 		const KsShare *share = &ks_shares[s];
 
-		if (share->owner == membership->member && share->partition == partition &&
+		if (share->partition == partition &&
 			memcmp(&share->topic, &topic->uuid, sizeof(pg_uuid_t)) == 0)
 		{
 			describe_share(s, share, owned);
@@ -256,6 +258,8 @@ own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, in
 			ks_error_fenced(key->name, topic->name, partition);
 		return ks_position_touch(consumer, &topic->uuid, partition);
 	}
+	if (ks_position_is_regained(consumer, &owned))
+		ks_error_fenced(key->name, topic->name, partition);
 	if (position == NULL || position->stamp != owned.stamp)
 	{
 		KsTakeoverResult result = KS_TAKEN;

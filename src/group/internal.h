@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * internal.h
- *	  What member.c and rebalance.c share; private to them.
+ *	  What member.c, rebalance.c and commit.c share; private to them.
  *
  * src/group/internal.h
  *-------------------------------------------------------------------------
@@ -13,7 +13,7 @@
 /* All of these: group locked in exclusive mode, ks_group_prepare_wake called before. */
 extern KsMember *ks_group_member_of(KsGroup *group, const KsMembership *membership);
 extern void ks_group_remove_member(KsGroup *group, int32 member);
-extern void ks_group_free_shares(KsGroup *group, int32 member);
+extern void ks_group_free_shares(int32 member);
 
 /* Waiting members must look again; targets must be computed anew as well. */
 extern void ks_group_raise_version(KsGroup *group);

@@ -139,18 +139,16 @@ drop_subscriptions(KsMember *member)
 
 /* What a member owns becomes free; group locked. */
 void
-ks_group_free_shares(KsGroup *group, int32 member)
+ks_group_free_shares(int32 member)
 {
 	int32 s;
 
-	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	for (s = ks_members[member].owned; s >= 0; s = ks_shares[s].next_owned)
 	{
-		if (ks_shares[s].owner == member)
-		{
-			ks_shares[s].owner = -1;
-			ks_shares[s].confirmed = false;
-		}
+		ks_shares[s].owner = -1;
+		ks_shares[s].confirmed = false;
 	}
+	ks_members[member].owned = -1;
 }
 
 /* Nobody subscribes any more: forget the partitions. */
@@ -178,7 +176,7 @@ ks_group_remove_member(KsGroup *group, int32 m)
 	*link = ks_members[m].next;
 	group->member_count--;
 	drop_subscriptions(&ks_members[m]);
-	ks_group_free_shares(group, m);
+	ks_group_free_shares(m);
 	ks_member_give_back(m);
 	if (group->members < 0)
 		drop_shares(group);
@@ -463,6 +461,7 @@ add_member(KsGroup *group, KsMembership *membership)
 	member->active = true;
 	member->waiting_procno = -1;
 	member->subscriptions = -1;
+	member->owned = -1;
 	member->last_seen = member->last_poll = ks_monotonic_ms();
 	member->next = group->members;
 	group->members = m;

@@ -307,6 +307,27 @@ ks_offset_read(const KsGroupKey *key, int32 topic_id, int32 partition, ItemPoint
 	return committed;
 }
 
+/*
+ * Is the partition still the member's that was told so?  It may have been
+ * stopped since for so long that another has taken it over, and stamped; to
+ * stamp again would fence that one.  Who takes it over from now on waits for
+ * the lock on the partition.
+ */
+static bool
+is_still_ours(const KsGroupKey *key, const KsOwned *owned)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	const KsShare *share = &ks_shares[owned->share];
+	bool ours;
+
+	if (group == NULL)
+		return false;
+	ours = share->owner >= 0 && share->stamp == owned->stamp && share->partition == owned->partition &&
+		   memcmp(&share->topic, &owned->topic, sizeof(pg_uuid_t)) == 0;
+	LWLockRelease(&group->lock);
+	return ours;
+}
+
 KsTakeoverResult
 ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, int64 *committed)
 {
@@ -317,7 +338,7 @@ ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, int64 *committed)
 	HeapTuple row;
 
 	*committed = KS_NO_OFFSET;
-	if (!lock_partition(key, &owned->topic, owned->partition))
+	if (!lock_partition(key, &owned->topic, owned->partition) || !is_still_ours(key, owned))
 		return KS_TAKEOVER_BUSY;
 	begin_access(&access, RowExclusiveLock);
 	row = find(&access, &row_key, &owned->tid);

@@ -177,6 +177,8 @@ find_position(Round *round, Source *source)
 
 	if (!position_is_good(round, source))
 	{
+		if (ks_position_is_regained(round->consumer, &source->owned))
+			ks_error_fenced(round->key.name, source->topic->name, source->owned.partition);
 		if (!start_position(round, source))
 			return false;
 		position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);

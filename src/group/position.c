@@ -183,6 +183,16 @@ ks_position_start(KsConsumer *consumer, const KsOwned *owned, int64 committed)
 	return position;
 }
 
+bool
+ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned)
+{
+	const KsPosition *position = ks_position_find(consumer, &owned->topic, owned->partition);
+
+	return position != NULL && position->stamp != owned->stamp &&
+		   position->touched == ks_position_transaction &&
+		   position->polled && position->position != position->committed;
+}
+
 void
 ks_takeover_note(KsConsumer *consumer, KsPosition *position, const KsOwned *owned, bool row_missing)
 {

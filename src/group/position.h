@@ -34,13 +34,13 @@ typedef struct KsPosition
 {
 	KsPositionKey key;
 	int32 topic_id;
-	int64 stamp;     /* of the takeover that this belongs to; 0: none */
-	int64 position;  /* the next record to read, KS_NO_OFFSET: unknown */
-	int64 committed; /* as far as this backend knows */
-	int64 start;     /* where a name's next transaction starts: by seek or auto_offset_reset; KS_NO_OFFSET: at committed */
-	char *metadata;  /* of what this transaction committed, for a row that is missing */
-	bool polled;     /* read from by the latest poll */
-	int32 share;     /* its place among ks_shares */
+	int64 stamp;         /* of the takeover that this belongs to; 0: none */
+	int64 position;      /* the next record to read, KS_NO_OFFSET: unknown */
+	int64 committed;     /* as far as this backend knows */
+	int64 start;         /* where a name's next transaction starts: by seek or auto_offset_reset; KS_NO_OFFSET: at committed */
+	char *metadata;      /* of what this transaction committed, for a row that is missing */
+	bool polled;         /* read from by the latest poll */
+	int32 share;         /* its place among ks_shares */
 	ItemPointerData tid; /* where its row was seen last; a hint (offsets.h) */
 
 	/* ks_position_transaction when it was last changed, and taken over */
@@ -73,6 +73,13 @@ extern KsPosition *ks_position_touch(KsConsumer *consumer, const pg_uuid_t *topi
  * it, to start at the committed offset.
  */
 extern KsPosition *ks_position_start(KsConsumer *consumer, const KsOwned *owned, int64 committed);
+
+/*
+ * Has this transaction read records of a partition that it has lost and got
+ * back since?  Another may have committed them meanwhile, and the guard in the
+ * row would not tell: the stamp is ours again.
+ */
+extern bool ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned);
 
 /* A takeover by this transaction. */
 typedef struct KsTakeover

@@ -269,7 +269,7 @@ look_after_members(KsGroup *group, int64 now)
 		else if (member->active && now - member->last_poll > group->options.max_poll_interval + grace)
 		{
 			member->active = false;
-			ks_group_free_shares(group, m);
+			ks_group_free_shares(m);
 			ks_group_raise_epoch(group);
 		}
 	}
@@ -291,48 +291,94 @@ heartbeat(KsGroup *group, KsMember *member, bool is_poll, int64 now)
 	}
 }
 
-/* Let go of what another should own, take what is free and ours. */
+/* Out of its owner's list: for a mutant, who else takes from an owner? */
+static void
+disown(int32 s)
+{
+	int32 *link = &ks_members[ks_shares[s].owner].owned;
+
+	while (*link != s)
+		link = &ks_shares[*link].next_owned;
+	*link = ks_shares[s].next_owned;
+}
+
+/* Let go of what another should own; have we? */
+static bool
+let_go(KsGroup *group, int32 m, KsHeldTest is_held)
+{
+	int32 *link = &ks_members[m].owned;
+	bool freed = false;
+
+	while (*link >= 0)
+	{
+		KsShare *share = &ks_shares[*link];
+
+		if (share->target == m || (is_held(&group->key, share) && !KS_MUTANT("release_held")))
+		{
+			link = &share->next_owned;
+			continue;
+		}
+		*link = share->next_owned;
+		share->owner = -1;
+		share->confirmed = false;
+		freed = true;
+	}
+	return freed;
+}
+
+/*
+ * Let go of what another should own, take what is free and ours.  What is new
+ * in that has raised the group's version; without, all shares of a large group
+ * need not be looked at with each poll.
+ */
 static void
 reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 {
-	bool freed = false;
+	KsMember *member = &ks_members[m];
+	bool freed = let_go(group, m, is_held);
 	int32 s;
 
-	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	for (s = member->reconciled != group->version ? group->shares : -1; s >= 0; s = ks_shares[s].next)
 	{
 		KsShare *share = &ks_shares[s];
 
-		if (share->owner == m && share->target != m &&
-			(!is_held(&group->key, share) || KS_MUTANT("release_held")))
-		{
-			share->owner = -1;
-			share->confirmed = false;
-			freed = true;
-		}
-		else if (share->target == m && (share->owner < 0 || (KS_MUTANT("take_owned") && share->owner != m)))
-		{
-			share->owner = m;
-			share->stamp = group->next_stamp++;
-			share->confirmed = KS_MUTANT("born_confirmed");
-		}
+		if (share->target != m || share->owner == m || (share->owner >= 0 && !KS_MUTANT("take_owned")))
+			continue;
+		if (share->owner >= 0)
+			disown(s);
+		share->owner = m;
+		share->stamp = group->next_stamp++;
+		share->confirmed = KS_MUTANT("born_confirmed");
+		share->next_owned = member->owned;
+		member->owned = s;
 	}
+	member->reconciled = group->version;
 	if (freed)
 		ks_group_raise_version(group);
 }
 
-/* What the member owns and may read: its target too. */
 static int
-list_owned(const KsGroup *group, int32 m, KsOwned *owned)
+count_owned(int32 m)
 {
 	int count = 0;
 	int32 s;
 
-	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	for (s = ks_members[m].owned; s >= 0; s = ks_shares[s].next_owned)
+		count++;
+	return count;
+}
+
+/* What the member owns and may read: its target too. */
+static int
+list_owned(int32 m, KsOwned *owned)
+{
+	int count = 0;
+	int32 s;
+
+	for (s = ks_members[m].owned; s >= 0; s = ks_shares[s].next_owned)
 	{
 		const KsShare *share = &ks_shares[s];
 
-		if (share->owner != m)
-			continue;
 		owned[count].share = s;
 		owned[count].topic_id = share->topic_id;
 		owned[count].topic = share->topic;
@@ -381,9 +427,9 @@ ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
 		compute_targets(group);
 	reconcile(group, membership->member, is_held);
 	member->epoch = group->epoch;
-	*owned = palloc_extended(sizeof(KsOwned) * (group->share_count + 1), MCXT_ALLOC_NO_OOM);
+	*owned = palloc_extended(sizeof(KsOwned) * (count_owned(membership->member) + 1), MCXT_ALLOC_NO_OOM);
 	if (*owned != NULL)
-		*count = list_owned(group, membership->member, *owned);
+		*count = list_owned(membership->member, *owned);
 	*version = group->version;
 	ks_group_unlock(group);
 	if (*owned == NULL)

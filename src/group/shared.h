@@ -85,6 +85,8 @@ typedef struct KsMember
 	int32 subscriptions;
 	int32 subscription_count;
 	int32 latest_count; /* named: partitions that its latest poll read from */
+	int32 owned;        /* shares, linked by next_owned */
+	int64 reconciled;   /* group version when it last took what was free */
 } KsMember;
 
 typedef struct KsSubscription
@@ -105,10 +107,11 @@ typedef struct KsShare
 	pg_uuid_t topic;
 	int32 topic_id;
 	int32 partition;
-	int32 owner;    /* member, -1: free */
-	int32 target;   /* member that should own it, -1: nobody */
-	int64 stamp;    /* of the owner's takeover */
-	bool confirmed; /* a transaction that stamped the row has committed */
+	int32 owner; /* member, -1: free */
+	int32 next_owned;
+	int32 target;        /* member that should own it, -1: nobody */
+	int64 stamp;         /* of the owner's takeover */
+	bool confirmed;      /* a transaction that stamped the row has committed */
 	ItemPointerData tid; /* where the row was seen last; a hint (offsets.h) */
 
 	/* Left by a named member's committed transaction, for its next */

@@ -266,8 +266,6 @@ foreach my $mode (sort keys %stop)
 		my $base = add($node, $topic, 0, 'new1');
 		cmp_ok($base, '>=', $latest, "$topic: goes on behind the end");
 		is($base, $latest, "$topic: goes on exactly at the end") if $name =~ /^(?:plain|empty|all_deleted|segments|spare)$/;
-		is($base, $latest + 3, "$topic: but not where aborted rows lie")
-		  if $name eq 'aborted_rows_on_disk' || $mode eq 'fast' && $name eq 'aborted_rows';
 		is($node->safe_psql('postgres', "SELECT string_agg(kstream.text(value), ' ') FROM kstream.fetch('$topic', 0, $end{$topic}) r WHERE r.offset >= $latest"),
 			'new1', "$topic: who stood at the end reads on");
 		maintain() if $name =~ /spare|segments|rolled/;
@@ -279,6 +277,14 @@ foreach my $mode (sort keys %stop)
 	is(sqlstate($node, "SELECT * FROM kstream.fetch('all_deleted.$mode', 0, 2)"), 'KS001', "$mode: deleted records stay deleted");
 	is_quiet($node, $mode);
 }
+
+# Rows that an aborted transaction left are not written over, though nobody saw
+# them.  (Nobody must look before the restart: a scan marks dead rows as such.)
+$node->safe_psql('postgres', "SELECT kstream.create_topic('dead')");
+add($node, 'dead', 0, qw(a b));
+abort_at('precommit.written', 'dead', 'x');
+$node->restart;
+is(add($node, 'dead', 0, 'c'), 5, 'offsets go on behind the rows of an aborted transaction');
 
 # Everything once more after the last stop, with all four ways behind it.
 $node->restart;

@@ -198,6 +198,8 @@ SQL
 	$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
 	$node->reload;
 	wait_until('the setting is there', sub { $watcher->query('SHOW synchronous_standby_names') eq 'nobody' });
+	# it is the checkpointer that tells the others
+	$watcher->query('CHECKPOINT') foreach 1, 2;
 	$victim->start("SELECT FROM kstream.produce('t', NULL, 'synchronous', partition => 0)");
 	wait_until('it waits for the standby', sub { $watcher->query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = " . $victim->pid) == 1 });
 	is(latest($node, 't', 0), $end, 'a commit that waits for its standby is not shown');

@@ -215,10 +215,54 @@ wait_until('the heir has read both', sub {
 is(join(' ', sort @read), '0:5 1:5', 'fenced: the heir has the same records');
 is($two->run("SELECT * FROM kstream.commit('lazy', 'b'); COMMIT")->{sqlstate}, 'KS110', 'fenced: what it polled does not count');
 $two->query('ROLLBACK');
+
+# Who gets back what it has lost, in the same transaction, is fenced too: the
+# heir may have done the same work.
+foreach my $how ('poll', 'commit')
+{
+	$two->query("SELECT kstream.unsubscribe('lazy', 'b')");
+	$one->query(poll_sql('lazy', undef, commit => 'true')) foreach 1, 2;
+	add($watcher, 'lazy', $_, 'again') foreach 0, 1;
+	my $read = $one->query('BEGIN;' . poll_sql('lazy'));
+	my $offset = $read =~ /^0:(\d+) 1:\d+$/ ? $1 : die "read $read";
+	@read = ();
+	wait_until('the heir has read both', sub {
+		push @read, grep { $_ ne '' } split / /, $two->query(poll_sql('lazy', 'b', commit => 'true'));
+		@read >= 2;
+	});
+	is(join(' ', sort @read), $read, "regained, $how: the heir has the same records");
+	$two->query("SELECT kstream.unsubscribe('lazy', 'b')");
+	my $sql = $how eq 'poll' ? poll_sql('lazy', undef, commit => 'true')
+	  : "SELECT kstream.subscribe('lazy', '{lazy}'), kstream.commit('lazy', 'lazy', 0, $offset + 1)";
+	is($one->run($sql)->{sqlstate}, 'KS110', "regained, $how: what it polled before does not count");
+	$one->query('ROLLBACK');
+}
 $one->query(poll_sql('lazy'));
 $two->query(poll_sql('lazy', 'b'));
 $one->query(poll_sql('lazy'));
 like(owners('lazy'), qr/session/, 'lazy: it is back when it polls again');
+$_->quit foreach $one, $two;
+
+# A backend that does not run is silent, also in a poll.
+new_topic('stopped', '{"max_poll_interval": "300 ms"}');
+($one, $two) = (session($node), session($node));
+$one->query(poll_sql('stopped', undef, commit => 'true'));
+$one->start(poll_sql('stopped', undef, wait => '8 s', commit => 'true'));
+wait_until('it waits', sub {
+	$watcher->query("SELECT wait_event IN ('Extension', 'KstreamPoll') FROM pg_stat_activity WHERE pid = " . $one->pid) eq 't';
+});
+kill 'STOP', $one->pid;
+add($watcher, 'stopped', $_, 'more') foreach 0, 1;
+@read = ();
+wait_until('the other has read both', sub {
+	push @read, grep { $_ ne '' } split / /, $two->query(poll_sql('stopped', undef, wait => '200 ms', commit => 'true'));
+	@read >= 2;
+});
+is(join(' ', sort @read), '0:5 1:5', 'stopped: another takes over');
+kill 'CONT', $one->pid;
+wait_until('it is back', sub { $two->query(poll_sql('stopped', undef, commit => 'true')); (my $all = owners('stopped')) =~ /session-\d+-(\d+).*session-\d+-(?!\1\b)/; });
+add($watcher, 'stopped', $_, 'last') foreach 0, 1;
+like($one->finish->{out}, qr/^[01]:6$/, 'stopped: it goes on with its share');
 $_->quit foreach $one, $two;
 
 # The clock jumps: nobody is put out, nothing waits for longer.

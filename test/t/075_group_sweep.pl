@@ -141,24 +141,54 @@ my %way = (
 		expect(while_waiting($victim, $point, $wait, sub { $watcher->query("SELECT pg_terminate_backend($_[0])") }),
 			'57P01', 1, $what);
 	},
-	# Others are members meanwhile, and it is silent for too long.  What it
-	# has taken over in this very transaction they have to wait for.
+	# What it has taken over in this very transaction, the heir must wait for.
 	overtaken => sub {
 		my ($victim, $point, $wait, $what) = @_;
-		my $heir = session($node);
-		my $before;
-		my $result = while_waiting($victim, $point, $wait, sub {
-			$watcher->query('SELECT pg_sleep(0.12)');
-			$heir->query(plain_work(member('heir'), '50 ms')) foreach 1 .. 2;
-			$before = sunk();
-			$holder->query('SELECT pg_advisory_unlock_all()');
-		});
-		$ending->($result, $before, $point, $what);
-		is($result->{lost} ? 1 : 0, 0, "$what: the connection lasts");
-		$victim->query('ROLLBACK');
-		$heir->query("SELECT kstream.unsubscribe('$group', " . member('heir') . ')');
-		$heir->quit;
+		my ($result, $sunk) = overtake($victim, $point, $wait, $what);
+
+		is($sunk, $point =~ /joined|synced/ ? 12 : $point =~ /claimed$/ ? 10 : 6,
+			"$what: the heir gets what the victim has not taken");
+		like($result->{sqlstate}, $point =~ /joined|synced/ ? qr/^(|KS025)$/ : qr/^$/, "$what: the victim goes on");
+	},
+	# What was its own before, the heir takes from it, unless it has already
+	# written its offsets.
+	fenced => sub {
+		my ($victim, $point, $wait, $what) = @_;
+		$victim->query(plain_work(member(), '0'));
+		produce('b');
+		my ($result, $sunk) = overtake($victim, $point, $wait, $what);
+
+		is($sunk, $point =~ /updated/ ? 6 : $point =~ /before_update:3/ ? 8 : 12,
+			"$what: the heir gets what the victim has not committed");
+		like($result->{sqlstate}, $point =~ /joined|synced/ ? qr/^(|KS025|KS110)$/ : $point =~ /updated/ ? qr/^$/ : qr/^KS110$/,
+			"$what: the victim is fenced or counts");
 	});
+
+# Others are members while the victim stands at the point for too long.
+# Returns how it ended, and how many records others had done before.
+sub overtake
+{
+	my ($victim, $point, $wait, $what) = @_;
+	my $heir = session($node);
+	my $sunk;
+	my $result = while_waiting($victim, $point, $wait, sub {
+		$watcher->query('SELECT pg_sleep(0.12)');
+		$heir->query(plain_work(member('heir'), '50 ms')) foreach 1 .. 2;
+		$sunk = sunk();
+		$holder->query('SELECT pg_advisory_unlock_all()');
+	});
+	is($result->{lost} ? 1 : 0, 0, "$what: the connection lasts");
+	$victim->query('ROLLBACK');
+
+	# whatever the victim did: the heir, and who comes after, can go on
+	produce('d');
+	$result->{heir} = $heir->run(plain_work(member('heir'), '0'))->{sqlstate};
+	is($result->{heir}, '', "$what: the heir goes on");
+	$heir->query('ROLLBACK') if $result->{heir} ne '';
+	$heir->query("SELECT kstream.unsubscribe('$group', " . member('heir') . ')');
+	$heir->quit;
+	return ($result, $sunk);
+}
 
 sub sunk
 {
@@ -182,15 +212,18 @@ foreach my $line (@sweep)
 {
 	my ($point, $wait, $records) = @$line;
 
-	foreach my $way (qw(error fatal sigkill cancel terminate overtaken))
+	foreach my $way (qw(error fatal sigkill cancel terminate overtaken fenced))
 	{
+		# these are reached only while taking over
+		next if $way eq 'fenced' && $point =~ /claimed|pre_commit|sleep/;
 		$group = 'g' . ++$number;
 		# each way meets sessions and names
-		$name = ($number + int(($number - 1) / 6)) % 2 ? undef : "m$number";
+		$name = $number % 2 ? undef : "m$number";
 		my $what = "$point, $way, " . (defined $name ? 'a name' : 'a session');
 
+		my $overtaken = $way =~ /overtaken|fenced/;
 		$watcher->query("SELECT kstream.create_topic('$group', $partitions)");
-		$watcher->query("SELECT kstream.create_group('$group', '" . ($way eq 'overtaken' ? '{"session_timeout": "100 ms", "max_poll_interval": "100 ms"}' : '{}') . "')");
+		$watcher->query("SELECT kstream.create_group('$group', '" . ($overtaken ? '{"session_timeout": "100 ms", "max_poll_interval": "100 ms"}' : '{}') . "')");
 
 		# an earlier consumer has left rows
 		produce('a');
@@ -198,19 +231,19 @@ foreach my $line (@sweep)
 		$earlier->query(plain_work(member(), '0'));
 		$earlier->query("SELECT kstream.unsubscribe('$group', " . member() . ')');
 		$earlier->quit;
-		produce('b') if $records;
+		produce('b') if $records && $way ne 'fenced';
 
 		my $victim = session($node);
 		$way{$way}->($victim, $point, $wait, $what);
 		$victim->query("SELECT kstream.unsubscribe('$group', " . member() . ')')
-		  if $way eq 'overtaken';
+		  if $overtaken;
 		produce('c');
 
 		# where the victim's session has gone on living it is still a member
 		my $next = $way =~ /error|cancel/ ? $victim : session($node);
 		$next->query(plain_work(member(), '0'));
 		is($watcher->query("SELECT string_agg(value || '*' || count, ' ' ORDER BY value) FROM (SELECT value, count(*) FROM sink WHERE grp = '$group' GROUP BY value) s"),
-			join(' ', sort map { my $n = $_; map { "$n.$_*1" } 'a', ($records ? 'b' : ()), 'c' } 0 .. 5),
+			join(' ', sort map { my $n = $_; map { "$n.$_*1" } 'a', ($records ? 'b' : ()), 'c', ($overtaken ? 'd' : ()) } 0 .. 5),
 			"$what: each record once");
 		is($watcher->query("SELECT count(*), sum(partitions) FROM kstream.members WHERE group_id = '$group'"),
 			"1|$partitions", "$what: one member, with all partitions");
