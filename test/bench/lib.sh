@@ -9,7 +9,7 @@
 #	RUNS			how often each side runs
 #	SECONDS_PER_RUN	of a side that runs for a time
 #	ROWS			records of a side that loads or reads a fixed number
-#	QUICK			1: the subset that makes do with three minutes
+#	QUICK			1: the subset that makes do with eight minutes
 # and PGHOST, PGPORT, PGDATABASE and PGUSER of a running server.
 set -euo pipefail
 

@@ -6,7 +6,7 @@
 # Usage: test/bench/run.sh [quick] [FIGURE...]
 #
 # Figures: single bulk batch fetch latency many group; all of them by default.  With
-# "quick" there are fewer and shorter runs of a subset, for three minutes.
+# "quick" there are fewer and shorter runs of a subset, for eight minutes.
 # README.md tells what each measures.
 #
 # From the environment (test/private-pg.sh):
