@@ -1,26 +1,22 @@
 /*-------------------------------------------------------------------------
  * adminfuncs.c
- *	  The SQL face of making, changing and dropping topics, and of maintenance.
+ *	  The SQL face of making, changing, dropping and verifying topics.
  *
  * src/admin/adminfuncs.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
 
 #include "admin/admin.h"
 #include "base/errors.h"
 #include "log/verify.h"
-#include "topic/owner.h"
 
 /* Require all arguments; 22004 naming the first that is NULL. */
 static void
@@ -141,94 +137,6 @@ kstream_delete_records(PG_FUNCTION_ARGS)
 	ks_topic_check_right(&topic, ACL_TRUNCATE);
 	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
 	PG_RETURN_INT64(ks_admin_delete_records(&topic, PG_GETARG_INT32(1), PG_GETARG_INT64(2)));
-}
-
-/* The numbers of all topics, in a palloc'd array that outlives transactions. */
-static int32 *
-list_topics(MemoryContext context, int *count)
-{
-	KsOwnerScope scope;
-	int32 *ids;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	*count = (int) ks_owner_execute("SELECT topic_id FROM kstream.topic ORDER BY topic_id");
-	ids = MemoryContextAlloc(context, sizeof(int32) * Max(*count, 1));
-	for (i = 0; i < (uint64) *count; i++)
-	{
-		bool isnull;
-
-		ids[i] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	ks_owner_end(&scope);
-	return ids;
-}
-
-/* End the transaction at hand, tell shared memory, begin another. */
-static void
-next_transaction(const KsMaintenance *done)
-{
-	SPI_commit();
-	if (done != NULL)
-		ks_maintain_publish(done);
-}
-
-/* Every partition of one topic, until nothing is due any more. */
-static void
-maintain_topic(int32 topic_id)
-{
-	KsTopic topic;
-	int32 partition;
-
-	if (!ks_topic_find_by_id(topic_id, &topic))
-		return;
-	for (partition = 0; partition < topic.partitions; partition++)
-	{
-		KsMaintenance done;
-
-		CHECK_FOR_INTERRUPTS();
-		while (ks_maintain_partition(&topic, partition, &done))
-			next_transaction(&done);
-	}
-	next_transaction(NULL);
-}
-
-static void
-check_maintenance_right(void)
-{
-	if (!superuser() && GetUserId() != ks_catalog()->owner)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to run maintenance"),
-				 errdetail("Only superusers and the owner of the extension may.")));
-}
-
-PG_FUNCTION_INFO_V1(kstream_run_maintenance);
-Datum
-kstream_run_maintenance(PG_FUNCTION_ARGS)
-{
-	CallContext *context = (CallContext *) fcinfo->context;
-	MemoryContext lasting;
-	int32 *topics;
-	int count;
-	int i;
-
-	ks_require_preloaded();
-	ks_require_writable("kstream.run_maintenance()");
-	check_maintenance_right();
-	if (context == NULL || !IsA(context, CallContext) || context->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
-				 errmsg("kstream.run_maintenance() cannot be called inside a transaction block"),
-				 errdetail("Each of its passes is a transaction of its own.")));
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	lasting = AllocSetContextCreate(PortalContext, "kstream maintenance", ALLOCSET_DEFAULT_SIZES);
-	topics = list_topics(lasting, &count);
-	for (i = 0; i < count; i++)
-		maintain_topic(topics[i]);
-	MemoryContextDelete(lasting);
-	SPI_finish();
-	return (Datum) 0;
 }
 
 typedef struct VerifyArg

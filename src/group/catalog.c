@@ -34,6 +34,7 @@
 #include "base/errors.h"
 #include "group/catalog.h"
 #include "group/errors.h"
+#include "group/member.h"
 #include "topic/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
@@ -490,9 +491,11 @@ ks_group_sub_end(bool committed)
 void
 ks_group_check_empty(const KsGroupKey *key)
 {
-	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	KsGroup *group;
 	int32 count = 0;
 
+	ks_member_look_after(key);
+	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
 		count = group->member_count;

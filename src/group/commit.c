@@ -147,17 +147,18 @@ has_polled(KsConsumer *consumer)
 	return found;
 }
 
-List *
-ks_commit_polled(const KsGroupKey *key, const char *member)
+void
+ks_commit_polled(const KsGroupKey *key, const char *member, List **committed)
 {
 	KsMembership membership;
 	KsConsumer *consumer;
 	HASH_SEQ_STATUS status;
 	KsPosition *position;
 	List *keys = NIL;
-	List *result = NIL;
 	ListCell *lc;
 
+	if (committed != NULL)
+		*committed = NIL;
 	consumer = ks_consumer_get(key, member);
 	if (!ks_member_find(key, member, &membership) && !has_polled(consumer))
 		ks_error_unknown_member(key->name, member);
@@ -170,17 +171,17 @@ ks_commit_polled(const KsGroupKey *key, const char *member)
 			keys = lappend(keys, &position->key);
 	}
 	if (keys == NIL)
-		return NIL;
+		return;
 	foreach (lc, keys)
 	{
 		KsPositionKey *of = lfirst(lc);
 
 		position = ks_position_touch(consumer, &of->topic, of->partition);
 		commit_position(consumer, position, position->position, NULL);
-		result = lappend(result, describe(position, position->committed));
+		if (committed != NULL)
+			*committed = lappend(*committed, describe(position, position->committed));
 	}
 	KS_DEBUG_POINT("offsets.updated");
-	return result;
 }
 
 static void

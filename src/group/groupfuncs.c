@@ -180,7 +180,7 @@ kstream_commit(PG_FUNCTION_ARGS)
 
 	ks_group_open(name, false, &key);
 	InitMaterializedSRF(fcinfo, 0);
-	committed = ks_commit_polled(&key, member);
+	ks_commit_polled(&key, member, &committed);
 	foreach (lc, committed)
 	{
 		KsCommitted *row = lfirst(lc);

@@ -175,6 +175,7 @@ ks_group_remove_member(KsGroup *group, int32 m)
 		link = &ks_members[*link].next;
 	*link = ks_members[m].next;
 	group->member_count--;
+	group->empty_since = ks_monotonic_ms();
 	drop_subscriptions(&ks_members[m]);
 	ks_group_free_shares(m);
 	ks_member_give_back(m);

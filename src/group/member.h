@@ -69,6 +69,9 @@ extern bool ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldT
 extern bool ks_member_wait(const KsMembership *membership, int64 version);
 extern void ks_member_wait_end(void);
 
+/* Put out names that fell silent, set aside who does not poll. */
+extern void ks_member_look_after(const KsGroupKey *key);
+
 /* Leave; nothing happens when it is no member. */
 extern void ks_member_leave(const KsGroupKey *key, const char *name);
 

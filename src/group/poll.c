@@ -496,5 +496,5 @@ ks_poll(KsPoll *poll)
 	}
 	MemoryContextDelete(context);
 	if (poll->commit && poll->group != NULL)
-		(void) ks_commit_polled(&round.key, poll->member);
+		ks_commit_polled(&round.key, poll->member, NULL);
 }

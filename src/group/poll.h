@@ -39,8 +39,8 @@ typedef struct KsCommitted
 	int64 offset;
 } KsCommitted;
 
-/* Commit what was polled; returns a list of KsCommitted *. */
-extern List *ks_commit_polled(const KsGroupKey *key, const char *member);
+/* Commit what was polled; *committed, unless NULL: a list of KsCommitted *. */
+extern void ks_commit_polled(const KsGroupKey *key, const char *member, List **committed);
 
 /* Commit one offset. */
 extern void ks_commit_offset(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition,

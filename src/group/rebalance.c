@@ -440,3 +440,16 @@ ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
 	KS_DEBUG_POINT("group.synced");
 	return true;
 }
+
+void
+ks_member_look_after(const KsGroupKey *key)
+{
+	KsGroup *group;
+
+	ks_group_prepare_wake();
+	group = ks_group_lock(key, LW_EXCLUSIVE);
+	if (group == NULL)
+		return;
+	look_after_members(group, ks_monotonic_ms());
+	ks_group_unlock(group);
+}

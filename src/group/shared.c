@@ -207,6 +207,7 @@ ks_group_empty(KsGroup *group)
 		ks_share_give_back(s);
 	}
 	group->member_count = 0;
+	group->empty_since = ks_monotonic_ms();
 	group->share_count = 0;
 }
 

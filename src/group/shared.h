@@ -63,6 +63,7 @@ typedef struct KsGroup
 	int64 next_stamp;   /* of takeovers; above all in the group's rows */
 	int32 members;
 	int32 member_count;
+	int64 empty_since; /* monotonic ms: when the last member left */
 	int32 shares;
 	int32 share_count;
 } KsGroup;

@@ -53,15 +53,25 @@ sql -o /dev/null <<-END
 		END LOOP;
 	END \$\$;
 
-	-- Commits per second at the start and at the end of a time, a record each.
+	-- CPU seconds of this backend so far.
+	CREATE FUNCTION group_cpu() RETURNS double precision LANGUAGE sql AS \$\$
+		SELECT (f[12]::float8 + f[13]::float8) / 100
+		FROM string_to_array(split_part(pg_read_file('/proc/self/stat', 0, 2000), ') ', 2), ' ') f
+	\$\$;
+
+	-- Commits per second, and per CPU second, at the start and at the end of a
+	-- time; a record each.
 	CREATE PROCEDURE group_commits(name text, how text, seconds double precision, edge double precision)
 	LANGUAGE plpgsql AS \$\$
 	DECLARE
 		start timestamptz := clock_timestamp();
+		cpu double precision := group_cpu();
 		at double precision := 0;
 		first bigint := 0;
 		last bigint := 0;
 		commits bigint := 0;
+		first_cpu double precision;
+		last_cpu double precision;
 		rows bigint;
 	BEGIN
 		WHILE at < seconds LOOP
@@ -75,8 +85,14 @@ sql -o /dev/null <<-END
 			commits := commits + 1;
 			first := first + (at < edge)::int;
 			last := last + (at >= seconds - edge)::int;
+			IF first_cpu IS NULL AND at >= edge THEN
+				first_cpu := group_cpu() - cpu;
+			ELSIF last_cpu IS NULL AND at >= seconds - edge THEN
+				last_cpu := group_cpu();
+			END IF;
 		END LOOP;
-		RAISE INFO '% % %', first / edge, last / edge, commits;
+		RAISE INFO '% % % %', first / edge, last / edge, commits,
+			(last / (group_cpu() - last_cpu)) / (first / first_cpu);
 	END \$\$;
 END
 
@@ -200,7 +216,7 @@ unset seconds
 # that there are as many as can be, and its moods do not tell.
 xmin()
 {
-	local holder said first last commits
+	local holder said first last commits by_cpu
 
 	"$PGBIN/psql" -XAtq -o /dev/null -c 'BEGIN ISOLATION LEVEL REPEATABLE READ' \
 		-c 'SELECT pg_current_xact_id()' -c "SELECT pg_sleep($((xmin_seconds + 3600)))" > "$WORK/holder.out" 2>&1 &
@@ -212,9 +228,9 @@ xmin()
 		-c "CALL group_commits('$1', $2, $xmin_seconds, 5 + $xmin_seconds / 60)" 2>&1)
 	sql -o /dev/null -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 	wait "$holder" || true
-	read -r _ first last commits <<< "$said"
+	read -r _ first last commits by_cpu <<< "$said"
 	line "$1" "$(awk -v a="$first" -v b="$last" 'BEGIN { printf "ratio %.2f  at the end %.0f  at the start %.0f commits/s", b / a, b, a }')" \
-		" commits $commits in $xmin_seconds s  aim 0.9"
+		" per CPU second ratio $(printf %.2f "$by_cpu")  commits $commits in $xmin_seconds s  aim 0.9"
 	sql -c 'VACUUM kstream.committed_offset'
 }
 
