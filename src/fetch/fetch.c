@@ -259,13 +259,24 @@ wait_for_end_of_drop(const KsTopic *topic)
 	UnlockRelationOid(topic->relid, AccessShareLock);
 }
 
+void
+ks_fetch_check_topic(const KsTopic *topic, int32 partition)
+{
+	KsPartitionKey key;
+	KsPartitionInfo info;
+
+	ks_topic_partition_key(topic, partition, &key);
+	if (!RecoveryInProgress() && !ks_partition_read(&key, &info))
+		wait_for_end_of_drop(topic);
+	check_topic_remains(topic);
+}
+
 /* Sleep until somebody commits, or a timer ends. */
 static void
 sleep_for_records(const KsFetch *fetch, int64 remaining)
 {
 	static uint32 wait_event = 0;
 	KsPartitionKey key;
-	KsPartitionInfo info;
 	bool standby = RecoveryInProgress();
 
 	if (wait_event == 0)
@@ -282,9 +293,7 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 		ks_wait_end();
 	}
 	CHECK_FOR_INTERRUPTS();
-	if (!standby && !ks_partition_read(&key, &info))
-		wait_for_end_of_drop(fetch->topic);
-	check_topic_remains(fetch->topic);
+	ks_fetch_check_topic(fetch->topic, fetch->partition);
 }
 
 bool

@@ -68,6 +68,13 @@ extern bool ks_fetch_next(KsFetch *fetch, KsRecord *record);
 extern void ks_fetch_stop(KsFetch *fetch);
 
 /*
+ * After a wait: 42704 when the topic is not there any more.  Who drops it wakes
+ * the waiters before its invalidation messages are sent, so a partition that
+ * has left shared memory makes this wait for the end of the drop.
+ */
+extern void ks_fetch_check_topic(const KsTopic *topic, int32 partition);
+
+/*
  * The first record at or after a time and at or after the log start.  False
  * when there is none.
  */

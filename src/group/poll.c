@@ -440,6 +440,12 @@ sleep_round(Round *round, int64 remaining)
 	ks_member_wait_end();
 	CHECK_FOR_INTERRUPTS();
 	check_client();
+	for (i = 0; i < round->source_count; i++)
+	{
+		/* Sources are in the order of their topics. */
+		if (i == 0 || round->sources[i].topic != round->sources[i - 1].topic)
+			ks_fetch_check_topic(round->sources[i].topic, round->sources[i].owned.partition);
+	}
 }
 
 static void
