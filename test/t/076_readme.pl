@@ -1,4 +1,5 @@
-# README.md quotes the recipes that 071_group_recipes.pl runs, word for word.
+# README.md quotes the recipes that 071_group_recipes.pl runs and the programs
+# that 062_group_clients.pl runs, word for word.
 use strict;
 use warnings;
 
@@ -18,6 +19,13 @@ foreach my $file (glob 'test/clients/recipes/*.py')
 {
 	my ($quoted) = slurp_file($file) =~ /^(def consume.*?)\n+(?=^\S)/ms;
 	ok(index($readme, "```python\n$quoted\n```") >= 0, "README quotes $file");
+}
+
+foreach my $file (glob 'test/clients/*/{producer,consumer,Producer,Consumer}.*')
+{
+	my $quoted = slurp_file($file);
+	$quoted =~ s/\s+$//;
+	ok($readme =~ /^```\w+\n\Q$quoted\E\n```$/m, "README quotes $file");
 }
 
 done_testing();
