@@ -29,17 +29,29 @@ extern int64 ks_admin_delete_records(const KsTopic *topic, int32 partition, int6
 extern void ks_admin_clean_up_drops(void);
 
 /*
- * One maintenance pass over one partition, in a transaction of its own that
- * the caller starts and commits; false when there was nothing to do.  What it
- * made becomes known to shared memory by ks_maintain_publish, after the commit.
+ * What a step of maintenance leaves for shared memory and for the views, to be
+ * used after its transaction has committed.
  */
 typedef struct KsMaintenance
 {
 	KsPartitionKey key;
-	KsSegmentRef spare; /* made in this pass, or relid InvalidOid */
-	int32 leader_epoch; /* noted in this pass, or -1 */
+	KsSegmentRef spare; /* made in this step, or relid InvalidOid */
+	int32 leader_epoch; /* noted in this step, or -1 */
+
+	/* For the views */
+	int32 segments; /* made, dropped or rewritten */
+	int64 bytes;    /* of disk space that was given back */
 } KsMaintenance;
+
+/*
+ * Steps: at most one thing that the partition needs, in a transaction that the
+ * caller has begun, and that it commits when true is returned; false: nothing
+ * was due, or what it takes was not free.  *done comes with the key set and
+ * all else empty.
+ */
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+
+/* After the commit: tell shared memory what a step did. */
 extern void ks_maintain_publish(const KsMaintenance *done);
 
 #endif /* KS_ADMIN_ADMIN_H */

@@ -167,9 +167,6 @@ ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done
 	KsPartitionInfo info;
 	KsTopic topic;
 
-	done->spare.relid = InvalidOid;
-	done->leader_epoch = -1;
-	ks_topic_partition_key(given, partition, &done->key);
 	if (!ks_partition_read(&done->key, &info) || !info.in_use)
 		return false;
 	if (is_old(given, &info) && ks_partition_roll(&done->key))

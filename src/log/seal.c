@@ -14,10 +14,10 @@
 
 #include "access/genam.h"
 #include "access/detoast.h"
-#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
+#include "base/yield.h"
 #include "codec/batch.h"
 #include "log/seal.h"
 
@@ -53,7 +53,7 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 	{
 		KsBatchRow row;
 
-		CHECK_FOR_INTERRUPTS();
+		ks_yield_point();
 		ks_segment_deform(tuple, RelationGetDescr(heap), &row);
 		seal->rows++;
 		seal->checksum += stored_crc(row.batch);

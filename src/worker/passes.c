@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ * passes.c
+ *	  The passes of maintenance, and how they are run.
+ *
+ * The rooms below know what is due and how it is done; here is the order, and
+ * that each step is a transaction of its own, so that none holds locks or a
+ * snapshot for long, and a failure loses only the step at hand.  The same
+ * table serves CALL kstream.run_maintenance() and the background worker, which
+ * differ in how they begin and end transactions and what becomes of errors.
+ *
+ * To add a pass: write a step (passes.h says what it owes) in a lower room and
+ * give it a line in ks_passes.
+ *
+ * Abort and crash: shared memory learns of a step only after its commit.
+ *
+ * src/worker/passes.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "admin/admin.h"
+#include "group/expire.h"
+#include "topic/owner.h"
+#include "worker/passes.h"
+
+const KsPass ks_passes[] = {
+	{.name = "segments", .partition_step = ks_maintain_partition},
+	{.name = "offsets", .group_step = ks_group_expire_offsets, .list_groups = ks_group_list_expirable},
+};
+
+const int ks_pass_count = lengthof(ks_passes);
+
+/* What a step is called with, and what it leaves. */
+typedef struct StepArg
+{
+	const KsPass *pass;
+	MemoryContext context; /* of the list */
+	MemoryContext scratch; /* emptied before each step */
+	List *list;
+	KsPartitionItem item;
+	const char *group;
+	KsMaintenance done;
+} StepArg;
+
+/* All partitions of all topics. */
+static List *
+list_all_partitions(MemoryContext context)
+{
+	KsOwnerScope scope;
+	List *list = NIL;
+	uint64 count;
+	uint64 i;
+
+	ks_owner_begin(&scope);
+	count = ks_owner_execute("SELECT topic_id, partition FROM kstream.partition ORDER BY topic_id, partition");
+	for (i = 0; i < count; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		KsPartitionItem *item = palloc(sizeof(KsPartitionItem));
+		bool isnull;
+
+		item->topic_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		item->partition = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		list = lappend(list, item);
+		MemoryContextSwitchTo(old);
+	}
+	ks_owner_end(&scope);
+	return list;
+}
+
+static bool
+list_items(void *arg)
+{
+	StepArg *step = arg;
+
+	if (step->pass->group_step != NULL)
+		step->list = step->pass->list_groups(step->context);
+	else if (step->pass->list_partitions != NULL)
+		step->list = step->pass->list_partitions(step->context);
+	else
+		step->list = list_all_partitions(step->context);
+	return true;
+}
+
+static bool
+step_of_partition(void *arg)
+{
+	StepArg *step = arg;
+	KsTopic topic;
+
+	memset(&step->done, 0, sizeof(step->done));
+	step->done.leader_epoch = -1;
+	MemoryContextReset(step->scratch);
+	MemoryContextSwitchTo(step->scratch);
+	if (!ks_topic_find_by_id(step->item.topic_id, &topic) || step->item.partition >= topic.partitions)
+		return false;
+	ks_topic_partition_key(&topic, step->item.partition, &step->done.key);
+	return step->pass->partition_step(&topic, step->item.partition, &step->done);
+}
+
+static bool
+step_of_group(void *arg)
+{
+	StepArg *step = arg;
+
+	MemoryContextReset(step->scratch);
+	MemoryContextSwitchTo(step->scratch);
+	return step->pass->group_step(step->group);
+}
+
+void
+ks_pass_run(const KsPass *pass, const KsMaintainer *maintainer)
+{
+	StepArg step = {.pass = pass};
+	ListCell *lc;
+
+	step.context = AllocSetContextCreate(CurrentMemoryContext, "kstream maintenance", ALLOCSET_DEFAULT_SIZES);
+	step.scratch = AllocSetContextCreate(step.context, "kstream maintenance step", ALLOCSET_DEFAULT_SIZES);
+	(void) maintainer->in_transaction(list_items, &step);
+	foreach (lc, step.list)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (pass->group_step != NULL)
+		{
+			step.group = lfirst(lc);
+			while (maintainer->in_transaction(step_of_group, &step))
+				CHECK_FOR_INTERRUPTS();
+			continue;
+		}
+		step.item = *(KsPartitionItem *) lfirst(lc);
+		while (maintainer->in_transaction(step_of_partition, &step))
+		{
+			ks_maintain_publish(&step.done);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	MemoryContextDelete(step.context);
+}
