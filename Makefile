@@ -16,11 +16,11 @@
 # And make format, which lays the C code out as check-style wants it.
 #
 # Variables:
-#	DEBUG_POINTS=1		compile the named wait and error points in
-#	MUTANT=name			compile the seeded bug of that name in
+#	DEBUG_POINTS=1		compile in wait and error points, and seeded bugs
 #	COPT=-Werror		warnings stop the build
 #	TESTS="name ..."	only these tests of check-regress or check-isolation
 #	PROVE_TESTS="file ..."	only these files of check-tap
+#	MUTANTS="name ..."	only these bugs of check-mutants
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
 SUITES = check-unit check-regress check-isolation check-tap check-style
@@ -50,7 +50,7 @@ $(SUITES): check-%:
 	@$(RUN_SUITES) $* $(OR_NOT_RUN)
 
 check-mutants:
-	@$(SETUP) build check && bash test/check_mutants.sh $(OR_NOT_RUN)
+	@$(SETUP) build check && $(PRIVATE) test -- bash test/check_mutants.sh $(MUTANTS) $(OR_NOT_RUN)
 
 bench:
 	@$(SETUP) build bench
@@ -84,9 +84,6 @@ OBJS        = $(SRCS:.c=.o)
 PG_CPPFLAGS = -I$(srcdir)/src -DKSTREAM_VERSION='"$(EXTVERSION)"'
 ifdef DEBUG_POINTS
 PG_CPPFLAGS += -DKSTREAM_DEBUG_POINTS
-endif
-ifdef MUTANT
-PG_CPPFLAGS += -DKSTREAM_MUTANT='"$(MUTANT)"'
 endif
 
 # PostgreSQL's own headers and calling convention leave parameters unused and

@@ -2,7 +2,7 @@
 \pset format unaligned
 
 SELECT name, setting, unit, context, min_val, max_val, short_desc IS NOT NULL AS described
-FROM pg_settings WHERE name ^@ 'kstream.' AND name <> 'kstream.debug_point' ORDER BY name COLLATE "C";
+FROM pg_settings WHERE name ^@ 'kstream.' AND name NOT IN ('kstream.debug_point', 'kstream.mutant') ORDER BY name COLLATE "C";
 
 -- The prefix is taken: a misspelt setting is an error.
 SET kstream.max_wiat = 1;

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
 #
 # check_mutants.sh
-#	Prove that the tests can fail: build each seeded bug and see it found.
+#	Prove that the tests can fail: switch each seeded bug on and see it found.
 #
-# Usage: test/check_mutants.sh [MUTANT...]
+# Usage: test/check_mutants.sh [MUTANT...]	in a tree that test/private-pg.sh
+#											has built with the debug points
 #
 # test/mutants.txt says which tests must fail under which mutant.  First all of
-# those tests run on the build without a bug, where they must pass; then each
-# mutant is built and its tests run, and each must fail.  Prints a line for each
-# and, last, "N passed, N failed".  A mutant that src/ has and the table lacks,
-# or the other way round, is a failure too.
+# those tests run without a bug, where they must pass; then those of each mutant
+# run on servers that have it (KSTREAM_MUTANT), and each must fail.  Prints a
+# line for each and, last, "N passed, N failed".  A mutant that src/ has and the
+# table lacks, or the other way round, is a failure too.
 #
-# With names, only those mutants.  The staging directory is one of its own,
-# named after KSTREAM_STAGE or the one that test/private-pg.sh would take.
+# With names, only those mutants.
 set -uo pipefail
 
-cd "$(dirname "$0")/.." || exit 2
 table=test/mutants.txt
-KSTREAM_STAGE=${KSTREAM_STAGE:-/var/tmp/kstream-$(id -un)-$(pwd -P | cksum | cut -d' ' -f1)}-mutants
-export KSTREAM_STAGE
+OUT=$STAGE/out-mutants
+export OUT
+mkdir -p "$OUT"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -36,22 +36,22 @@ result()
 	echo "mutant $1 ... $2${3:+: $3}"
 }
 
-# run VARIANT SUITE TEST...: the suite's output goes to the log.  A step that
+# run MUTANT SUITE TEST...: the suite's output goes to the log.  A step that
 # waits for what does not come is soon given up.
 run()
 {
-	local variant=$1 suite=$2
+	local mutant=$1 suite=$2
 	shift 2
 
-	env TESTS="$*" PROVE_TESTS="$(printf 'test/t/%s.pl ' "$@")" \
-		bash test/private-pg.sh "$variant" -- env PGISOLATIONTIMEOUT=20 bash test/run_all.sh "$suite" > "$log" 2>&1
+	env KSTREAM_MUTANT="$mutant" TESTS="$*" PROVE_TESTS="$(printf 'test/t/%s.pl ' "$@")" PGISOLATIONTIMEOUT=20 \
+		bash test/run_all.sh "$suite" > "$log" 2>&1
 	grep -qE '^[0-9]+ passed, [0-9]+ failed$' "$log"
 }
 
 # passed_in_log TEST: a test that gave no result has failed.
 passed_in_log()
 {
-	grep -qE "^(test|tap) +$1 +\.\.\. ok\b|^ok +[0-9]+ +[-+] $1\b" "$log"
+	grep -qE "^(test|tap|history) +$1 +\.\.\. ok\b|^ok +[0-9]+ +[-+] $1\b" "$log"
 }
 
 # The lines of the table, of the chosen mutants only.
@@ -82,7 +82,7 @@ check_sound()
 	while read -r suite; do
 		mapfile -t tests < <(lines "$@" |
 			awk -v suite="$suite" '$2 == suite { for (i = 3; i <= NF; i++) print $i }' | LC_ALL=C sort -u)
-		run test "$suite" "${tests[@]}"
+		run "" "$suite" "${tests[@]}"
 		for name in "${tests[@]}"; do
 			if passed_in_log "$name"; then
 				result "none, $suite $name" ok
@@ -100,8 +100,8 @@ check_mutant()
 	local -a tests
 
 	read -ra tests <<< "$3"
-	if ! MUTANT=$1 run mutant "$2" "${tests[@]}"; then
-		result "$1" FAILED "it could not be built and run"
+	if ! run "$1" "$2" "${tests[@]}"; then
+		result "$1" FAILED "its tests could not run"
 		tail -n 40 "$log"
 		return
 	fi

@@ -77,9 +77,8 @@ build()
 	local -a flags
 
 	case $variant in
-		release) flags=(DEBUG_POINTS= MUTANT=) ;;
-		test) flags=(DEBUG_POINTS=1 MUTANT=) ;;
-		mutant) flags=(DEBUG_POINTS=1 "MUTANT=${MUTANT:?names no seeded bug}") ;;
+		release) flags=(DEBUG_POINTS=) ;;
+		test) flags=(DEBUG_POINTS=1) ;;
 		*) fail "there is no variant \"$variant\"" ;;
 	esac
 	flags+=("PG_CONFIG=$bindir/pg_config" "DESTDIR=$STAGE/$variant/root" with_llvm=no)
@@ -94,8 +93,8 @@ build()
 		find "$tree" \( -name '*.o' -o -name '*.so' -o -name '*.warnings' \) -delete
 		echo "${flags[*]}" > "$variant/flags"
 	fi
-	if ! (cd "$tree" && env -u MUTANT make -k -j"${KSTREAM_JOBS:-$(nproc)}" "${flags[@]}" all &&
-		env -u MUTANT make "${flags[@]}" install) > "$log" 2>&1; then
+	if ! (cd "$tree" && make -k -j"${KSTREAM_JOBS:-$(nproc)}" "${flags[@]}" all &&
+		make "${flags[@]}" install) > "$log" 2>&1; then
 		grep -E "$told" "$log" || tail -n 40 "$log"
 		fail "could not build the $variant variant; all of it: $log"
 	fi

@@ -5,9 +5,8 @@
 #
 # Usage: test/private-pg.sh VARIANT... [-- COMMAND [ARGUMENT...]]
 #
-# A variant is a build of its own with a PostgreSQL of its own: "release",
-# "test" (with the debug points), or "mutant" (as test, with the seeded bug that
-# MUTANT names).  Nothing is written into the installed PostgreSQL or into this
+# A variant is a build of its own with a PostgreSQL of its own: "release", or
+# "test" (with the debug points and the seeded bugs).  Nothing is written into the installed PostgreSQL or into this
 # checkout: the tree is copied into the staging directory and built there.
 #
 # Servers refuse to run as root, so root steps down to the user postgres, who
@@ -24,8 +23,8 @@
 # COMMAND runs in the tree of the last variant with a clean environment:
 #	STAGE			the staging directory
 #	PGBIN			programs of the last variant's PostgreSQL
-#	RELEASE_BIN, TEST_BIN, MUTANT_BIN	the same by variant
-# and whatever of KSTREAM_*, BENCH_*, PROVE_*, TESTS and MUTANT was set.  The exit
+#	RELEASE_BIN, TEST_BIN	the same by variant
+# and whatever of KSTREAM_*, BENCH_*, PROVE_* and TESTS was set.  The exit
 # status is the command's, or 2 when it could not be run.
 set -euo pipefail
 
@@ -82,7 +81,7 @@ clean_environment()
 	)
 	for name in $(compgen -e); do
 		case $name in
-			KSTREAM_* | BENCH_* | PROVE_* | TESTS | MUTANT)
+			KSTREAM_* | BENCH_* | PROVE_* | TESTS)
 				environment+=("$name=${!name}")
 				;;
 		esac

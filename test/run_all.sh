@@ -19,6 +19,7 @@
 #	OUT				where results go (default STAGE/out)
 #	TESTS			with a single suite: only these tests
 #	PROVE_TESTS		only these files of the tap suite
+#	KSTREAM_MUTANT	a seeded bug that the servers shall have
 #	KSTREAM_SUITE_TIMEOUT	seconds after which a suite is given up
 set -uo pipefail
 shopt -s nullglob
@@ -103,6 +104,7 @@ run_unit()
 run_pg_regress()
 {
 	local suite=$1 program=$2 inputdir=$3 out=$OUT/$1 log=$OUT/$1.log good
+	local -a mutant=()
 	shift 3
 
 	if [ $# -eq 0 ]; then
@@ -110,8 +112,12 @@ run_pg_regress()
 		return
 	fi
 	fresh "$suite"
+	if [ -n "${KSTREAM_MUTANT:-}" ]; then
+		echo "kstream.mutant = '$KSTREAM_MUTANT'" > "$OUT/$suite/mutant.conf"
+		mutant=(--temp-config="$OUT/$suite/mutant.conf")
+	fi
 	"${limit[@]}" "$program" --bindir="$BINDIR" --inputdir="$inputdir" --outputdir="$out" \
-		--temp-instance="$out/data" --temp-config=test/kstream.conf \
+		--temp-instance="$out/data" --temp-config=test/kstream.conf "${mutant[@]}" \
 		--no-locale --encoding=UTF8 \
 		--load-extension=kstream --dbname=contrib_regression "$@" 2>&1 | tee "$log"
 	stop_servers

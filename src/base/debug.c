@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * debug.c
- *	  Debug points of test builds (see debug.h).  Empty otherwise.
+ *	  Debug points and seeded bugs of test builds (see debug.h).  Empty otherwise.
  *
  * src/base/debug.c
  *-------------------------------------------------------------------------
@@ -17,6 +17,8 @@
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
+
+char *ks_mutant_setting = NULL;
 
 static char *debug_point_setting = NULL;
 static int debug_point_arrivals = 0;
@@ -91,6 +93,14 @@ ks_debug_init(void)
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
 							   NULL, debug_point_assigned, NULL);
+	DefineCustomStringVariable("kstream.mutant",
+							   "The bug that a test build has on purpose.",
+							   NULL,
+							   &ks_mutant_setting,
+							   "",
+							   PGC_SUSET,
+							   GUC_NOT_IN_SAMPLE,
+							   NULL, NULL, NULL);
 }
 
 #endif /* KSTREAM_DEBUG_POINTS */

@@ -12,8 +12,9 @@
  * the nth arrival only (default: each).  In COMMIT and ABORT callbacks only
  * sleep and sigkill are legal.  In other builds the macro is nothing.
  *
- * KS_MUTANT("name") is true in a build made with -DKSTREAM_MUTANT=\"name\": a bug
- * put there on purpose, by which the tests prove that they can fail.
+ * KS_MUTANT("name") is true while that build's setting kstream.mutant is the
+ * name: a bug put there on purpose, by which the tests prove that they can fail.
+ * It belongs into the configuration file, so that all processes have it.
  *
  * src/base/debug.h
  *-------------------------------------------------------------------------
@@ -24,17 +25,14 @@
 #ifdef KSTREAM_DEBUG_POINTS
 #define KS_DEBUG_LOCK 27507 /* SELECT pg_advisory_lock(27507) */
 #define KS_DEBUG_POINT(name) ks_debug_point(name)
+#define KS_MUTANT(name) (ks_mutant_setting != NULL && strcmp(ks_mutant_setting, name) == 0)
+extern char *ks_mutant_setting;
 extern void ks_debug_point(const char *name);
 extern void ks_debug_init(void);
 #else
 #define KS_DEBUG_POINT(name) ((void) 0)
-#define ks_debug_init() ((void) 0)
-#endif
-
-#ifdef KSTREAM_MUTANT
-#define KS_MUTANT(name) (strcmp(KSTREAM_MUTANT, name) == 0)
-#else
 #define KS_MUTANT(name) false
+#define ks_debug_init() ((void) 0)
 #endif
 
 #endif /* KS_BASE_DEBUG_H */

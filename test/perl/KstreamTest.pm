@@ -67,6 +67,8 @@ restart_after_crash = on
 log_statement = none
 log_line_prefix = '%m [%p] %e '
 CONF
+	$node->append_conf('postgresql.conf', "kstream.mutant = '$ENV{KSTREAM_MUTANT}'")
+	  if $ENV{KSTREAM_MUTANT};
 	$node->append_conf('postgresql.conf', $param{conf}) if defined $param{conf};
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION kstream')
