@@ -29,10 +29,6 @@ debug_point_assigned(const char *newval, void *extra)
 	debug_point_arrivals = 0;
 }
 
-/*
- * Waiting for a lock resets the latch, and a wake-up that came meanwhile would
- * be lost, so the latch is set again.
- */
 static void
 wait_for_advisory_lock(uint32 key)
 {
@@ -42,7 +38,6 @@ wait_for_advisory_lock(uint32 key)
 	/* Not the session's: a cancel may come when it has just been granted. */
 	(void) LockAcquire(&tag, ShareLock, false, false);
 	(void) LockRelease(&tag, ShareLock, false);
-	SetLatch(MyLatch);
 }
 
 void
@@ -64,10 +59,14 @@ ks_debug_point(const char *name)
 	if (nth != 0 && debug_point_arrivals != nth)
 		return;
 
-	if (strcmp(action, "wait") == 0)
-		wait_for_advisory_lock(KS_DEBUG_LOCK);
-	else if (strncmp(action, "wait:", 5) == 0)
-		wait_for_advisory_lock(atol(action + 5));
+	if (strncmp(action, "wait", 4) == 0 || strncmp(action, "hold", 4) == 0)
+	{
+		wait_for_advisory_lock(action[4] == ':' ? atol(action + 5) : KS_DEBUG_LOCK);
+
+		/* Waiting resets the latch; a wake-up that came meanwhile must last. */
+		if (*action == 'w')
+			SetLatch(MyLatch);
+	}
 	else if (strcmp(action, "error") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OPERATOR_INTERVENTION),

@@ -4,11 +4,12 @@
  *
  * A build with -DKSTREAM_DEBUG_POINTS has the setting kstream.debug_point:
  *
- *		name[:nth]=wait[:key] | error | fatal | sigkill | sleep:milliseconds
+ *		name[:nth]=wait[:key] | hold[:key] | error | fatal | sigkill | sleep:milliseconds
  *
  * "wait" takes and releases the advisory lock KS_DEBUG_LOCK, or the one of the
  * key, in shared mode, so a test that holds it exclusively sees the waiter in
- * pg_locks, and with two keys lets two waiters go apart.  "nth" acts on
+ * pg_locks, and with two keys lets two waiters go apart.  It leaves the latch set;
+ * "hold" does not, for a place where no wake-up can be meant for it.  "nth" acts on
  * the nth arrival only (default: each).  In COMMIT and ABORT callbacks only
  * sleep and sigkill are legal.  In other builds the macro is nothing.
  *
