@@ -22,6 +22,9 @@ SELECT kstream.create_group('gs');
 -- A dry run says what would be.
 SELECT * FROM kstream.reset_offsets('gs', 'gs', 'latest', dry_run => true);
 SELECT count(*) FROM kstream.committed_offset WHERE group_id = 'gs';
+-- of a group that does not exist: it is not made
+SELECT * FROM kstream.reset_offsets('nobody', 'gs', 'latest', dry_run => true);
+SELECT count(*) FROM kstream.groups WHERE group_id = 'nobody';
 -- in words; one partition
 SELECT * FROM kstream.reset_offsets('gs', 'gs', 'latest');
 SELECT * FROM kstream.reset_offsets('gs', 'gs', 'earliest', 0);

@@ -9,7 +9,8 @@
  *
  * Locking: who makes a topic locks its name first (two names that differ only
  * in '.' and '_' are one, since Kafka's metrics cannot tell them apart), so a
- * second one waits and then finds it there.  Who adds partitions locks the
+ * second one waits and then finds it there.  Where a topic of that name is being
+ * dropped, the maker waits for the end of that.  Who adds partitions locks the
  * topic's table in ShareUpdateExclusiveLock mode, against others of its kind
  * and against a drop.
  *
@@ -32,9 +33,11 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "admin/admin.h"
+#include "admin/guard.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "log/epoch.h"
@@ -104,16 +107,56 @@ collapse_name(const char *name)
 	return collapsed;
 }
 
-/* Serialize the makers of one name, or of names that collide. */
-static void
-lock_name(const char *name)
+/* The same for names that collide. */
+static Oid
+hash_name(const char *name)
 {
 	char *collapsed = collapse_name(name);
+	Oid hash = hash_bytes((const unsigned char *) collapsed, strlen(collapsed));
 
-	LockDatabaseObject(ks_catalog()->topic,
-					   hash_bytes((const unsigned char *) collapsed, strlen(collapsed)),
-					   0, AccessExclusiveLock);
 	pfree(collapsed);
+	return hash;
+}
+
+bool
+ks_admin_lock_name(const char *name, bool wait)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, hash_name(name), 0);
+	if (LockAcquire(&tag, AccessExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	AcceptInvalidationMessages();
+	return true;
+}
+
+/*
+ * Lock a name, and say whether it has a topic.  A topic that another
+ * transaction is dropping is waited for; not while we hold its name, which
+ * that transaction may want in order to make the topic again.
+ */
+static bool
+lock_name_and_find(const char *name, KsTopic *existing)
+{
+	for (;;)
+	{
+		KsTopic again;
+
+		(void) ks_admin_lock_name(name, true);
+		ks_admin_clean_up_drops();
+		if (!ks_topic_find(name, existing))
+			return false;
+		if (!ConditionalLockRelationOid(existing->relid, AccessShareLock))
+		{
+			UnlockDatabaseObject(ks_catalog()->topic, hash_name(name), 0, AccessExclusiveLock);
+			LockRelationOid(existing->relid, AccessShareLock);
+			UnlockRelationOid(existing->relid, AccessShareLock);
+			continue;
+		}
+		UnlockRelationOid(existing->relid, AccessShareLock);
+		if (ks_topic_find(name, &again) && again.relid == existing->relid)
+			return true;
+	}
 }
 
 /*
@@ -278,9 +321,7 @@ ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_n
 	options = given_options(ks_topic_options_parse(json));
 	check_create_right();
 	check_partitions_per_call(partitions);
-	lock_name(name);
-	ks_admin_clean_up_drops();
-	if (ks_topic_find(name, &existing))
+	if (lock_name_and_find(name, &existing))
 	{
 		if (!if_not_exists)
 			ereport(ERROR,
@@ -290,6 +331,7 @@ ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_n
 		notice_exists(&existing, partitions, options);
 		return;
 	}
+	(void) ks_admin_remove_orphan(name);
 	check_collision(name);
 	make_topic(name, partitions, options);
 }
@@ -317,10 +359,9 @@ set_column_types(const KsTopic *topic)
 	ks_topic_options_read(GetForeignTable(topic->relid)->options, &options);
 	if (options.key_type == topic->options.key_type && options.value_type == topic->options.value_type)
 		return;
-	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s"
-							" ALTER COLUMN key TYPE pg_catalog.%s, ALTER COLUMN value TYPE pg_catalog.%s",
-							quote_identifier(get_rel_name(topic->relid)),
-							ks_column_type_name(options.key_type), ks_column_type_name(options.value_type));
+	ks_guard_alter_table(topic, psprintf("ALTER COLUMN key TYPE pg_catalog.%s, ALTER COLUMN value TYPE pg_catalog.%s",
+										 ks_column_type_name(options.key_type),
+										 ks_column_type_name(options.value_type)));
 }
 
 /*
@@ -367,8 +408,7 @@ ks_admin_alter_topic(const KsTopic *given, Jsonb *json)
 	if (sql.len == 0)
 		return;
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OPTIONS (%s)",
-							quote_identifier(get_rel_name(topic->relid)), sql.data);
+	ks_guard_alter_table(topic, psprintf("OPTIONS (%s)", sql.data));
 	CommandCounterIncrement();
 	set_column_types(topic);
 	ks_owner_end(&scope);
@@ -396,8 +436,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	make_partitions(&topic, topic.partitions, partitions);
 	(void) ks_owner_execute("UPDATE kstream.topic SET partitions = %d WHERE topic_id OPERATOR(pg_catalog.=) %d",
 							partitions, topic.topic_id);
-	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OPTIONS (SET partitions '%d')",
-							quote_identifier(get_rel_name(topic.relid)), partitions);
+	ks_guard_alter_table(&topic, psprintf("OPTIONS (SET partitions '%d')", partitions));
 	ks_topic_invalidate();
 	ks_owner_end(&scope);
 	ereport(NOTICE,

@@ -10,6 +10,11 @@
  * PRE_COMMIT.  When the extension itself is dropped its catalog goes as a
  * whole and only shared memory has to be told.
  *
+ * A server that does not load the library has no hook, and DROP FOREIGN TABLE
+ * leaves the rest of the topic behind.  A row whose table is gone is no topic
+ * to anybody; it is removed by who makes a topic of that name, and by
+ * maintenance.
+ *
  * Locking: AccessExclusiveLock on the table, then on the segments in ascending
  * order, the order in which committing producers lock them.
  *
@@ -26,12 +31,14 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "admin/admin.h"
+#include "admin/guard.h"
 #include "log/segment.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
@@ -60,6 +67,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 {
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
+	ks_guard_access(access, class, object, sub);
 	if (access == OAT_DROP)
 		note_drop(class, object, sub);
 }
@@ -120,6 +128,40 @@ ks_admin_clean_up_drops(void)
 		remove_topic(&topic);
 		ks_pending_cleaned(relid, &topic);
 	}
+}
+
+List *
+ks_admin_list_orphans(MemoryContext context)
+{
+	KsOwnerScope scope;
+	List *names = NIL;
+	uint64 count;
+	uint64 i;
+
+	ks_owner_begin(&scope);
+	count = ks_owner_execute("SELECT topic FROM kstream.topic t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f"
+							 " WHERE f.ftrelid OPERATOR(pg_catalog.=) t.relation::pg_catalog.oid) ORDER BY topic_id");
+	for (i = 0; i < count; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		MemoryContextSwitchTo(old);
+	}
+	ks_owner_end(&scope);
+	return names;
+}
+
+bool
+ks_admin_remove_orphan(const char *name)
+{
+	KsTopic topic;
+
+	if (!ks_admin_lock_name(name, false) || !ks_topic_find_orphan(name, &topic))
+		return false;
+	ks_pending_dropped(topic.relid);
+	ks_admin_clean_up_drops();
+	return true;
 }
 
 void

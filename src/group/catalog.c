@@ -337,8 +337,17 @@ ks_group_is_dropped(const KsGroupKey *key)
 	return false;
 }
 
-void
-ks_group_open(const char *name, bool create, KsGroupKey *key)
+static pg_attribute_noreturn() void no_group(const char *name, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("group \"%s\" does not exist", name),
+			 errdetail("GROUP_ID_NOT_FOUND%s", detail)));
+}
+
+/* False when there is no such group and none is to be made. */
+static bool
+open_group(const char *name, bool create, KsGroupKey *key)
 {
 	KsGroup *group;
 	Oid owner;
@@ -347,18 +356,12 @@ ks_group_open(const char *name, bool create, KsGroupKey *key)
 	ks_group_check_name(name);
 	ks_group_make_key(name, key);
 	if (ks_group_is_dropped(key))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("group \"%s\" does not exist", name),
-				 errdetail("GROUP_ID_NOT_FOUND: this transaction has dropped it.")));
+		no_group(name, ": this transaction has dropped it.");
 	while ((group = ks_group_lock(key, LW_SHARED)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!load_group(key, create))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("group \"%s\" does not exist", name),
-					 errdetail("GROUP_ID_NOT_FOUND")));
+			return false;
 	}
 	owner = group->owner;
 	persisted = group->persisted;
@@ -366,6 +369,20 @@ ks_group_open(const char *name, bool create, KsGroupKey *key)
 	check_use(key, owner);
 	if (!persisted && create && !is_noted_new(key))
 		note_change(CHANGE_NEW, key)->owner = owner;
+	return true;
+}
+
+void
+ks_group_open(const char *name, bool create, KsGroupKey *key)
+{
+	if (!open_group(name, create, key))
+		no_group(name, "");
+}
+
+bool
+ks_group_open_existing(const char *name, KsGroupKey *key)
+{
+	return open_group(name, false, key);
 }
 
 bool

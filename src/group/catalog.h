@@ -22,6 +22,9 @@ extern void ks_group_check_name(const char *name);
  */
 extern void ks_group_open(const char *name, bool create, KsGroupKey *key);
 
+/* The same without making one: false when there is none; *key is set anyway. */
+extern bool ks_group_open_existing(const char *name, KsGroupKey *key);
+
 /* Write the rows of groups that this transaction made by using them. */
 extern void ks_group_persist_new(void);
 

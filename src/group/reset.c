@@ -154,7 +154,11 @@ reset_offsets(FunctionCallInfo fcinfo, const Target *target)
 
 	ks_require_not_null(PG_ARGISNULL(4), "dry_run");
 	dry_run = PG_GETARG_BOOL(4);
-	ks_group_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), true, &key);
+	/* A dry run makes no group; one that does not exist has committed nothing. */
+	if (dry_run)
+		(void) ks_group_open_existing(text_to_cstring(PG_GETARG_TEXT_PP(0)), &key);
+	else
+		ks_group_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), true, &key);
 	ks_topic_get(text_to_cstring(PG_GETARG_TEXT_PP(1)), &topic);
 	ks_topic_check_right(&topic, ACL_SELECT);
 	if (!PG_ARGISNULL(3))

@@ -12,7 +12,8 @@
  * and raises ks_topic_cache_serial, by which others know that what they were
  * told may have changed.
  *
- * A row whose foreign table is gone is no topic (drop is in progress).
+ * A row whose foreign table is gone is no topic: its drop is in progress, or was
+ * done while the server did not load the library (an orphan, see admin/drop.c).
  *
  * Locking: none beyond AccessShareLock on the catalog while it is read.
  *
@@ -352,6 +353,24 @@ ks_topic_find_by_relation(Oid relid, KsTopic *topic)
 {
 	return scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
 					  ObjectIdGetDatum(relid), InvalidOid, topic) != SCAN_NOTHING;
+}
+
+/*
+ * A drop may have been committed between our looks at the row and at the
+ * table; then the row is gone when we look again.
+ */
+bool
+ks_topic_find_orphan(const char *name, KsTopic *topic)
+{
+	int looks;
+
+	for (looks = 0; looks < 2; looks++)
+	{
+		if (scan_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
+					   CStringGetTextDatum(name), C_COLLATION_OID, topic) != SCAN_ROW_ONLY)
+			return false;
+	}
+	return true;
 }
 
 bool

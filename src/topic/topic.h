@@ -108,6 +108,9 @@ extern bool ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic);
  */
 extern bool ks_topic_find_by_relation(Oid relid, KsTopic *topic);
 
+/* The row of this name, if its table is gone; options are not set. */
+extern bool ks_topic_find_orphan(const char *name, KsTopic *topic);
+
 /* Look a topic up, 42704 when there is none. */
 extern void ks_topic_get(const char *name, KsTopic *topic);
 

@@ -28,8 +28,9 @@
 #include "worker/passes.h"
 
 const KsPass ks_passes[] = {
+	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition},
-	{.name = "offsets", .group_step = ks_group_expire_offsets, .list_groups = ks_group_list_expirable},
+	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
 };
 
 const int ks_pass_count = lengthof(ks_passes);
@@ -42,7 +43,7 @@ typedef struct StepArg
 	MemoryContext scratch; /* emptied before each step */
 	List *list;
 	KsPartitionItem item;
-	const char *group;
+	const char *name;
 	KsMaintenance done;
 } StepArg;
 
@@ -77,8 +78,8 @@ list_items(void *arg)
 {
 	StepArg *step = arg;
 
-	if (step->pass->group_step != NULL)
-		step->list = step->pass->list_groups(step->context);
+	if (step->pass->name_step != NULL)
+		step->list = step->pass->list_names(step->context);
 	else if (step->pass->list_partitions != NULL)
 		step->list = step->pass->list_partitions(step->context);
 	else
@@ -103,13 +104,13 @@ step_of_partition(void *arg)
 }
 
 static bool
-step_of_group(void *arg)
+step_of_name(void *arg)
 {
 	StepArg *step = arg;
 
 	MemoryContextReset(step->scratch);
 	MemoryContextSwitchTo(step->scratch);
-	return step->pass->group_step(step->group);
+	return step->pass->name_step(step->name);
 }
 
 void
@@ -124,10 +125,10 @@ ks_pass_run(const KsPass *pass, const KsMaintainer *maintainer)
 	foreach (lc, step.list)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (pass->group_step != NULL)
+		if (pass->name_step != NULL)
 		{
-			step.group = lfirst(lc);
-			while (maintainer->in_transaction(step_of_group, &step))
+			step.name = lfirst(lc);
+			while (maintainer->in_transaction(step_of_name, &step))
 				CHECK_FOR_INTERRUPTS();
 			continue;
 		}

@@ -42,9 +42,9 @@ typedef struct KsPass
 	bool (*partition_step)(const KsTopic *topic, int32 partition, KsMaintenance *done);
 	List *(*list_partitions)(MemoryContext context);
 
-	/* A pass over groups: the list is of char *. */
-	bool (*group_step)(const char *group);
-	List *(*list_groups)(MemoryContext context);
+	/* A pass over names, of groups or of topics: the list is of char *. */
+	bool (*name_step)(const char *name);
+	List *(*list_names)(MemoryContext context);
 } KsPass;
 
 extern const KsPass ks_passes[];
