@@ -20,6 +20,7 @@
 #include "produce/produce.h"
 #include "shmem.h"
 #include "state/partition.h"
+#include "state/replicas.h"
 #include "topic/topic.h"
 #include "xact.h"
 
@@ -41,6 +42,7 @@ _PG_init(void)
 		ks_group_define_settings();
 		ks_shmem_install_hooks();
 	}
+	ks_replicas_define_settings();
 	ks_produce_define_settings();
 	ks_fetch_define_settings();
 	ks_admin_define_settings();

@@ -51,6 +51,7 @@ typedef struct KsMaintenance
 	KsPartitionKey key;
 	KsSegmentRef spare; /* made in this step, or relid InvalidOid */
 	int32 leader_epoch; /* noted in this step, or -1 */
+	int64 standby_end;  /* written in this step, or 0 */
 
 	/* For the views */
 	int32 segments; /* made, dropped or rewritten */
@@ -64,6 +65,8 @@ typedef struct KsMaintenance
  * all else empty.
  */
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+
+extern bool ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 /* After the commit: tell shared memory what a step did. */
 extern void ks_maintain_publish(const KsMaintenance *done);

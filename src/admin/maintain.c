@@ -187,4 +187,6 @@ ks_maintain_publish(const KsMaintenance *done)
 		ks_partition_set_spare(&done->key, done->spare);
 	if (done->leader_epoch >= 0)
 		ks_partition_epoch_noted(&done->key, done->leader_epoch);
+	if (done->standby_end > 0)
+		ks_partition_standby_noted(&done->key, done->standby_end);
 }

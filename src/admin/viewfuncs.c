@@ -23,6 +23,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "log/log.h"
+#include "state/replicas.h"
 #include "topic/topic.h"
 
 static bool
@@ -85,6 +86,37 @@ put_in_flight(ReturnSetInfo *rsinfo, const KsInFlightInfo *entry)
 	values[4] = Int64GetDatum(entry->records);
 	values[5] = TimestampTzGetDatum(entry->since);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+}
+
+PG_FUNCTION_INFO_V1(kstream_replica_states);
+Datum
+kstream_replica_states(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	KsReplica *replicas;
+	int count;
+	int i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
+		return (Datum) 0;
+	replicas = ks_replicas_read(&count);
+	for (i = 0; i < count; i++)
+	{
+		Datum values[4];
+		bool isnull[4] = {false};
+		Interval *lag = palloc0(sizeof(Interval));
+
+		lag->time = replicas[i].lag;
+		values[0] = Int32GetDatum(replicas[i].pid);
+		values[1] = BoolGetDatum(replicas[i].in_sync);
+		values[2] = Int64GetDatum(replicas[i].lag_bytes);
+		isnull[2] = replicas[i].lag_bytes < 0;
+		values[3] = IntervalPGetDatum(lag);
+		isnull[3] = replicas[i].lag < 0;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+	}
+	return (Datum) 0;
 }
 
 PG_FUNCTION_INFO_V1(kstream_reservations);

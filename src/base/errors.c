@@ -43,13 +43,13 @@ ks_require_writable(const char *function)
 {
 	if (KS_MUTANT("read_only_ignored"))
 		return;
-	/* Both say 25006, with the command's name in the message. */
-	PreventCommandIfReadOnly(function);
+	/* Both say 25006; every transaction on a standby is read-only too. */
 	if (RecoveryInProgress())
 		ereport(ERROR,
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				 errmsg("cannot execute %s during recovery", function),
 				 errhint("Connect to the primary server.")));
+	PreventCommandIfReadOnly(function);
 	/* Says 25000. */
 	PreventCommandIfParallelMode(function);
 	/*

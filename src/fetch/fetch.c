@@ -82,7 +82,7 @@ check_range(const KsFetch *fetch, const KsPartitionInfo *info)
 	if (fetch->from < info->log_start && !KS_MUTANT("log_start_ignored"))
 		offset_out_of_range(fetch, info);
 	/* A standby may lag behind what this consumer has seen elsewhere. */
-	if (fetch->from > info->end && !RecoveryInProgress())
+	if (fetch->from > info->end && !info->standby)
 		offset_out_of_range(fetch, info);
 }
 

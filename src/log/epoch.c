@@ -10,9 +10,15 @@
  *
  * Here a leader is a server (its system identifier) on a timeline.  The newest
  * row of a partition in kstream.leader_epoch says who wrote last; who is
- * somebody else writes under the next number.  The row that says so, with the
+ * somebody else writes under a higher number.  The row that says so, with the
  * first offset that could be given under it, is written by maintenance, not in
  * a producer's transaction, where it would make producers wait for each other.
+ *
+ * So a leader may fail before its row was written.  Its successor must not take
+ * the same number; since each failover begins a new timeline, numbers rise as
+ * timelines do: by their difference on the same system, by the timeline itself
+ * (the first is 1) on another.  Which of the leaders in between had rows then
+ * makes no difference.
  *
  * src/log/epoch.c
  *-------------------------------------------------------------------------
@@ -26,18 +32,25 @@
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 
+#include "base/debug.h"
 #include "log/epoch.h"
 #include "topic/owner.h"
 
-static bool
-is_ours(HeapTuple tuple, TupleDesc desc)
+/* How far our number is above that of the newest row; 0: the row is ours. */
+static int32
+epochs_since(HeapTuple newest, TupleDesc desc)
 {
 	bool isnull;
+	int64 system = DatumGetInt64(heap_getattr(newest, Anum_leader_epoch_system_identifier, desc, &isnull));
+	int32 timeline = DatumGetInt32(heap_getattr(newest, Anum_leader_epoch_timeline, desc, &isnull));
+	int32 ours = (int32) GetWALInsertionTimeLine();
 
-	return DatumGetInt64(heap_getattr(tuple, Anum_leader_epoch_system_identifier, desc, &isnull)) ==
-			   (int64) GetSystemIdentifier() &&
-		   DatumGetInt32(heap_getattr(tuple, Anum_leader_epoch_timeline, desc, &isnull)) ==
-			   (int32) GetWALInsertionTimeLine();
+	if (system != (int64) GetSystemIdentifier())
+		return ours;
+	if (timeline == ours)
+		return 0;
+	/* Without an archive a restore may begin a timeline of a lower number. */
+	return KS_MUTANT("epoch_by_one") ? 1 : Max(ours - timeline, 1);
 }
 
 void
@@ -58,9 +71,10 @@ ks_epoch_read(const KsTopic *topic, int32 partition, int32 *epoch, bool *is_new)
 	*is_new = true;
 	if (HeapTupleIsValid(newest))
 	{
-		*epoch = DatumGetInt32(heap_getattr(newest, Anum_leader_epoch_epoch, RelationGetDescr(rel), &isnull));
-		*is_new = !is_ours(newest, RelationGetDescr(rel));
-		*epoch += *is_new ? 1 : 0;
+		int32 since = epochs_since(newest, RelationGetDescr(rel));
+
+		*epoch = DatumGetInt32(heap_getattr(newest, Anum_leader_epoch_epoch, RelationGetDescr(rel), &isnull)) + since;
+		*is_new = since > 0;
 	}
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);

@@ -22,7 +22,12 @@ extern void ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *
 
 /* The tables' own answer (recovery.c). */
 extern void ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start);
-extern int64 ks_log_standby_end(const KsTopic *topic, int32 partition, int64 log_start);
+
+/*
+ * How far a standby can read when it has replayed all that is committed here;
+ * the partition's row is given, read before.
+ */
+extern int64 ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *noted);
 
 /* One batch to append, finished. */
 typedef struct KsAppendBatch

@@ -19,6 +19,8 @@
  * which offsets were decided when it was written (stable_offset), and from
  * there on the log is readable as far as visible rows follow each other
  * without a gap: a gap may be a transaction whose commit has not arrived.
+ * Where a gap is an abort's hole and nothing follows, maintenance on the
+ * primary says so in the partition's row (admin/standby.c).
  *
  * src/log/recovery.c
  *-------------------------------------------------------------------------
@@ -111,11 +113,13 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	List *segments = ks_segment_list(topic, partition);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	KsSegment *spare = NULL;
+	KsPartitionRow row;
 	int place;
 
 	KS_DEBUG_POINT("init.scan");
 	memset(start, 0, sizeof(KsPartitionStart));
-	start->log_start = ks_topic_log_start(topic, partition);
+	ks_topic_partition_row(topic, partition, &row);
+	start->log_start = row.log_start;
 	for (place = list_length(segments) - 1; place >= 0; place--)
 	{
 		KsSegment *segment = list_nth(segments, place);
@@ -139,6 +143,8 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	ks_epoch_read(topic, partition, &start->leader_epoch, &start->epoch_is_new);
 	/* An abort at the very tail may have left more than what is visible. */
 	start->next_offset = Max(start->next_offset, start->committed_end);
+	/* Readers of standbys were told so. */
+	start->next_offset = Max(start->next_offset, row.stable_offset);
 	list_free_deep(segments);
 }
 
@@ -163,17 +169,19 @@ last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBat
 }
 
 int64
-ks_log_standby_end(const KsTopic *topic, int32 partition, int64 log_start)
+ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *noted)
 {
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	KsBatchRow row;
-	int64 end = log_start;
+	int64 end = Max(noted->log_start, noted->stable_offset);
 
 	if (last_visible_row(topic, partition, snapshot, &row))
 	{
 		KsLogScan scan;
 
 		end = Max(end, row.stable_offset);
+		if (KS_MUTANT("standby_reads_ahead"))
+			end = row.last_offset + 1;
 		ks_log_scan_begin(&scan, topic, partition, end, PG_INT64_MAX, NULL, snapshot);
 		while (ks_log_scan_next(&scan, &row) && row.base_offset <= end)
 			end = Max(end, row.last_offset + 1);
@@ -191,9 +199,13 @@ ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 
 	if (RecoveryInProgress())
 	{
+		KsPartitionRow row;
+
+		ks_topic_partition_row(topic, partition, &row);
 		memset(info, 0, sizeof(KsPartitionInfo));
-		info->log_start = ks_topic_log_start(topic, partition);
-		info->end = ks_log_standby_end(topic, partition, info->log_start);
+		info->standby = true;
+		info->log_start = row.log_start;
+		info->end = ks_log_standby_end(topic, partition, &row);
 		info->active_base = -1;
 		return;
 	}

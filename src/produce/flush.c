@@ -23,8 +23,10 @@
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
+#include "base/errors.h"
 #include "log/log.h"
 #include "produce/buffer.h"
+#include "state/replicas.h"
 #include "topic/pending.h"
 
 /* What the last transaction wrote, and what this one writes. */
@@ -165,6 +167,33 @@ make_appends(int *count)
 	return appends;
 }
 
+/*
+ * As Kafka, min_insync_replicas is looked at when records are appended; that
+ * they reach so many is what COMMIT waits for, as synchronous_commit says.
+ */
+static void
+check_replicas(const KsAppend *appends, int count)
+{
+	int in_sync = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		int64 required = appends[i].topic->options.min_insync_replicas;
+
+		if (required <= 1)
+			continue;
+		if (in_sync == 0)
+			in_sync = 1 + ks_replicas_in_sync();
+		if (in_sync < required && !KS_MUTANT("min_insync_ignored"))
+			ereport(ERROR,
+					(errcode(KS_ERRCODE_NOT_ENOUGH_REPLICAS),
+					 errmsg("topic \"%s\" needs " INT64_FORMAT " in-sync replicas", appends[i].topic->name, required),
+					 errdetail("NOT_ENOUGH_REPLICAS: %d in sync, this server included.", in_sync),
+					 errhint("See the view kstream.replicas; the topic's option is min_insync_replicas.")));
+	}
+}
+
 static void
 note_produced(const KsAppend *appends, int count)
 {
@@ -202,6 +231,7 @@ ks_produce_pre_commit(void)
 	ks_produce_state->flushed = true;
 	if (count > 0)
 	{
+		check_replicas(appends, count);
 		ks_log_append(appends, count);
 		note_produced(appends, count);
 	}

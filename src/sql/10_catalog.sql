@@ -20,10 +20,12 @@ CREATE TABLE kstream.partition (
     topic_id         integer NOT NULL,
     partition        integer NOT NULL,
     log_start_offset bigint  NOT NULL DEFAULT 0,
+    stable_offset    bigint  NOT NULL DEFAULT 0,
     PRIMARY KEY (topic_id, partition)
 );
 COMMENT ON TABLE kstream.partition IS 'one row per partition';
 COMMENT ON COLUMN kstream.partition.log_start_offset IS 'the first offset that may be read; only moves forward';
+COMMENT ON COLUMN kstream.partition.stable_offset IS 'every transaction that was given an offset before it has ended; written where standbys cannot tell that from the log';
 
 CREATE TABLE kstream.leader_epoch (
     topic_id          integer NOT NULL,

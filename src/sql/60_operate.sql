@@ -27,6 +27,11 @@ CREATE FUNCTION kstream.reservations(OUT pid integer, OUT topic text, OUT partit
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_reservations';
 COMMENT ON FUNCTION kstream.reservations() IS 'offsets given to transactions that are committing; behind the view in_flight';
 
+CREATE FUNCTION kstream.replica_states(OUT pid integer, OUT in_sync boolean, OUT lag_bytes bigint, OUT lag interval)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'kstream_replica_states';
+COMMENT ON FUNCTION kstream.replica_states() IS 'how far the standbys are that stream from this server; behind the view replicas';
+
 /*
  * Views.  Each shows a role the topics that it owns or has a right on, and
  * pg_monitor all of them.
@@ -75,3 +80,9 @@ CREATE VIEW kstream.stats WITH (security_barrier) AS
          JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
          CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l;
 COMMENT ON VIEW kstream.stats IS 'what was written to each partition since server start';
+
+CREATE VIEW kstream.replicas WITH (security_barrier) AS
+    SELECT a.application_name, a.client_addr, a.pid, a.state, a.sync_state, r.in_sync, r.lag_bytes, r.lag
+    FROM kstream.replica_states() r
+         JOIN pg_catalog.pg_stat_replication a ON a.pid OPERATOR(pg_catalog.=) r.pid;
+COMMENT ON VIEW kstream.replicas IS 'standbys that stream from this server; those in sync count for min_insync_replicas';

@@ -36,6 +36,7 @@ typedef struct KsPartition
 	int32 leader_epoch;
 	bool epoch_is_new;
 	int64 epoch_first;
+	int64 standby_end; /* see KsPartitionInfo */
 	int64 next_offset;
 	int64 committed_end;
 	int64 log_start;

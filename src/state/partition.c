@@ -192,6 +192,8 @@ ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info)
 	info->leader_epoch = part->leader_epoch;
 	info->epoch_is_new = part->epoch_is_new;
 	info->epoch_first = part->epoch_first;
+	info->standby_end = part->standby_end;
+	info->standby = false;
 	LWLockRelease(&part->lock);
 	return true;
 }
@@ -297,6 +299,7 @@ fill_slot(KsPartition *part, const KsPartitionKey *key, const KsPartitionStart *
 	part->leader_epoch = start->leader_epoch;
 	part->epoch_is_new = start->epoch_is_new;
 	part->epoch_first = start->next_offset;
+	part->standby_end = 0;
 	part->next_offset = start->next_offset;
 	part->committed_end = start->committed_end;
 	part->log_start = start->log_start;
@@ -384,6 +387,17 @@ ks_partition_epoch_noted(const KsPartitionKey *key, int32 leader_epoch)
 		return;
 	if (part->leader_epoch == leader_epoch)
 		part->epoch_is_new = false;
+	LWLockRelease(&part->lock);
+}
+
+void
+ks_partition_standby_noted(const KsPartitionKey *key, int64 end)
+{
+	KsPartition *part = ks_partition_lock(key, LW_EXCLUSIVE);
+
+	if (part == NULL)
+		return;
+	part->standby_end = Max(part->standby_end, end);
 	LWLockRelease(&part->lock);
 }
 

@@ -59,11 +59,13 @@ typedef struct KsPartitionInfo
 	int64 active_bytes;
 	int64 active_since; /* ms, of the first batch in active; 0: empty */
 	KsSegmentRef spare;
+	bool standby;      /* read on a standby: only log_start and end are set */
 	bool tail_checked; /* a reservation has looked at the tables */
 	bool in_use;       /* something was reserved since server start */
 	int32 leader_epoch;
 	bool epoch_is_new; /* no row says so, so far */
 	int64 epoch_first; /* first offset that could be given under it */
+	int64 standby_end; /* standbys can read up to here, as far as it was looked at */
 } KsPartitionInfo;
 
 /* Counters since server start. */
@@ -104,6 +106,9 @@ extern void ks_partition_confirm_tail(const KsPartitionKey *key, int64 next_offs
 
 /* The row of the leader epoch was committed. */
 extern void ks_partition_epoch_noted(const KsPartitionKey *key, int32 leader_epoch);
+
+/* Standbys can read up to `end`. */
+extern void ks_partition_standby_noted(const KsPartitionKey *key, int64 end);
 
 /* A committed spare is there to roll to. */
 extern void ks_partition_set_spare(const KsPartitionKey *key, KsSegmentRef spare);

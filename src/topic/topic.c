@@ -443,23 +443,27 @@ ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *ke
 	key->partition = partition;
 }
 
-int64
-ks_topic_log_start(const KsTopic *topic, int32 partition)
+void
+ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *row)
 {
 	Relation rel = ks_catalog_open(&ks_catalog()->partition);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple tuple;
-	int64 log_start = 0;
 	bool isnull;
 
 	ScanKeyInit(&keys[0], Anum_partition_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
 	ScanKeyInit(&keys[1], Anum_partition_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
 	scan = systable_beginscan(rel, ks_catalog()->partition_index, true, NULL, 2, keys);
 	tuple = systable_getnext(scan);
+	memset(row, 0, sizeof(KsPartitionRow));
 	if (HeapTupleIsValid(tuple))
-		log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, RelationGetDescr(rel), &isnull));
+	{
+		TupleDesc desc = RelationGetDescr(rel);
+
+		row->log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, desc, &isnull));
+		row->stable_offset = DatumGetInt64(heap_getattr(tuple, Anum_partition_stable_offset, desc, &isnull));
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return log_start;
 }

@@ -56,6 +56,7 @@ typedef struct KsCatalog
 #define Anum_partition_topic_id 1
 #define Anum_partition_partition 2
 #define Anum_partition_log_start_offset 3
+#define Anum_partition_stable_offset 4
 #define Anum_leader_epoch_topic_id 1
 #define Anum_leader_epoch_partition 2
 #define Anum_leader_epoch_epoch 3
@@ -132,7 +133,12 @@ extern void ks_topic_check_name(const char *name);
 /* The topic's name in a text argument, unchecked; palloc'd. */
 extern char *ks_topic_name_arg(Datum name);
 
-/* The log start offset as the catalog has it. */
-extern int64 ks_topic_log_start(const KsTopic *topic, int32 partition);
+/* What the catalog says of a partition; zeros when it has no row. */
+typedef struct KsPartitionRow
+{
+	int64 log_start;
+	int64 stable_offset; /* all before it was decided when this was noted */
+} KsPartitionRow;
+extern void ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *row);
 
 #endif /* KS_TOPIC_TOPIC_H */

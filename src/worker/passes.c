@@ -30,6 +30,7 @@
 const KsPass ks_passes[] = {
 	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition},
+	{.name = "standby", .partition_step = ks_maintain_standby_end},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
 };
 

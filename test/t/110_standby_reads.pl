@@ -1,0 +1,217 @@
+#-------------------------------------------------------------------------
+#
+# 110_standby_reads.pl
+#	What a hot standby reads, and what it refuses.
+#
+# A follower on the standby must get the log of the primary, record by record,
+# while it is written and its segments are sealed.  A hole that an abort or a
+# crash leaves at the end of a log stops it until maintenance has told it
+# otherwise.  Every function of the extension is either one that a standby
+# answers or one that it refuses with 25006.
+#
+# test/t/110_standby_reads.pl
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use KstreamTest;
+use Test::More;
+
+# Functions that a standby refuses, with a call each; the others work there.
+my %refused = (
+	'produce' => "SELECT kstream.produce('t', NULL, 'x')",
+	'produce_batch' => "SELECT kstream.produce_batch('t', NULL, '{x}')",
+	'produce_batch_bytes' => "SELECT kstream.produce_batch_bytes('t', NULL, '{x}')",
+	'create_topic' => "SELECT kstream.create_topic('x')",
+	'alter_topic' => "SELECT kstream.alter_topic('t', '{}')",
+	'add_partitions' => "SELECT kstream.add_partitions('t', 5)",
+	'drop_topic' => "SELECT kstream.drop_topic('t')",
+	'delete_records' => "SELECT kstream.delete_records('t', 0, 1)",
+	'run_maintenance' => 'CALL kstream.run_maintenance()',
+	'poll' => "SELECT kstream.poll('g', '{t}')",
+	'commit' => "SELECT kstream.commit('g'); SELECT kstream.commit('g', 't', 0, 1)",
+	'subscribe' => "SELECT kstream.subscribe('g', '{t}')",
+	'unsubscribe' => "SELECT kstream.unsubscribe('g')",
+	'heartbeat' => "SELECT kstream.heartbeat('g')",
+	'seek' => "SELECT kstream.seek('g', 't', 0, 0)",
+	'create_group' => "SELECT kstream.create_group('x')",
+	'alter_group' => "SELECT kstream.alter_group('g', '{}')",
+	'drop_group' => "SELECT kstream.drop_group('g')",
+	'reset_offsets' => "SELECT kstream.reset_offsets('g', 't', 'earliest'); SELECT kstream.reset_offsets('g', 't', now());"
+	  . " SELECT kstream.reset_offsets('g', 't', 0)",
+	# change capture, where it is there
+	'capture' => "SELECT kstream.capture('pg_class', 't')",
+	'uncapture' => "SELECT kstream.uncapture('pg_class', 't')",
+	'snapshot' => "CALL kstream.snapshot('pg_class', 't')",
+);
+my @answered = qw(text json try_json header add_header fetch list_offsets pending last_produced verify version
+  partition_state reservations replica_states group_states group_members group_shares lag_seconds
+  fdw_handler fdw_validator);
+
+my $primary = new_node('primary', init => { allows_streaming => 1 }, conf => "autovacuum = off\n");
+plan skip_all => 'the library was built without debug points'
+  unless has_debug_points($primary);
+
+$primary->safe_psql('postgres', <<'SQL');
+SELECT kstream.create_topic('t', 2, '{"segment_bytes": "1MB"}');
+SELECT kstream.create_topic('hole', 2);
+SELECT kstream.create_group('g');
+SELECT kstream.commit('g', 't', 0, 0);
+CREATE FUNCTION follow(topic text, partition int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	position bigint := 0;
+	digest text := '';
+	latest record;
+BEGIN
+	LOOP
+		FOR latest IN SELECT r.offset, r.value FROM kstream.fetch(topic, partition, position, 37, max_wait => '10 s') r
+		LOOP
+			digest := md5(digest || latest.offset || latest.value::text);
+			position := latest.offset + 1;
+			IF latest.value = 'stop' THEN RETURN digest; END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+SQL
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+sub caught_up { $primary->wait_for_catchup($standby, 'replay'); return; }
+
+# Every function.
+{
+	my $session = session($standby);
+	my @functions = split /\n/, $primary->safe_psql('postgres',
+		"SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'kstream'::regnamespace ORDER BY 1");
+	my %known = map { $_ => 1 } keys %refused, @answered;
+
+	is(join(' ', grep { !$known{$_} } @functions), '', 'of each function it is known what a standby does with it');
+	foreach my $name (grep { $refused{$_} } @functions)
+	{
+		foreach my $call (split /; /, $refused{$name})
+		{
+			my $result = $session->run($call);
+
+			is($result->{sqlstate}, '25006', "a standby refuses $call");
+			like($result->{err}, qr/during recovery.*HINT: +Connect to the primary server/s, 'and says where to go');
+		}
+	}
+	$session->quit;
+}
+is(sqlstate($standby, $_), '25006', "a standby refuses $_") foreach
+  "COPY kstream_topic.t (value) FROM '/dev/null'",
+  'TRUNCATE kstream_topic.t', 'DROP FOREIGN TABLE kstream_topic.t';
+foreach my $view (split /\n/, $primary->safe_psql('postgres',
+		"SELECT oid::regclass FROM pg_class WHERE relnamespace = 'kstream'::regnamespace AND relkind = 'v' ORDER BY 1"))
+{
+	is(sqlstate($standby, "SELECT * FROM $view"), '', "a standby shows $view");
+}
+
+# A follower gets what there is, while it is written and sealed.
+{
+	my @writers = map { session($primary) } 1 .. 3;
+	my @followers = map { session($standby) } 0, 1;
+
+	$followers[$_]->start("SELECT follow('t', $_)") foreach 0, 1;
+	$_->start("DO \$\$ BEGIN FOR i IN 1 .. 300 LOOP"
+		  . " PERFORM kstream.produce('t', NULL, repeat(i::text, 1200), partition => i % 2) FROM generate_series(1, 1 + i % 3);"
+		  . ' IF i % 7 = 0 THEN ROLLBACK; ELSE COMMIT; END IF;'
+		  . ' IF i % 100 = 0 THEN CALL kstream.run_maintenance(); END IF;'
+		  . ' END LOOP; END $$') foreach @writers;
+	is($_->finish->{sqlstate}, '', 'a writer ends') foreach @writers;
+	add($primary, 't', $_, 'stop') foreach 0, 1;
+	cmp_ok($primary->safe_psql('postgres', "SELECT count(*) FROM kstream.segments WHERE topic = 't'"), '>', 4, 'segments were sealed');
+	is($followers[$_]->finish->{out}, $primary->safe_psql('postgres', "SELECT follow('t', $_)"),
+		"a follower on the standby got the log of partition $_") foreach 0, 1;
+	$_->quit foreach @writers, @followers;
+}
+
+# Leave a hole below the last record of a partition: two transactions are in
+# flight, the later one commits.  Returns the session of the earlier one.
+my $holder = session($primary);
+
+sub start_hole
+{
+	my ($partition, $value) = @_;
+	my $victim = session($primary);
+	my $watcher = session($primary);
+
+	$victim->query("SET kstream.debug_point = 'precommit.written=wait'");
+	$victim->start("SELECT FROM kstream.produce('hole', NULL, 'lost', partition => $partition)");
+	wait_at_point($watcher, $victim->pid);
+	add($primary, 'hole', $partition, $value);
+	$watcher->quit;
+	return $victim;
+}
+
+sub partition_rows
+{
+	return $primary->safe_psql('postgres',
+		"SELECT partition, stable_offset, p.xmin FROM kstream.partition p JOIN kstream.topic USING (topic_id) WHERE topic = 'hole' ORDER BY 1");
+}
+
+{
+	$holder->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+	my $victim = start_hole(0, 'a');
+	my $before = partition_rows();
+
+	$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	is(partition_rows(), $before, 'while something is in flight nothing is written');
+	$primary->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $victim->pid . ')');
+	$victim->finish;
+	wait_until('the hole is there', sub { latest($primary, 'hole', 0) == 2 });
+	caught_up();
+	is(latest($standby, 'hole', 0), 0, 'to a standby the hole might still be filled');
+	is(sqlstate($standby, "SELECT * FROM kstream.fetch('hole', 0, 1)"), '', 'above its end it is empty');
+
+	my $consumer = session($standby);
+	$consumer->start("SELECT r.offset, kstream.text(r.value) FROM kstream.fetch('hole', 0, 0, max_wait => '20 s') r");
+	$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	is($consumer->finish->{out}, '1|a', 'maintenance tells it that it will not be');
+	is(latest($standby, 'hole', 0), 2, 'and the end is that of the primary');
+	$consumer->quit;
+	my $after = partition_rows();
+	like($after, qr/^0\|2\|\d+\n1\|0\|/, 'by one row');
+	$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	add($primary, 'hole', 0, 'b');
+	$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	is(partition_rows(), $after, 'which is not written again');
+	caught_up();
+	is(latest($standby, 'hole', 0), 3, 'what follows without a hole needs no word');
+}
+
+# The same by a crash; nobody touches the partition after it.
+{
+	my $victim = start_hole(1, 'c');
+
+	kill 'KILL', $victim->pid;
+	$victim->finish;
+	wait_usable($primary);
+	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_replication') or die 'no standby';
+	caught_up();
+	is($standby->safe_psql('postgres', "SELECT count(*) FROM kstream.fetch('hole', 1, 0)"), 0, 'a hole of a crash stops a standby too');
+	$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	caught_up();
+	is($standby->safe_psql('postgres', "SELECT r.offset, kstream.text(r.value) FROM kstream.fetch('hole', 1, 0) r"), '1|c', 'until maintenance');
+}
+
+# What the standby was told holds after its promotion.
+{
+	my @ends = map { latest($standby, 'hole', $_) } 0, 1;
+
+	$primary->stop('immediate');
+	$standby->promote;
+	is(latest($standby, 'hole', $_), $ends[$_], "promoted, partition $_ ends where it did") foreach 0, 1;
+	is(add($standby, 'hole', $_, 'd'), $ends[$_], 'and goes on there') foreach 0, 1;
+	is(sqlstate($standby, "SELECT * FROM kstream.fetch('hole', 0, 100)"), 'KS001', 'above its end is out of range now');
+	is_sound($standby, $_, "promoted: $_") foreach 't', 'hole';
+}
+log_is_clean($primary);
+log_is_clean($standby);
+$standby->stop;
+done_testing();
