@@ -21,13 +21,20 @@
 char *ks_mutant_setting = NULL;
 
 static char *debug_point_setting = NULL;
+static const char *debug_point_now = NULL; /* what is left of it to be done */
 static int debug_point_arrivals = 0;
 
 static void
 debug_point_assigned(const char *newval, void *extra)
 {
+	debug_point_now = newval;
 	debug_point_arrivals = 0;
 }
+
+/*
+ * Waiting for a lock resets the latch, and a wake-up that came meanwhile would
+ * be lost, so the latch is set again.
+ */
 
 static void
 wait_for_advisory_lock(uint32 key)
@@ -38,19 +45,40 @@ wait_for_advisory_lock(uint32 key)
 	/* Not the session's: a cancel may come when it has just been granted. */
 	(void) LockAcquire(&tag, ShareLock, false, false);
 	(void) LockRelease(&tag, ShareLock, false);
+	SetLatch(MyLatch);
+}
+
+static void
+act(const char *name, const char *action)
+{
+	if (strncmp(action, "wait", 4) == 0)
+		wait_for_advisory_lock(action[4] == ':' ? atol(action + 5) : KS_DEBUG_LOCK);
+	else if (strncmp(action, "error", 5) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OPERATOR_INTERVENTION),
+				 errmsg("debug point \"%s\"", name)));
+	else if (strncmp(action, "fatal", 5) == 0)
+		ereport(FATAL,
+				(errcode(ERRCODE_ADMIN_SHUTDOWN),
+				 errmsg("debug point \"%s\"", name)));
+	else if (strncmp(action, "sigkill", 7) == 0)
+		kill(MyProcPid, SIGKILL);
+	else if (strncmp(action, "sleep:", 6) == 0)
+		pg_usleep(atol(action + 6) * 1000L);
 }
 
 void
 ks_debug_point(const char *name)
 {
 	const char *action;
+	const char *next;
 	size_t len = strlen(name);
 	int nth = 0;
 
-	if (debug_point_setting == NULL ||
-		strncmp(debug_point_setting, name, len) != 0)
+	if (debug_point_now == NULL ||
+		strncmp(debug_point_now, name, len) != 0)
 		return;
-	action = debug_point_setting + len;
+	action = debug_point_now + len;
 	if (*action == ':')
 		nth = strtol(action + 1, (char **) &action, 10);
 	if (*action++ != '=')
@@ -59,26 +87,13 @@ ks_debug_point(const char *name)
 	if (nth != 0 && debug_point_arrivals != nth)
 		return;
 
-	if (strncmp(action, "wait", 4) == 0 || strncmp(action, "hold", 4) == 0)
+	next = strchr(action, ',');
+	if (next != NULL)
 	{
-		wait_for_advisory_lock(action[4] == ':' ? atol(action + 5) : KS_DEBUG_LOCK);
-
-		/* Waiting resets the latch; a wake-up that came meanwhile must last. */
-		if (*action == 'w')
-			SetLatch(MyLatch);
+		debug_point_now = next + 1;
+		debug_point_arrivals = 0;
 	}
-	else if (strcmp(action, "error") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OPERATOR_INTERVENTION),
-				 errmsg("debug point \"%s\"", name)));
-	else if (strcmp(action, "fatal") == 0)
-		ereport(FATAL,
-				(errcode(ERRCODE_ADMIN_SHUTDOWN),
-				 errmsg("debug point \"%s\"", name)));
-	else if (strcmp(action, "sigkill") == 0)
-		kill(MyProcPid, SIGKILL);
-	else if (strncmp(action, "sleep:", 6) == 0)
-		pg_usleep(atol(action + 6) * 1000L);
+	act(name, action);
 }
 
 void

@@ -4,13 +4,13 @@
  *
  * A build with -DKSTREAM_DEBUG_POINTS has the setting kstream.debug_point:
  *
- *		name[:nth]=wait[:key] | hold[:key] | error | fatal | sigkill | sleep:milliseconds
+ *		name[:nth]=wait[:key] | error | fatal | sigkill | sleep:milliseconds
  *
  * "wait" takes and releases the advisory lock KS_DEBUG_LOCK, or the one of the
  * key, in shared mode, so a test that holds it exclusively sees the waiter in
- * pg_locks, and with two keys lets two waiters go apart.  It leaves the latch set;
- * "hold" does not, for a place where no wake-up can be meant for it.  "nth" acts on
- * the nth arrival only (default: each).  In COMMIT and ABORT callbacks only
+ * pg_locks, and with two keys lets two waiters go apart.  "nth" acts on
+ * the nth arrival only (default: each).  Two of these with a comma between them
+ * are for one after the other: the second counts when the first has acted.  In COMMIT and ABORT callbacks only
  * sleep and sigkill are legal.  In other builds the macro is nothing.
  *
  * KS_MUTANT("name") is true while that build's setting kstream.mutant is the

@@ -121,7 +121,7 @@ sub ended_after
 # A commit between the look at the end and the sleep is not missed.
 {
 	$holder->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
-	$consumer->query("SET kstream.debug_point = 'fetch.before_wait:1=hold'");
+	$consumer->query("SET kstream.debug_point = 'fetch.before_wait:1=wait'");
 	$consumer->start("SELECT kstream.text(r.value) FROM kstream.fetch('point', 0, 0, max_wait => '20 s') r");
 	wait_at_point($watcher, $consumer->pid);
 	add($producer, 'point', 0, 'just in time');
