@@ -65,6 +65,8 @@ typedef struct KsMaintenance
  * all else empty.
  */
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+extern bool ks_retention_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+extern bool ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 extern bool ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done);
 

@@ -87,13 +87,7 @@ drop_segments(const KsTopic *topic, int32 partition)
 	ListCell *lc;
 
 	foreach (lc, segments)
-	{
-		KsSegment *segment = lfirst(lc);
-		char *name = get_rel_name(segment->relid);
-
-		if (name != NULL)
-			(void) ks_owner_execute("DROP TABLE kstream_log.%s", quote_identifier(name));
-	}
+		ks_segment_drop(((KsSegment *) lfirst(lc))->relid);
 	list_free_deep(segments);
 }
 

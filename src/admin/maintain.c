@@ -2,7 +2,7 @@
  * maintain.c
  *	  What a partition needs from time to time, one short transaction each.
  *
- * For a partition that something was produced to since server start, a pass
+ * For a partition that something was produced to since server start a pass
  * does the first of these that is due:
  *
  * 0. The row of a new leader epoch.
@@ -13,8 +13,13 @@
  *    told from an abort's hole.
  * 2. A spare, if there is none.  It is made only when the active segment's
  *    base_offset is decided, so at most one boundary is open at any time.
- * 3. A roll, if the active segment is older than segment_age.  (A roll by size
- *    is done by the reservation that finds the segment full.)
+ * 3. A roll, if the active segment is older than segment_age, or all it holds
+ *    has expired or lies below the log start offset: only a segment that is
+ *    not active can be dropped.  (A roll by size is done by the reservation
+ *    that finds the segment full.)
+ *
+ * A partition that nothing was produced to since server start needs the last
+ * alone, with the spare for it.
  *
  * The spare is known to producers only after the transaction that made it has
  * committed.  A crash between the two leaves a spare that the next recovery,
@@ -32,15 +37,20 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 #include "admin/admin.h"
 #include "base/debug.h"
 #include "log/epoch.h"
 #include "log/log.h"
 #include "log/seal.h"
-#include "record/time.h"
+#include "state/clock.h"
 #include "topic/owner.h"
+
+/*
+ * delete_records() of everything rolls the segment away only when that frees
+ * something worth four new relations.
+ */
+#define MIN_BYTES_TO_CLEAR (1024 * 1024)
 
 /* The newest segment up to the active one, and the one before it. */
 static bool
@@ -74,15 +84,16 @@ decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *activ
 	KsOwnerScope scope;
 	KsSeal seal;
 
-	ks_seal_read(topic, partition, previous, base_offset, &seal);
+	(void) ks_seal_read(topic, partition, previous, base_offset, &seal);
 	ks_owner_begin(&scope);
 	(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 							base_offset, topic->topic_id, partition, active->number);
 	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
 							", max_timestamp = pg_catalog.to_timestamp(" INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0)"
+							", bytes = " INT64_FORMAT
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							seal.rows, seal.checksum, seal.max_timestamp,
+							seal.rows, seal.checksum, seal.max_timestamp, seal.bytes,
 							topic->topic_id, partition, previous->number);
 	ks_owner_end(&scope);
 }
@@ -124,10 +135,23 @@ note_epoch(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, K
 static bool
 is_old(const KsTopic *topic, const KsPartitionInfo *info)
 {
-	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
+	return ks_clock_trusted_now() - info->active_since >= topic->options.segment_age;
+}
 
-	return info->active_bytes > 0 && OidIsValid(info->spare.relid) &&
-		   now - info->active_since >= topic->options.segment_age;
+static bool
+deletes_by_time(const KsTopic *topic)
+{
+	return (topic->options.cleanup_policy & KS_CLEANUP_DELETE) != 0 && topic->options.retention != KS_UNLIMITED;
+}
+
+/* Nothing in the active segment is needed any more. */
+static bool
+is_spent(const KsTopic *topic, const KsPartitionInfo *info)
+{
+	if (info->active_bytes >= MIN_BYTES_TO_CLEAR && info->log_start >= info->stable_offset)
+		return true;
+	return deletes_by_time(topic) && info->active_max_timestamp > 0 &&
+		   ks_clock_trusted_now() - info->active_max_timestamp > topic->options.retention;
 }
 
 /* What is due, in the transaction at hand. */
@@ -161,15 +185,36 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	return false;
 }
 
+/*
+ * The state of a partition that this pass may have to do with.  One that is
+ * not in shared memory nobody has used since server start; it is looked at
+ * only because what it holds may expire.
+ */
+static bool
+read_state(const KsTopic *topic, int32 partition, const KsPartitionKey *key, KsPartitionInfo *info)
+{
+	if (ks_partition_read(key, info))
+		return true;
+	if (!deletes_by_time(topic))
+		return false;
+	ks_log_info(topic, partition, info);
+	return true;
+}
+
 bool
 ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
 {
 	KsPartitionInfo info;
 	KsTopic topic;
+	bool is_due;
 
-	if (!ks_partition_read(&done->key, &info) || !info.in_use)
+	if (!read_state(given, partition, &done->key, &info))
 		return false;
-	if (is_old(given, &info) && ks_partition_roll(&done->key))
+	is_due = info.active_bytes > 0 &&
+			 ((info.in_use && is_old(given, &info)) || is_spent(given, &info));
+	if (!info.in_use && !is_due)
+		return false;
+	if (is_due && ks_partition_roll(&done->key))
 		return true;
 	if (OidIsValid(info.spare.relid) && !info.epoch_is_new)
 		return false; /* it was made when all before was decided */

@@ -50,4 +50,7 @@ extern bool pq_check_connection(void);
 #define KS_WAIT_EVENT(name) PG_WAIT_EXTENSION
 #endif
 
+/* VACUUM of one table that the caller has locked. */
+#define KS_TABLE_VACUUM(rel, params, strategy) table_relation_vacuum((rel), (params), (strategy))
+
 #endif /* KS_BASE_COMPAT_H */

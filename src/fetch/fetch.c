@@ -66,24 +66,14 @@ ks_fetch_define_settings(void)
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
-static pg_attribute_noreturn() void offset_out_of_range(const KsFetch *fetch, const KsPartitionInfo *info)
-{
-	ereport(ERROR,
-			(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
-			 errmsg("offset " INT64_FORMAT " is out of range", fetch->from),
-			 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
-					   fetch->topic->name, fetch->partition, info->log_start, info->end),
-			 errhint("Go on from the earliest or latest offset, see kstream.list_offsets().")));
-}
-
 static void
 check_range(const KsFetch *fetch, const KsPartitionInfo *info)
 {
 	if (fetch->from < info->log_start && !KS_MUTANT("log_start_ignored"))
-		offset_out_of_range(fetch, info);
+		ks_log_offset_out_of_range(fetch->topic, fetch->partition, fetch->from, info->log_start, info->end);
 	/* A standby may lag behind what this consumer has seen elsewhere. */
 	if (fetch->from > info->end && !info->standby)
-		offset_out_of_range(fetch, info);
+		ks_log_offset_out_of_range(fetch->topic, fetch->partition, fetch->from, info->log_start, info->end);
 }
 
 static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, KsBatchStatus status)

@@ -164,6 +164,7 @@ reserve_target(KsAppend *append, TimestampTz since)
 	request.now = ks_ms_from_timestamptz(since);
 	request.segment_bytes = append->topic->options.segment_bytes;
 	request.segment_age = append->topic->options.segment_age;
+	request.max_timestamp = append->topic->options.append_time ? request.now : append->max_timestamp;
 	request.locked_active = RelationGetRelid(append->heap);
 	request.locked_spare = append->spare_heap != NULL ? RelationGetRelid(append->spare_heap) : InvalidOid;
 	return ks_inflight_reserve(&request, &append->reservation);
@@ -267,11 +268,13 @@ sum_up(KsAppend *append)
 	append->records = 0;
 	append->bytes = 0;
 	append->max_batch_bytes = 0;
+	append->max_timestamp = 0;
 	for (i = 0; i < append->batch_count; i++)
 	{
 		append->records += append->batches[i].records;
 		append->bytes += append->batches[i].bytes;
 		append->max_batch_bytes = Max(append->max_batch_bytes, append->batches[i].bytes);
+		append->max_timestamp = Max(append->max_timestamp, append->batches[i].max_timestamp);
 	}
 }
 

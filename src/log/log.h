@@ -55,6 +55,7 @@ typedef struct KsAppend
 
 	/* Private to append.c */
 	int64 max_batch_bytes;
+	int64 max_timestamp;
 	Relation heap; /* the active segment, and the spare */
 	Relation index;
 	Relation spare_heap;
@@ -72,6 +73,10 @@ typedef struct KsAppend
  * nothing is reserved.
  */
 extern void ks_log_append(KsAppend *appends, int count);
+
+/* KS001 */
+extern void ks_log_offset_out_of_range(const KsTopic *topic, int32 partition, int64 offset, int64 log_start,
+									   int64 end) pg_attribute_noreturn();
 
 /* A walk through a partition's batches. */
 typedef struct KsLogScan
@@ -91,7 +96,8 @@ typedef struct KsLogScan
 /*
  * Start at the batch that holds `from` or the first after it; stop before
  * `end`, which must be a value of KsPartitionInfo.end read before the
- * (registered) snapshot was taken.
+ * (registered) snapshot was taken.  KS001 when `from` lies below the log start
+ * offset, also later, when retention overtakes the walk.
  */
 extern void ks_log_scan_begin(KsLogScan *scan, const KsTopic *topic, int32 partition, int64 from, int64 end,
 							  const KsPartitionInfo *info, Snapshot snapshot);

@@ -97,6 +97,8 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 		start->active_base = tail->first_row.base_offset;
 	if (tail->has_rows)
 		start->active_since = Min(tail->first_row.max_timestamp, ks_ms_from_timestamptz(GetCurrentTimestamp()));
+	if (tail->has_visible)
+		start->active_max_timestamp = tail->last_visible.max_timestamp;
 	if (spare != NULL)
 	{
 		start->spare.number = spare->number;

@@ -10,7 +10,10 @@
  *
  * A walk enters at the segment that holds the wanted offset and goes on by
  * number.  A segment that is dropped under it (retention, compaction) is
- * looked for again by offset.
+ * looked for again by offset.  Where the chain then goes on past the wanted
+ * offset, either nothing was there (an abort) or retention has removed it; the
+ * log start offset, moved in the same transaction as the drop, tells the two
+ * apart, and the walk ends in an error rather than with records left out.
  *
  * Locking: AccessShareLock on the open segment, let go when the walk leaves
  * it, not at the transaction's end: a long transaction that once read must
@@ -27,6 +30,7 @@
 #include "utils/rel.h"
 
 #include "base/debug.h"
+#include "base/errors.h"
 #include "log/log.h"
 
 /* How often a walk looks for a segment that vanishes before it is opened. */
@@ -72,6 +76,29 @@ find_by_offset(const KsLogScan *scan, KsSegment *segment)
 				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped while it was read.")));
 }
 
+void
+ks_log_offset_out_of_range(const KsTopic *topic, int32 partition, int64 offset, int64 log_start, int64 end)
+{
+	ereport(ERROR,
+			(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
+			 errmsg("offset " INT64_FORMAT " is out of range", offset),
+			 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
+					   topic->name, partition, log_start, end),
+			 errhint("Go on from the earliest or latest offset, see kstream.list_offsets().")));
+}
+
+/* Segments were passed over: did they hold what is wanted? */
+static void
+check_not_removed(const KsLogScan *scan)
+{
+	KsPartitionRow row;
+
+	ks_topic_partition_row(scan->topic, scan->partition, &row);
+	if (scan->next_offset < row.log_start && !KS_MUTANT("drop_skips"))
+		ks_log_offset_out_of_range(scan->topic, scan->partition, scan->next_offset, row.log_start,
+								   Max(scan->end, row.log_start));
+}
+
 /* Open the segment that holds next_offset. */
 static void
 open_by_offset(KsLogScan *scan)
@@ -83,7 +110,11 @@ open_by_offset(KsLogScan *scan)
 	{
 		find_by_offset(scan, &segment);
 		if (open_segment(scan, segment.number, segment.relid))
+		{
+			if (segment.base_offset > scan->next_offset)
+				check_not_removed(scan);
 			return;
+		}
 		CHECK_FOR_INTERRUPTS();
 	}
 	ereport(ERROR,
@@ -103,6 +134,8 @@ open_next(KsLogScan *scan)
 		find_by_offset(scan, &segment);
 		return false;
 	}
+	if (segment.number != scan->segment + 1)
+		check_not_removed(scan);
 	if (!open_segment(scan, segment.number, segment.relid))
 		open_by_offset(scan);
 	return true;

@@ -33,7 +33,7 @@ stored_crc(Datum batch)
 	return header.crc;
 }
 
-void
+bool
 ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, int64 end, KsSeal *seal)
 {
 	Snapshot snapshot;
@@ -45,7 +45,8 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 
 	memset(seal, 0, sizeof(KsSeal));
 	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
-		return;
+		return false;
+	seal->bytes = ks_segment_size(heap);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyInit(&key, Anum_batch_last_offset, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(end));
 	scan = systable_beginscan_ordered(heap, index, snapshot, 1, &key);
@@ -62,4 +63,5 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 	systable_endscan_ordered(scan);
 	UnregisterSnapshot(snapshot);
 	ks_segment_close(heap, index, AccessShareLock);
+	return true;
 }

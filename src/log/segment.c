@@ -17,7 +17,7 @@
  * that fits into a page stays in its row (toast_tuple_target), a larger one
  * goes to the toast table as it is (batches are compressed by our own codec or
  * not at all).  Nothing asks for statistics of a segment, so it is not
- * analyzed.
+ * analyzed; nor is it vacuumed for its inserts, which freeze.c does once.
  *
  * Locking: readers hold AccessShareLock while they read, writers
  * RowExclusiveLock to the end of their transaction; dropping one needs
@@ -32,11 +32,15 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "log/segment.h"
@@ -61,6 +65,8 @@ deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	segment->max_timestamp = DatumGetTimestampTz(heap_getattr(tuple, Anum_segment_max_timestamp, desc, &isnull));
 	if (isnull)
 		segment->max_timestamp = DT_NOBEGIN;
+	segment->bytes = DatumGetInt64(heap_getattr(tuple, Anum_segment_bytes, desc, &isnull));
+	segment->xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 }
 
 /*
@@ -111,6 +117,16 @@ ks_segment_after(const KsTopic *topic, int32 partition, int32 number, KsSegment 
 
 	ScanKeyInit(&after, Anum_segment_segment, BTGreaterStrategyNumber, F_INT4GT, Int32GetDatum(number));
 	return find_segment(topic, partition, ks_catalog()->segment_index, &after,
+						ForwardScanDirection, segment);
+}
+
+bool
+ks_segment_unfrozen_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment)
+{
+	ScanKeyData after;
+
+	ScanKeyInit(&after, Anum_segment_segment, BTGreaterStrategyNumber, F_INT4GT, Int32GetDatum(number));
+	return find_segment(topic, partition, ks_catalog()->segment_unfrozen_index, &after,
 						ForwardScanDirection, segment);
 }
 
@@ -220,7 +236,8 @@ ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool firs
 	(void) ks_owner_execute("CREATE TABLE kstream_log.%s"
 							" (LIKE kstream.segment_template INCLUDING INDEXES INCLUDING STORAGE)"
 							" USING heap WITH (toast_tuple_target = 8160, autovacuum_analyze_threshold = 2147483647,"
-							" vacuum_truncate = off, toast.vacuum_truncate = off)",
+							" autovacuum_vacuum_insert_threshold = -1,"
+							" toast.autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = off, toast.vacuum_truncate = off)",
 							name);
 	relid = get_relname_relid(name, get_namespace_oid("kstream_log", false));
 	(void) ks_owner_execute("INSERT INTO kstream.segment (topic_id, partition, segment, relation, base_offset)"
@@ -228,4 +245,66 @@ ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool firs
 							topic->topic_id, partition, number, relid,
 							first ? "0" : "NULL");
 	return relid;
+}
+
+/* A locked segment's toast table and its indexes. */
+static List *
+list_dependents(Oid relid)
+{
+	Relation heap = relation_open(relid, NoLock);
+	List *oids = RelationGetIndexList(heap);
+
+	if (OidIsValid(heap->rd_rel->reltoastrelid))
+		oids = lcons_oid(heap->rd_rel->reltoastrelid, oids);
+	relation_close(heap, NoLock);
+	return oids;
+}
+
+/* Lock all, or none. */
+static bool
+try_lock_all(List *oids, LOCKMODE mode)
+{
+	ListCell *lc;
+
+	foreach (lc, oids)
+	{
+		int i;
+
+		if (ConditionalLockRelationOid(lfirst_oid(lc), mode))
+			continue;
+		for (i = 0; i < foreach_current_index(lc); i++)
+			UnlockRelationOid(list_nth_oid(oids, i), mode);
+		return false;
+	}
+	return true;
+}
+
+bool
+ks_segment_try_lock(Oid relid, LOCKMODE mode)
+{
+	List *dependents;
+	bool locked;
+
+	if (!ConditionalLockRelationOid(relid, mode))
+		return false;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return true;
+	dependents = list_dependents(relid);
+	locked = try_lock_all(dependents, mode);
+	if (!locked)
+		UnlockRelationOid(relid, mode);
+	list_free(dependents);
+	return locked;
+}
+
+void
+ks_segment_drop(Oid relid)
+{
+	ObjectAddress table;
+
+	LockRelationOid(relid, AccessExclusiveLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return;
+	ObjectAddressSet(table, RelationRelationId, relid);
+	performDeletion(&table, DROP_RESTRICT, 0);
 }

@@ -23,6 +23,8 @@ typedef struct KsSegment
 	int64 rows;
 	int64 checksum;
 	TimestampTz max_timestamp;
+	int64 bytes;        /* heap and toast */
+	TransactionId xmin; /* that wrote this row of the catalog */
 } KsSegment;
 
 /* A row of a segment table: a batch. */
@@ -45,10 +47,12 @@ typedef struct KsBatchRow
 
 /*
  * The newest segment that starts at or below an offset (the oldest if none
- * does); the one after a number; all in order.  False: there is none.
+ * does); the one after a number; the one after a number that is sealed and not
+ * marked as frozen; all in order.  False: there is none.
  */
 extern bool ks_segment_at_offset(const KsTopic *topic, int32 partition, int64 offset, KsSegment *segment);
 extern bool ks_segment_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
+extern bool ks_segment_unfrozen_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
 extern List *ks_segment_list(const KsTopic *topic, int32 partition);
 
 /*
@@ -78,5 +82,15 @@ extern int64 ks_segment_size(Relation heap);
  * partition starts at offset 0, others get their base_offset later.
  */
 extern Oid ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool first);
+
+/*
+ * Lock a segment, its toast table and its index, each only if that is free at
+ * once; false, and nothing locked, when one is not.  A table that is gone is
+ * locked.
+ */
+extern bool ks_segment_try_lock(Oid relid, LOCKMODE mode);
+
+/* Drop a segment's table, if it is there; not its row in the catalog. */
+extern void ks_segment_drop(Oid relid);
 
 #endif /* KS_LOG_SEGMENT_H */

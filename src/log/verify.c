@@ -7,7 +7,8 @@
  * legal (aborts).  A sealed segment must still hold the rows and CRCs that it
  * held when it was sealed.
  *
- * Locks: as a reader.  New records may be appended meanwhile; they lie above
+ * Locks: as a reader, and the oldest segment throughout, so that retention
+ * waits.  New records may be appended meanwhile; they lie above
  * the end that was read first.
  *
  * src/log/verify.c
@@ -107,7 +108,11 @@ verify_seal(Verify *verify, const KsSegment *segment, const KsSegment *next)
 		report(verify, segment->base_offset, psprintf("segment %d is not the last but not sealed", segment->number));
 		return;
 	}
-	ks_seal_read(verify->topic, verify->partition, segment, next->base_offset, &seal);
+	if (!ks_seal_read(verify->topic, verify->partition, segment, next->base_offset, &seal))
+	{
+		report(verify, segment->base_offset, psprintf("segment %d has no table", segment->number));
+		return;
+	}
 	if (seal.rows != segment->rows)
 		report(verify, segment->base_offset,
 			   psprintf("segment %d has " INT64_FORMAT " rows, it was sealed with " INT64_FORMAT,
@@ -134,8 +139,26 @@ verify_segments(Verify *verify)
 			verify_seal(verify, previous, segment);
 		previous = segment;
 	}
-	if (segments == NIL)
-		report(verify, 0, "partition has no segment");
+}
+
+/*
+ * Open the oldest segment, so that retention, which goes from the oldest on,
+ * leaves the log as it is.  False when there is none.  *heap is NULL when the
+ * catalog names a table that is not there.
+ */
+static bool
+hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *index)
+{
+	Oid missing = InvalidOid;
+
+	*heap = NULL;
+	while (ks_segment_after(verify->topic, verify->partition, -1, oldest))
+	{
+		if (oldest->relid == missing || ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+			return true;
+		missing = oldest->relid;
+	}
+	return false;
 }
 
 void
@@ -147,12 +170,20 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	KsLogScan scan;
 	KsBatchRow row;
 	MemoryContext context;
+	Relation heap;
+	Relation index;
+	KsSegment oldest;
 
+	if (!hold_oldest(&verify, &oldest, &heap, &index))
+	{
+		report(&verify, 0, "partition has no segment");
+		return;
+	}
 	ks_log_info(topic, partition, &info);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream verify", ALLOCSET_DEFAULT_SIZES);
 	verify_segments(&verify);
-	ks_log_scan_begin(&scan, topic, partition, 0, info.end, NULL, snapshot);
+	ks_log_scan_begin(&scan, topic, partition, oldest.base_offset, info.end, NULL, snapshot);
 	while (ks_log_scan_next(&scan, &row))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -165,4 +196,6 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	ks_log_scan_end(&scan);
 	MemoryContextDelete(context);
 	UnregisterSnapshot(snapshot);
+	if (heap != NULL)
+		ks_segment_close(heap, index, AccessShareLock);
 }

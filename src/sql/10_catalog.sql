@@ -48,14 +48,20 @@ CREATE TABLE kstream.segment (
     rows          bigint,
     checksum      bigint,
     max_timestamp timestamptz,
+    bytes         bigint,
+    frozen        boolean  NOT NULL DEFAULT false,
     PRIMARY KEY (topic_id, partition, segment),
     UNIQUE (topic_id, partition, base_offset)
 );
+CREATE INDEX segment_unfrozen ON kstream.segment (topic_id, partition, segment) WHERE rows IS NOT NULL AND NOT frozen;
+COMMENT ON INDEX kstream.segment_unfrozen IS 'sealed segments that VACUUM has work in';
 COMMENT ON TABLE kstream.segment IS 'the chain of tables that holds a partition''s log, ordered by segment';
 COMMENT ON COLUMN kstream.segment.base_offset IS 'no record of an older segment is at or past it, none of this or a newer one before it; null until that is decided';
 COMMENT ON COLUMN kstream.segment.rows IS 'rows seen when the segment was sealed; null while it is not';
 COMMENT ON COLUMN kstream.segment.checksum IS 'sum of the CRCs of its batches when it was sealed';
 COMMENT ON COLUMN kstream.segment.max_timestamp IS 'greatest record timestamp when it was sealed';
+COMMENT ON COLUMN kstream.segment.bytes IS 'size on disk without its indexes when it was sealed';
+COMMENT ON COLUMN kstream.segment.frozen IS 'every row was frozen after it was sealed: VACUUM has nothing to do';
 
 CREATE TABLE kstream.segment_template (
     last_offset   bigint NOT NULL,

@@ -175,6 +175,7 @@ take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *re
 	if (part->active_bytes == 0)
 		part->active_since = request->now;
 	part->active_bytes += request->bytes;
+	part->active_max_timestamp = Max(part->active_max_timestamp, request->max_timestamp);
 	part->in_use = true;
 	part->counters.transactions++;
 	part->counters.records += request->records;

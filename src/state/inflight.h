@@ -23,6 +23,7 @@ typedef struct KsReserveRequest
 	int64 now;           /* the same in ms, for LogAppendTime and age */
 	int64 segment_bytes; /* roll before the active one exceeds this */
 	int64 segment_age;   /* ms; roll when older */
+	int64 max_timestamp; /* ms, of the records */
 	Oid locked_active;   /* tables that the caller holds locked */
 	Oid locked_spare;    /* or InvalidOid */
 } KsReserveRequest;

@@ -45,6 +45,7 @@ typedef struct KsPartition
 	int64 active_base;
 	int64 active_bytes;
 	int64 active_since;
+	int64 active_max_timestamp;
 	KsSegmentRef spare;
 	int32 inflight_head; /* ordered by base offset */
 	int32 inflight_tail;
@@ -78,6 +79,15 @@ typedef struct KsWaiter
 	int procno;
 } KsWaiter;
 
+/* Two clocks read at the same moment; see clock.c. */
+typedef struct KsClock
+{
+	slock_t lock;
+	int64 wall;      /* ms since 1970 */
+	int64 steady;    /* ms since boot */
+	int64 jumped_at; /* steady time at which they were found apart; 0: not */
+} KsClock;
+
 typedef struct KsShared
 {
 	/* Protects the hash table, used, key and the list of free slots */
@@ -91,6 +101,9 @@ typedef struct KsShared
 	int32 free_waiter;
 
 	int partition_tranche;
+
+	/* Has its own lock */
+	KsClock clock;
 } KsShared;
 
 extern KsShared *ks_shared;
@@ -141,5 +154,6 @@ extern void ks_partition_switch(KsPartition *part);
 /* For ks_state_shmem_init. */
 extern void ks_wait_init(void);
 extern void ks_inflight_init(void);
+extern void ks_clock_init(KsClock *clock);
 
 #endif /* KS_STATE_INTERNAL_H */

@@ -136,6 +136,7 @@ ks_state_shmem_init(void)
 		init_slots();
 		ks_inflight_init();
 		ks_wait_init();
+		ks_clock_init(&ks_shared->clock);
 	}
 	LWLockRegisterTranche(ks_shared->index_lock.tranche, "kstream_index");
 	LWLockRegisterTranche(ks_shared->partition_tranche, "kstream_partition");
@@ -186,6 +187,7 @@ ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info)
 	info->active_base = part->active_base;
 	info->active_bytes = part->active_bytes;
 	info->active_since = part->active_since;
+	info->active_max_timestamp = part->active_max_timestamp;
 	info->spare = part->spare;
 	info->tail_checked = part->tail_checked;
 	info->in_use = part->in_use;
@@ -308,6 +310,7 @@ fill_slot(KsPartition *part, const KsPartitionKey *key, const KsPartitionStart *
 	part->active_base = start->active_base;
 	part->active_bytes = start->active_bytes;
 	part->active_since = start->active_since;
+	part->active_max_timestamp = start->active_max_timestamp;
 	part->spare = start->spare;
 	part->inflight_head = -1;
 	part->inflight_tail = -1;
@@ -420,6 +423,7 @@ ks_partition_switch(KsPartition *part)
 	part->active_base = part->next_offset;
 	part->active_bytes = 0;
 	part->active_since = 0;
+	part->active_max_timestamp = 0;
 	part->spare.relid = InvalidOid;
 	part->counters.rolls++;
 }

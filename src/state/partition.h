@@ -40,7 +40,8 @@ typedef struct KsPartitionStart
 	KsSegmentRef active;
 	int64 active_base; /* first offset in active; -1: not known */
 	int64 active_bytes;
-	int64 active_since; /* ms; 0: empty */
+	int64 active_since;         /* ms; 0: empty */
+	int64 active_max_timestamp; /* of its last visible row; 0: none */
 	KsSegmentRef spare;
 	int32 leader_epoch;
 	bool epoch_is_new; /* has no row so far */
@@ -58,6 +59,12 @@ typedef struct KsPartitionInfo
 	int64 active_base; /* first offset in active; -1: not known */
 	int64 active_bytes;
 	int64 active_since; /* ms, of the first batch in active; 0: empty */
+
+	/*
+	 * ms, the greatest written to active since server start, or the last
+	 * visible row's before that; 0: none.  Good enough to decide on a roll.
+	 */
+	int64 active_max_timestamp;
 	KsSegmentRef spare;
 	bool standby;      /* read on a standby: only log_start and end are set */
 	bool tail_checked; /* a reservation has looked at the tables */

@@ -208,6 +208,7 @@ ks_catalog(void)
 	fresh.segment = catalog_relation(namespace, "segment");
 	fresh.segment_index = catalog_relation(namespace, "segment_pkey");
 	fresh.segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
+	fresh.segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
 	catalog = fresh;
 	catalog_valid = true;
 	return &catalog;

@@ -45,6 +45,7 @@ typedef struct KsCatalog
 	Oid segment;
 	Oid segment_index;
 	Oid segment_base_index;
+	Oid segment_unfrozen_index; /* partial: sealed and not frozen */
 } KsCatalog;
 
 /* Attribute numbers: must match src/sql/10_catalog.sql. */
@@ -71,6 +72,8 @@ typedef struct KsCatalog
 #define Anum_segment_rows 6
 #define Anum_segment_checksum 7
 #define Anum_segment_max_timestamp 8
+#define Anum_segment_bytes 9
+#define Anum_segment_frozen 10
 
 /* 55000 when the extension is not there or is another version's. */
 extern const KsCatalog *ks_catalog(void);

@@ -27,10 +27,62 @@
 #include "topic/owner.h"
 #include "worker/passes.h"
 
+/* Partitions that a query finds. */
+static List *
+query_partitions(MemoryContext context, const char *query)
+{
+	KsOwnerScope scope;
+	List *list = NIL;
+	uint64 count;
+	uint64 i;
+
+	ks_owner_begin(&scope);
+	count = ks_owner_execute("%s", query);
+	for (i = 0; i < count; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		KsPartitionItem *item = palloc(sizeof(KsPartitionItem));
+		bool isnull;
+
+		item->topic_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		item->partition = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		list = lappend(list, item);
+		MemoryContextSwitchTo(old);
+	}
+	ks_owner_end(&scope);
+	return list;
+}
+
+static List *
+list_all(MemoryContext context)
+{
+	return query_partitions(context, "SELECT topic_id, partition FROM kstream.partition ORDER BY 1, 2");
+}
+
+static List *
+list_with_sealed(MemoryContext context)
+{
+	return query_partitions(context,
+							"SELECT topic_id, partition FROM kstream.partition p WHERE EXISTS"
+							" (SELECT FROM kstream.segment s"
+							" WHERE (s.topic_id, s.partition) OPERATOR(pg_catalog.=) (p.topic_id, p.partition)"
+							" AND s.rows IS NOT NULL) ORDER BY 1, 2");
+}
+
+static List *
+list_unfrozen(MemoryContext context)
+{
+	return query_partitions(context,
+							"SELECT DISTINCT topic_id, partition FROM kstream.segment"
+							" WHERE rows IS NOT NULL AND NOT frozen ORDER BY 1, 2");
+}
+
 const KsPass ks_passes[] = {
 	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition},
 	{.name = "standby", .partition_step = ks_maintain_standby_end},
+	{.name = "retention", .partition_step = ks_retention_partition, .list_partitions = list_with_sealed},
+	{.name = "freeze", .partition_step = ks_freeze_partition, .list_partitions = list_unfrozen},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
 };
 
@@ -48,32 +100,6 @@ typedef struct StepArg
 	KsMaintenance done;
 } StepArg;
 
-/* All partitions of all topics. */
-static List *
-list_all_partitions(MemoryContext context)
-{
-	KsOwnerScope scope;
-	List *list = NIL;
-	uint64 count;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	count = ks_owner_execute("SELECT topic_id, partition FROM kstream.partition ORDER BY topic_id, partition");
-	for (i = 0; i < count; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-		KsPartitionItem *item = palloc(sizeof(KsPartitionItem));
-		bool isnull;
-
-		item->topic_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		item->partition = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
-		list = lappend(list, item);
-		MemoryContextSwitchTo(old);
-	}
-	ks_owner_end(&scope);
-	return list;
-}
-
 static bool
 list_items(void *arg)
 {
@@ -84,7 +110,7 @@ list_items(void *arg)
 	else if (step->pass->list_partitions != NULL)
 		step->list = step->pass->list_partitions(step->context);
 	else
-		step->list = list_all_partitions(step->context);
+		step->list = list_all(step->context);
 	return true;
 }
 

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ * clock.h
+ *	  What time it is, for rules that remove something.
+ *
+ * src/state/clock.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_STATE_CLOCK_H
+#define KS_STATE_CLOCK_H
+
+/*
+ * Milliseconds since 1970 that may be trusted for removing records: never
+ * ahead of the system's clock, nor ahead of where that clock stood before it
+ * last jumped plus the time that has really passed.  Throws nothing.
+ */
+extern int64 ks_clock_trusted_now(void);
+
+#endif /* KS_STATE_CLOCK_H */
