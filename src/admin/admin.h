@@ -29,12 +29,6 @@ extern int64 ks_admin_delete_records(const KsTopic *topic, int32 partition, int6
 extern void ks_admin_clean_up_drops(void);
 
 /*
- * Keep out others who make a topic of this name, or one that collides; false
- * when there is one and we are not to wait.
- */
-extern bool ks_admin_lock_name(const char *name, bool wait);
-
-/*
  * Topics whose table was dropped by a server without the library: their names,
  * in this memory context; and the removal of what is left of one.  False when
  * the name has no such topic, or somebody is making one.

@@ -90,7 +90,7 @@ lock_topic_to_drop(const char *name, KsTopic *topic)
 {
 	KsTopic locked;
 
-	while (ks_topic_find(name, topic))
+	while (ks_topic_find_or_bind(name, topic))
 	{
 		ks_topic_check_owner(topic);
 		LockRelationOid(topic->relid, AccessExclusiveLock);

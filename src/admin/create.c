@@ -36,8 +36,8 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
-#include "admin/admin.h"
 #include "admin/guard.h"
+#include "admin/internal.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "log/epoch.h"
@@ -68,8 +68,8 @@ check_partition_count(int32 partitions)
 				 errdetail("INVALID_PARTITIONS: %d was given.", partitions)));
 }
 
-static void
-check_partitions_per_call(int32 partitions)
+void
+ks_admin_check_partitions_per_call(int32 partitions)
 {
 	if (partitions > max_partitions_per_call)
 		ereport(ERROR,
@@ -218,13 +218,28 @@ options_clause(List *options)
 	return sql.data;
 }
 
-static int32
-next_topic_id(void)
+/* A schema-only dump restores segments of numbers that it does not restore. */
+static bool
+has_segments(int32 topic_id)
 {
-	bool isnull;
+	return ks_owner_execute("SELECT FROM pg_catalog.pg_class c WHERE c.relname OPERATOR(pg_catalog.~~) 'topic\\_%d\\_%%'"
+							" AND c.relnamespace OPERATOR(pg_catalog.=) 'kstream_log'::pg_catalog.regnamespace",
+							topic_id) > 0;
+}
 
-	(void) ks_owner_execute("SELECT pg_catalog.nextval('kstream.topic_id_seq'::pg_catalog.regclass)::pg_catalog.int4");
-	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+int32
+ks_admin_next_topic_id(void)
+{
+	int32 topic_id;
+
+	do
+	{
+		bool isnull;
+
+		(void) ks_owner_execute("SELECT pg_catalog.nextval('kstream.topic_id_seq'::pg_catalog.regclass)::pg_catalog.int4");
+		topic_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	} while (has_segments(topic_id));
+	return topic_id;
 }
 
 /* Rows and first segments of partitions [from, to). */
@@ -243,19 +258,34 @@ make_partitions(const KsTopic *topic, int32 from, int32 to)
 	}
 }
 
+void
+ks_admin_register(const char *name, int32 topic_id, Oid relid, int32 partitions)
+{
+	KsTopic topic;
+
+	(void) ks_owner_execute("INSERT INTO kstream.topic (topic_id, topic, topic_uuid, relation, partitions)"
+							" VALUES (%d, %s, pg_catalog.gen_random_uuid(), %u, %d)",
+							topic_id, quote_literal_cstr(name), relid, partitions);
+	ks_topic_invalidate();
+	CommandCounterIncrement();
+	ks_topic_get(name, &topic);
+	ks_pending_created(&topic);
+	make_partitions(&topic, 0, partitions);
+}
+
 static void
 make_topic(const char *name, int32 partitions, List *options)
 {
 	KsOwnerScope scope;
-	KsTopic topic;
+	int32 topic_id;
 	char *table;
 	char *owner = GetUserNameFromId(GetUserId(), false);
 	KsTopicOptions parsed;
 
 	ks_topic_options_read(options, &parsed);
 	ks_owner_begin(&scope);
-	topic.topic_id = next_topic_id();
-	table = table_name(name, topic.topic_id);
+	topic_id = ks_admin_next_topic_id();
+	table = table_name(name, topic_id);
 	(void) ks_owner_execute("CREATE FOREIGN TABLE kstream_topic.%s"
 							" (partition pg_catalog.int4, \"offset\" pg_catalog.int8, \"timestamp\" pg_catalog.timestamptz,"
 							" key pg_catalog.%s, value pg_catalog.%s, headers pg_catalog.jsonb)"
@@ -265,15 +295,7 @@ make_topic(const char *name, int32 partitions, List *options)
 							quote_literal_cstr(name), partitions, options_clause(options));
 	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OWNER TO %s",
 							quote_identifier(table), quote_identifier(owner));
-	(void) ks_owner_execute("INSERT INTO kstream.topic (topic_id, topic, topic_uuid, relation, partitions)"
-							" VALUES (%d, %s, pg_catalog.gen_random_uuid(), %u, %d)",
-							topic.topic_id, quote_literal_cstr(name),
-							get_relname_relid(table, get_namespace_oid("kstream_topic", false)), partitions);
-	ks_topic_invalidate();
-	CommandCounterIncrement();
-	ks_topic_get(name, &topic);
-	ks_pending_created(&topic);
-	make_partitions(&topic, 0, partitions);
+	ks_admin_register(name, topic_id, get_relname_relid(table, get_namespace_oid("kstream_topic", false)), partitions);
 	ks_owner_end(&scope);
 }
 
@@ -320,8 +342,8 @@ ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_n
 	check_partition_count(partitions);
 	options = given_options(ks_topic_options_parse(json));
 	check_create_right();
-	check_partitions_per_call(partitions);
-	if (lock_name_and_find(name, &existing))
+	ks_admin_check_partitions_per_call(partitions);
+	if (lock_name_and_find(name, &existing) || ks_topic_find_or_bind(name, &existing))
 	{
 		if (!if_not_exists)
 			ereport(ERROR,
@@ -430,7 +452,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 				 errdetail("INVALID_PARTITIONS: partitions only grow, since each holds records.")));
 	if (partitions == topic.partitions)
 		return;
-	check_partitions_per_call(partitions - topic.partitions);
+	ks_admin_check_partitions_per_call(partitions - topic.partitions);
 
 	ks_owner_begin(&scope);
 	make_partitions(&topic, topic.partitions, partitions);

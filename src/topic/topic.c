@@ -54,6 +54,7 @@ typedef struct CacheEntry
 } CacheEntry;
 
 uint64 ks_topic_cache_serial = 1;
+bool (*ks_topic_bind)(const char *name) = NULL;
 
 static KsCatalog catalog;
 static bool catalog_valid = false;
@@ -388,10 +389,18 @@ ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
 					  UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
 }
 
+bool
+ks_topic_find_or_bind(const char *name, KsTopic *topic)
+{
+	if (ks_topic_find(name, topic))
+		return true;
+	return ks_topic_bind != NULL && ks_topic_bind(name) && ks_topic_find(name, topic);
+}
+
 void
 ks_topic_get(const char *name, KsTopic *topic)
 {
-	if (!ks_topic_find(name, topic))
+	if (!ks_topic_find_or_bind(name, topic))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("topic \"%s\" does not exist", name),

@@ -115,7 +115,14 @@ extern bool ks_topic_find_by_relation(Oid relid, KsTopic *topic);
 /* The row of this name, if its table is gone; options are not set. */
 extern bool ks_topic_find_orphan(const char *name, KsTopic *topic);
 
-/* Look a topic up, 42704 when there is none. */
+/*
+ * Make a topic of a table that a schema-only dump restored, when the name has
+ * one; false when it has not.  Set by admin/bind.c, which is above this room.
+ */
+extern bool (*ks_topic_bind)(const char *name);
+extern bool ks_topic_find_or_bind(const char *name, KsTopic *topic);
+
+/* Look a topic up, or make it as above; 42704 when there is none. */
 extern void ks_topic_get(const char *name, KsTopic *topic);
 
 /* 22023 when the topic has no such partition. */
