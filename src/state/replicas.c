@@ -43,6 +43,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "base/debug.h"
 #include "state/replicas.h"
 
 int ks_replica_lag_time_max = 30000;
@@ -103,6 +104,8 @@ is_logical(int pid)
 	bool found = false;
 	int i;
 
+	if (KS_MUTANT("logical_is_replica"))
+		return false;
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
 	for (i = 0; i < max_replication_slots && !found; i++)
 	{
