@@ -153,18 +153,25 @@ set_primary("synchronous_standby_names = 'standby'");
 	$_->quit foreach $producer, $follower;
 }
 
-# The primary is lost: nothing acknowledged is missing on the standby, and what
-# was not acknowledged may be there or not.
+# The primary is lost: nothing that waited for the standby is missing there,
+# what did not wait may be.
 {
-	my $acknowledged = visible();
+	my $producer = session($primary);
 
-	$watcher->quit;
+	$producer->query("SET synchronous_commit = $_"), add($producer, 't', 0, $_) foreach qw(remote_write on remote_apply);
+	my $acknowledged = visible();
+	like($acknowledged, qr/ remote_write on remote_apply$/, 'a standby is waited for');
+	$standby->stop;
+	$producer->query("SET synchronous_commit = $_"), add($producer, 't', 0, $_) foreach qw(local off);
+	is(visible(), "$acknowledged local off", 'or not');
+	$_->quit foreach $watcher, $producer;
 	$primary->stop('immediate');
+	$standby->start;
 	$standby->promote;
 	$standby->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
 	$standby->reload;
 	is($standby->safe_psql('postgres', "SELECT string_agg(kstream.text(r.value), ' ') FROM kstream.fetch('t', 0, 0, 1000) r"),
-		$acknowledged, 'promoted, the synchronous standby has all that was acknowledged');
+		$acknowledged, 'promoted, the synchronous standby has all that waited for it, and nothing else');
 }
 log_is_clean($primary);
 log_is_clean($standby);
