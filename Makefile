@@ -10,6 +10,10 @@
 #	make check			every suite; the last line is "N passed, N failed"
 #	make check-unit, check-regress, check-isolation, check-tap, check-style
 #	make bench			measurements on the release build
+#	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
+#	make check-assert	the suites on a PostgreSQL with assertions, built from source
+#	make deb			the Debian package for one version of PostgreSQL, into build/deb
+#	make check-deb		the package in a clean system (root)
 #	make check-mutants	prove that the tests find bugs put in on purpose
 #	make stage			only set up and build; prints where the copies are
 #
@@ -21,10 +25,14 @@
 #	TESTS="name ..."	only these tests of check-regress or check-isolation
 #	PROVE_TESTS="file ..."	only these files of check-tap
 #	MUTANTS="name ..."	only these bugs of check-mutants
+#	MAJORS="17 18"		only these versions of check-versions
+#	KSTREAM_PG_MAJOR=N	the version of PostgreSQL of everything else (15)
+#	KSTREAM_ROOTS=dir	where other suites of Debian are kept (check-versions, check-deb)
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
 SUITES = check-unit check-regress check-isolation check-tap check-style
-HOUSE  = demo check bench stage format check-mutants $(SUITES)
+HOUSE  = demo check bench stage format check-mutants check-versions check-assert \
+		 deb check-deb $(SUITES)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
 
@@ -34,7 +42,7 @@ PRIVATE = bash test/private-pg.sh
 
 # The suites tell their sums themselves; when they could not run, that is one
 # failure (status 2 of test/private-pg.sh).
-RUN_SUITES = $(SETUP) build check clients && $(PRIVATE) release test -- bash test/run_all.sh
+RUN_SUITES = $(SETUP) build check style clients && $(PRIVATE) release test -- bash test/run_all.sh
 OR_NOT_RUN = || { [ $$? = 1 ] || echo '0 passed, 1 failed'; exit 1; }
 
 .PHONY: $(HOUSE)
@@ -52,6 +60,20 @@ $(SUITES): check-%:
 check-mutants:
 	@$(SETUP) build check && $(PRIVATE) test -- bash test/check_mutants.sh $(MUTANTS) $(OR_NOT_RUN)
 
+check-versions:
+	@bash test/check_versions.sh $(MAJORS)
+
+check-assert:
+	@$(SETUP) build check && bash test/check_assert.sh $(OR_NOT_RUN)
+
+deb:
+	@$(SETUP) build deb
+	@bash test/deb.sh build
+
+check-deb: deb
+	@$(SETUP) roots
+	@bash test/deb.sh check
+
 bench:
 	@$(SETUP) build bench
 	@$(PRIVATE) release -- bash test/bench/run.sh
@@ -61,7 +83,7 @@ stage:
 	@$(PRIVATE) release test
 
 format:
-	@$(SETUP) build check
+	@$(SETUP) style
 	clang-format-14 --style=file -i $(wildcard src/*.[ch] src/*/*.[ch])
 
 # Goals of the other half of this file, named together with ours.

@@ -8,7 +8,8 @@ CREATE DATABASE kstream_extension TEMPLATE template0;
 SELECT kstream.version();
 LOAD 'kstream';
 
--- Not by adopting what somebody left in its place.
+-- Not by adopting what somebody left in its place.  (PostgreSQL 18 tells the line of the script.)
+\set SHOW_CONTEXT never
 CREATE SCHEMA kstream;
 CREATE EXTENSION kstream;
 DROP SCHEMA kstream;
@@ -24,6 +25,7 @@ DROP SCHEMA elsewhere;
 CREATE FOREIGN DATA WRAPPER kstream;
 CREATE EXTENSION kstream;
 DROP FOREIGN DATA WRAPPER kstream;
+\set SHOW_CONTEXT errors
 -- nor by the database's owner
 CREATE ROLE kstream_database_owner;
 ALTER DATABASE kstream_extension OWNER TO kstream_database_owner;

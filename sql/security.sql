@@ -2,12 +2,14 @@
 \pset format unaligned
 
 --
--- Every object: described; owned by the owner of the extension.
+-- Every object: described; owned by the owner of the extension.  (Since PostgreSQL 17 the row types
+-- of tables and the arrays of types are members too.)
 --
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity
 FROM pg_depend d, LATERAL pg_identify_object(d.classid, d.objid, 0) i
-WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'kstream') AND d.deptype = 'e';
+WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'kstream') AND d.deptype = 'e'
+	AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = d.classid AND i.objid = d.objid AND d.classid = 'pg_type'::regclass AND i.deptype = 'i');
 SELECT type, count(*) > 0 AS some, count(*) FILTER (WHERE obj_description(objid, classid::regclass::name) IS NULL) AS undescribed
 FROM member GROUP BY type ORDER BY type COLLATE "C";
 SELECT type, identity FROM member

@@ -6,10 +6,13 @@ FROM pg_settings WHERE name ^@ 'kstream.' AND name NOT IN ('kstream.debug_point'
 
 -- The prefix is taken: a misspelt setting is an error.
 SET kstream.max_wiat = 1;
+-- out of range; the words of it are not the same in every version of PostgreSQL
+\set VERBOSITY sqlstate
 SET kstream.max_wait = '-1';
 SET kstream.max_wait = '2h';
 SET kstream.produce_buffer_size = '63kB';
 SET kstream.max_partitions_per_call = 0;
+\set VERBOSITY default
 SET kstream.max_partitions = 100;
 
 -- What takes from others is a superuser's to raise.

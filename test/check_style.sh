@@ -3,7 +3,7 @@
 # check_style.sh
 #	The gates of the style suite, each of which counts as one test.
 #
-# Usage: test/check_style.sh	in a tree that test/private-pg.sh has built
+# Usage: test/check_style.sh [GATE...]	in a tree that test/private-pg.sh has built
 #
 # Takes from the environment RELEASE_BIN, the program directory of the release
 # build, and STAGE, where the built trees are (test/private-pg.sh).  Prints
@@ -46,7 +46,35 @@ gate_symbols()
 # What differs between versions of PostgreSQL is in one place.
 gate_versions()
 {
-	! grep -n 'PG_VERSION_NUM' "${sources[@]}" "${headers[@]}" | grep -v '^src/base/compat\.h:'
+	local file found=0
+
+	if grep -n 'PG_VERSION_NUM' "${sources[@]}" "${headers[@]}" | grep -v '^src/base/compat\.h:'; then
+		found=1
+	fi
+	# PostgreSQL 18 has no such macro
+	for file in $(grep -l 'pg_attribute_noreturn' "${sources[@]}" "${headers[@]}"); do
+		if ! grep -q -e '^#include "base/compat\.h"' -e '^#define pg_attribute_noreturn' "$file"; then
+			echo "$file uses pg_attribute_noreturn() without base/compat.h"
+			found=1
+		fi
+	done
+	return "$found"
+}
+
+# The version stands in four files.
+gate_release()
+{
+	local control meta provided package
+
+	control=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" kstream.control)
+	# the first is the distribution's, the second the extension's
+	{ read -r meta && read -r provided; } < <(sed -n 's/^.*"version": "\([0-9.]*\)",\{0,1\}$/\1/p' META.json)
+	package=$(sed -n '1s/^kstream (\(.*\)-[^-]*) .*/\1/p' debian/changelog)
+	echo "kstream.control $control, META.json $meta and $provided, debian/changelog $package"
+	[ -n "$control" ] && [ "$control" = "$meta" ] && [ "$control" = "$provided" ] && [ "$control" = "$package" ] &&
+		python3 -m json.tool META.json > /dev/null &&
+		diff <(sed -n 's/^Package: postgresql-PGVERSION-//p' debian/control.in) \
+			<(sed -n 's/^Package: postgresql-[0-9]*-//p' debian/control)
 }
 
 # A function's braces stand in the first column; a type ends with a semicolon.
@@ -87,7 +115,8 @@ gate_warnings()
 }
 
 failed=0
-for gate in format layers symbols versions lengths warnings; do
+[ $# -gt 0 ] || set -- format layers symbols versions release lengths warnings
+for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"
 	else

@@ -11,7 +11,8 @@ set -euo pipefail
 
 cd "$STAGE"
 major=${KSTREAM_PG_MAJOR:-15}
-bindir=/usr/lib/postgresql/$major/bin
+config=${KSTREAM_PG_CONFIG:-/usr/lib/postgresql/$major/bin/pg_config}
+bindir=${config%/pg_config}
 
 fail()
 {
@@ -25,22 +26,30 @@ fail()
 copy_postgres()
 {
 	local variant=$1 root=$STAGE/$1/root
-	local lib=usr/lib/postgresql/$major share=usr/share/postgresql/$major
-	local mark
+	local lib=${bindir%/bin} share mark
 
 	[ -x "$bindir/postgres" ] || fail "there is no $bindir/postgres"
-	mark=$(stat -c '%s %Y' "$bindir/postgres" "$bindir/psql")
+	mark=$(stat -c '%n %s %Y' "$bindir/postgres" "$bindir/psql")
 	if [ "$(cat "$variant/copied" 2>/dev/null)" = "$mark" ]; then
 		return
 	fi
 	rm -rf "$root" "$variant/copied"
 	mkdir -p "$root"
-	tar -C / --exclude="$lib/lib/bitcode" --exclude="$share/man" \
-		-cf - "$lib" "$share" | tar -C "$root" -xf -
-	# what pg_config of the copy names but nobody writes to
-	mkdir -p "$root/usr/include"
-	ln -s /usr/include/postgresql "$root/usr/include/postgresql"
-	ln -s "/usr/lib/$(gcc -print-multiarch)" "$root/usr/lib/$(gcc -print-multiarch)"
+	share=$("$config" --sharedir)
+	case $share in
+		"$lib"/*)
+			tar -C / --exclude="${lib#/}/lib/bitcode" -cf - "${lib#/}" | tar -C "$root" -xf -
+			;;
+		*)
+			# Debian's tree
+			tar -C / --exclude="${lib#/}/lib/bitcode" --exclude="${share#/}/man" \
+				-cf - "${lib#/}" "${share#/}" | tar -C "$root" -xf -
+			# what pg_config of the copy names but nobody writes to
+			mkdir -p "$root/usr/include"
+			ln -s /usr/include/postgresql "$root/usr/include/postgresql"
+			ln -s "/usr/lib/$(gcc -print-multiarch)" "$root/usr/lib/$(gcc -print-multiarch)"
+			;;
+	esac
 	echo "$mark" > "$variant/copied"
 }
 
@@ -81,7 +90,7 @@ build()
 		test) flags=(DEBUG_POINTS=1) ;;
 		*) fail "there is no variant \"$variant\"" ;;
 	esac
-	flags+=("PG_CONFIG=$bindir/pg_config" "DESTDIR=$STAGE/$variant/root" with_llvm=no)
+	flags+=("PG_CONFIG=$config" "DESTDIR=$STAGE/$variant/root" with_llvm=no)
 	flags+=("CC=bash $tree/test/keep-warnings.sh gcc")
 
 	mkdir -p "$variant"

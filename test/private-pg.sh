@@ -13,7 +13,9 @@
 # need not be able to read the checkout.  Anybody else stays who they are.
 #
 # The staging directory is KSTREAM_STAGE, or one in /var/tmp that is named after
-# the user and the path of this checkout.  It is locked for as long as this
+# the user and the path of this checkout, with KSTREAM_STAGE_SUFFIX behind it.  It
+# is made from the PostgreSQL of KSTREAM_PG_CONFIG, by default that of Debian's
+# packages for KSTREAM_PG_MAJOR (15).  It is locked for as long as this
 # runs.  In it:
 #	incoming/		the tree as it was copied last
 #	VARIANT/src/	the tree as it was built
@@ -40,6 +42,7 @@ else
 	as=()
 fi
 stage=${KSTREAM_STAGE:-/var/tmp/kstream-$me-$(printf %s "$top" | cksum | cut -d' ' -f1)}
+stage=$stage${KSTREAM_STAGE_SUFFIX:-}
 
 fail()
 {
@@ -102,7 +105,7 @@ make_stage
 clean_environment
 run=("${as[@]}" env -i "${environment[@]}")
 
-tar -C "$top" --mode=u+rwX --exclude=./.git --exclude=./test/output \
+tar -C "$top" --mode=u+rwX --exclude=./.git --exclude=./build --exclude=./test/output \
 	--exclude='*.o' --exclude='*.bc' --exclude='*.so' \
 	--exclude='./src/sql/kstream--*.sql' -cf - . | {
 	cd "$stage"

@@ -9,6 +9,7 @@
 #	isolation	test/isolation/, by isolationtester; counted by file
 #	tap			test/t/*.pl with PostgreSQL::Test; counted by file
 #	style		test/check_style.sh; counted by gate
+#	warnings	those of its gates that speak of what was built
 #
 # Every suite runs, whatever the others did.  The last line is "N passed, N
 # failed"; the exit status is 0 only when nothing failed.  A test that was asked
@@ -196,11 +197,12 @@ run_tap()
 	done
 }
 
+# run_style [GATE...]
 run_style()
 {
 	local log=$OUT/style.log good bad
 
-	"${limit[@]}" bash test/check_style.sh 2>&1 | tee "$log"
+	"${limit[@]}" bash test/check_style.sh "$@" 2>&1 | tee "$log"
 	good=$(grep -cE '^style .* \.\.\. ok$' "$log")
 	bad=$(grep -cE '^style .* \.\.\. FAILED$' "$log")
 	[ $((good + bad)) -gt 0 ] || broken "style: the gates did not run"
@@ -222,6 +224,7 @@ for suite in "$@"; do
 	echo "== $suite"
 	case $suite in
 		unit | regress | isolation | tap | style) "run_$suite" ;;
+		warnings) run_style symbols warnings ;;
 		*) broken "run_all.sh: there is no suite \"$suite\"" ;;
 	esac
 done

@@ -22,7 +22,7 @@ packages()
 	case $1 in
 		build)
 			echo "postgresql-$major postgresql-server-dev-$major"
-			echo "gcc libc6-dev zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev"
+			echo "make gcc libc6-dev zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev"
 			;;
 		demo | bench)
 			echo "python3-psycopg2"
@@ -30,12 +30,22 @@ packages()
 		check)
 			# what the demonstration uses is tested too
 			packages demo
-			# PostgreSQL::Test, the style gates
-			echo "perl libipc-run-perl clang-format-14 binutils"
+			# PostgreSQL::Test
+			echo "perl libipc-run-perl"
 			# Kafka's own reader of record batches, with its codecs
 			echo "python3-kafka python3-lz4 python3-snappy python3-zstandard"
 			# consumers behind a pooler; a clock that jumps
 			echo "pgbouncer libfaketime"
+			;;
+		style)
+			echo "clang-format-14 binutils"
+			;;
+		deb)
+			echo "postgresql-server-dev-all debhelper dpkg-dev fakeroot lintian"
+			;;
+		roots)
+			# other suites of Debian (test/roots.sh)
+			echo "debootstrap"
 			;;
 		clients)
 			# PostgreSQL's drivers for other languages, one language a line

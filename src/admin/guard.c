@@ -47,6 +47,7 @@
 #include "utils/syscache.h"
 
 #include "admin/guard.h"
+#include "base/compat.h"
 #include "base/debug.h"
 #include "topic/owner.h"
 

@@ -10,7 +10,13 @@
 #ifndef KS_BASE_COMPAT_H
 #define KS_BASE_COMPAT_H
 
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "storage/proc.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "kstream needs PostgreSQL 15 or later"
@@ -43,6 +49,13 @@ extern bool pq_check_connection(void);
 #define KS_FUNCTION_ACLCHECK(oid, role, mode) pg_proc_aclcheck((oid), (role), (mode))
 #endif
 
+/* 16: a role may be given to somebody by who can SET ROLE to it; before, by its members. */
+#if PG_VERSION_NUM >= 160000
+#define KS_CHECK_CAN_SET_ROLE(member, role) check_can_set_role((member), (role))
+#else
+#define KS_CHECK_CAN_SET_ROLE(member, role) check_is_member_of_role((member), (role))
+#endif
+
 /* 17: a wait event must have a name of its own; before, one of core's serves. */
 #if PG_VERSION_NUM >= 170000
 #define KS_WAIT_EVENT(name) WaitEventExtensionNew(name)
@@ -52,5 +65,17 @@ extern bool pq_check_connection(void);
 
 /* VACUUM of one table that the caller has locked. */
 #define KS_TABLE_VACUUM(rel, params, strategy) table_relation_vacuum((rel), (params), (strategy))
+
+/* 18: pg_noreturn, in front of a declaration, took this one's place. */
+#if PG_VERSION_NUM >= 180000
+#define pg_attribute_noreturn() __attribute__((noreturn))
+#endif
+
+/* 18: a column reference may speak of the old or the new row. */
+#if PG_VERSION_NUM >= 180000
+#define KS_EXPAND_RTE(rte, index, vars) expandRTE((rte), (index), 0, VAR_RETURNING_DEFAULT, -1, false, NULL, (vars))
+#else
+#define KS_EXPAND_RTE(rte, index, vars) expandRTE((rte), (index), 0, -1, false, NULL, (vars))
+#endif
 
 #endif /* KS_BASE_COMPAT_H */

@@ -50,6 +50,7 @@
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "codec/batch.h"
 #include "codec/wire.h"
 

@@ -180,7 +180,7 @@ plan_stream(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, L
 	scan->flags = path->flags;
 	scan->methods = &scan_methods;
 	scan->custom_exprs = copyObject(call->args);
-	expandRTE(planner_rt_fetch(rel->relid, root), rel->relid, 0, -1, false, NULL, &vars);
+	KS_EXPAND_RTE(planner_rt_fetch(rel->relid, root), rel->relid, &vars);
 	foreach (lc, vars)
 	{
 		Var *var = lfirst(lc);

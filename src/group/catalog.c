@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "group/catalog.h"
 #include "group/errors.h"
@@ -549,7 +550,7 @@ owner_name(const char *given)
 {
 	if (given == NULL)
 		return GetUserNameFromId(GetUserId(), false);
-	check_is_member_of_role(GetUserId(), get_role_oid(given, false));
+	KS_CHECK_CAN_SET_ROLE(GetUserId(), get_role_oid(given, false));
 	return pstrdup(given);
 }
 

@@ -8,6 +8,8 @@
 #ifndef KS_GROUP_ERRORS_H
 #define KS_GROUP_ERRORS_H
 
+#include "base/compat.h"
+
 /* KS025; member NULL: the session. */
 extern void ks_error_unknown_member(const char *group, const char *member) pg_attribute_noreturn();
 

@@ -41,6 +41,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/debug.h"
 #include "codec/batch.h"
 #include "log/log.h"

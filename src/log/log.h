@@ -10,6 +10,7 @@
 
 #include "access/genam.h"
 
+#include "base/compat.h"
 #include "log/segment.h"
 #include "state/inflight.h"
 

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "base/compat.h"
 #include "produce/buffer.h"
 
 static pg_attribute_noreturn() void spill_failed(void)

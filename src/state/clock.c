@@ -78,7 +78,7 @@ ks_clock_trusted_now(void)
 	SpinLockAcquire(&clock->lock);
 	expected = clock->wall + (steady - clock->steady);
 	trusted = Min(wall, expected);
-	if (Abs(wall - expected) <= TOLERANCE_MS)
+	if (Max(wall - expected, expected - wall) <= TOLERANCE_MS)
 	{
 		set_anchor(clock, wall, steady);
 		trusted = wall;

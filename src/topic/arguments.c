@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "topic/arguments.h"
 
 static pg_attribute_noreturn() void out_of_range(const char *argument, const char *allowed)

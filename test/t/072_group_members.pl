@@ -119,7 +119,7 @@ my %ending = (
 		$first->query(poll_sql($group, undef));
 		$first->start(poll_sql($group, undef, wait => '25 s'));
 		wait_until('it waits', sub {
-			$watcher->query("SELECT wait_event IN ('Extension', 'KstreamPoll') FROM pg_stat_activity WHERE pid = " . $first->pid) eq 't';
+			$watcher->query("SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = " . $first->pid) eq 't';
 		});
 		kill 'KILL', client_pid($first);
 	},
@@ -249,7 +249,7 @@ new_topic('stopped', '{"max_poll_interval": "300 ms"}');
 $one->query(poll_sql('stopped', undef, commit => 'true'));
 $one->start(poll_sql('stopped', undef, wait => '8 s', commit => 'true'));
 wait_until('it waits', sub {
-	$watcher->query("SELECT wait_event IN ('Extension', 'KstreamPoll') FROM pg_stat_activity WHERE pid = " . $one->pid) eq 't';
+	$watcher->query("SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = " . $one->pid) eq 't';
 });
 kill 'STOP', $one->pid;
 add($watcher, 'stopped', $_, 'more') foreach 0, 1;

@@ -8,6 +8,7 @@
 #ifndef KS_CODEC_TEST_H
 #define KS_CODEC_TEST_H
 
+#include "base/compat.h"
 #include "codec/batch.h"
 
 /* Report one TAP result; returns `passed`. */

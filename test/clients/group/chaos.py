@@ -267,8 +267,9 @@ class Nemesis(Worker):
 
 
 def chaos(conninfo, seconds, seed):
-    results = multiprocessing.Queue()
-    flags = (multiprocessing.Event(), multiprocessing.Event())
+    context = multiprocessing.get_context('fork')
+    results = context.Queue()
+    flags = (context.Event(), context.Event())
     workers = []
     processes = []
     for flag in flags:
@@ -280,7 +281,7 @@ def chaos(conninfo, seconds, seed):
         consumer.configure(*what)
         workers.append(consumer)
     for worker in workers:
-        processes.append(multiprocessing.Process(target=worker.run, daemon=True))
+        processes.append(context.Process(target=worker.run, daemon=True))
         processes[-1].start()
 
     nemesis = Nemesis(conninfo, "nemesis", seed, results, flags)
