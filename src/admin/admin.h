@@ -8,6 +8,7 @@
 #ifndef KS_ADMIN_ADMIN_H
 #define KS_ADMIN_ADMIN_H
 
+#include "log/segment.h"
 #include "topic/topic.h"
 #include "utils/jsonb.h"
 
@@ -36,6 +37,18 @@ extern void ks_admin_clean_up_drops(void);
 extern List *ks_admin_list_orphans(MemoryContext context);
 extern bool ks_admin_remove_orphan(const char *name);
 
+/* How much of a compacted partition is clean, and what could be cleaned now. */
+typedef struct KsCompactionPlan
+{
+	int64 log_start;
+	int64 first_dirty;
+	int64 end; /* of what can be cleaned; first_dirty: nothing */
+	int64 clean_bytes;
+	int64 dirty_bytes;      /* of it, on disk without indexes */
+	KsSegment oldest_dirty; /* if dirty_bytes > 0 */
+} KsCompactionPlan;
+extern void ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan);
+
 /*
  * What a step of maintenance leaves for shared memory and for the views, to be
  * used after its transaction has committed.
@@ -60,6 +73,7 @@ typedef struct KsMaintenance
  */
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern bool ks_retention_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+extern bool ks_compact_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern bool ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 extern bool ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done);

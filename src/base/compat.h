@@ -63,6 +63,13 @@ extern bool pq_check_connection(void);
 #define KS_WAIT_EVENT(name) PG_WAIT_EXTENSION
 #endif
 
+/* 17: LockHeldByMe can also look for stronger modes. */
+#if PG_VERSION_NUM >= 170000
+#define KS_LOCK_HELD_BY_ME(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define KS_LOCK_HELD_BY_ME(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
 /* VACUUM of one table that the caller has locked. */
 #define KS_TABLE_VACUUM(rel, params, strategy) table_relation_vacuum((rel), (params), (strategy))
 

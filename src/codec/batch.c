@@ -70,7 +70,6 @@
 #define AT_RECORD_COUNT 57
 
 #define MAGIC 2
-#define ATTR_CODEC_MASK 0x07
 
 /* An image's bytes before the first record. */
 #define IMAGE_START (VARHDRSZ + KS_BATCH_HEADER_SIZE)
@@ -177,8 +176,9 @@ bytes_size(int32 len)
 	return ks_varint_size(ks_zigzag32(len)) + (len > 0 ? len : 0);
 }
 
-void
-ks_batch_append(KsBatchWriter *writer, const KsRecord *record)
+/* Both ways of appending; inlined into each. */
+static pg_attribute_always_inline void
+append_record(KsBatchWriter *writer, const KsRecord *record, int32 delta)
 {
 	int64 max_size = record_max_size(record);
 	uint64 timestamp_delta;
@@ -192,7 +192,8 @@ ks_batch_append(KsBatchWriter *writer, const KsRecord *record)
 
 	if (writer->count == 0)
 	{
-		writer->base_timestamp = record->timestamp;
+		if (!writer->has_horizon)
+			writer->base_timestamp = record->timestamp;
 		writer->max_timestamp = record->timestamp;
 	}
 	else if (record->timestamp > writer->max_timestamp)
@@ -200,7 +201,7 @@ ks_batch_append(KsBatchWriter *writer, const KsRecord *record)
 
 	timestamp_delta = ks_zigzag64((int64) ((uint64) record->timestamp -
 										   (uint64) writer->base_timestamp));
-	offset_delta = ks_zigzag32(writer->count);
+	offset_delta = ks_zigzag32(delta);
 	header_count = ks_zigzag32(record->header_count);
 	body = 1 + ks_varint_size(timestamp_delta) +
 		   ks_varint_size(offset_delta) +
@@ -222,6 +223,35 @@ ks_batch_append(KsBatchWriter *writer, const KsRecord *record)
 	}
 	writer->len = (uint32) (p - writer->image);
 	writer->count++;
+}
+
+void
+ks_batch_append(KsBatchWriter *writer, const KsRecord *record)
+{
+	append_record(writer, record, writer->count);
+}
+
+void
+ks_batch_append_at(KsBatchWriter *writer, const KsRecord *record, int32 offset_delta)
+{
+	Assert(writer->count == 0 || offset_delta > Max(writer->last_delta, writer->count - 1));
+	append_record(writer, record, offset_delta);
+	writer->last_delta = offset_delta;
+}
+
+void
+ks_batch_set_delete_horizon(KsBatchWriter *writer, int64 horizon)
+{
+	Assert(writer->count == 0);
+	writer->has_horizon = true;
+	writer->base_timestamp = horizon;
+}
+
+void
+ks_batch_stretch(KsBatchWriter *writer, int32 last_offset_delta)
+{
+	Assert(last_offset_delta >= Max(writer->last_delta, writer->count - 1));
+	writer->last_delta = last_offset_delta;
 }
 
 KsBatchMark
@@ -269,8 +299,9 @@ finish_image(const KsBatchWriter *writer, char *image, size_t image_len,
 	ks_wire_put32(batch + AT_BATCH_LENGTH, (uint32) (len - KS_BATCH_LENGTH_END));
 	ks_wire_put32(batch + AT_LEADER_EPOCH, 0);
 	batch[AT_MAGIC] = MAGIC;
-	ks_wire_put16(batch + AT_ATTRIBUTES, (uint16) codec);
-	ks_wire_put32(batch + AT_LAST_OFFSET_DELTA, (uint32) (writer->count - 1));
+	ks_wire_put16(batch + AT_ATTRIBUTES,
+				  (uint16) codec | (writer->has_horizon ? KS_BATCH_ATTR_DELETE_HORIZON : 0));
+	ks_wire_put32(batch + AT_LAST_OFFSET_DELTA, (uint32) Max(writer->last_delta, writer->count - 1));
 	ks_wire_put64(batch + AT_BASE_TIMESTAMP, (uint64) writer->base_timestamp);
 	ks_wire_put64(batch + AT_MAX_TIMESTAMP, (uint64) writer->max_timestamp);
 	ks_wire_put64(batch + AT_PRODUCER_ID, PG_UINT64_MAX);
@@ -287,9 +318,10 @@ ks_batch_finish(KsBatchWriter *writer, KsCodec codec)
 	size_t plain_len = writer->len - IMAGE_START;
 	size_t bound;
 
-	Assert(writer->count > 0);
+	if (writer->image == NULL)
+		grow_image(writer, 0);
 	bound = ks_compress_bound(codec, plain_len);
-	if (codec != KS_CODEC_NONE && bound <= MaxAllocSize - IMAGE_START)
+	if (codec != KS_CODEC_NONE && plain_len > 0 && bound <= MaxAllocSize - IMAGE_START)
 	{
 		char *image = palloc(IMAGE_START + bound);
 		size_t len;
@@ -358,7 +390,7 @@ ks_batch_read_header(const char *batch, size_t len, KsBatchHeader *header)
 	if (header->batch_length < KS_BATCH_HEADER_SIZE - KS_BATCH_LENGTH_END ||
 		(size_t) header->batch_length > len - KS_BATCH_LENGTH_END)
 		return KS_BATCH_TRUNCATED;
-	if ((header->attributes & ATTR_CODEC_MASK) > KS_CODEC_LAST)
+	if ((header->attributes & KS_BATCH_ATTR_CODEC) > KS_CODEC_LAST)
 		return KS_BATCH_BAD_CODEC;
 	if (header->base_offset < 0 || header->last_offset_delta < 0 ||
 		header->base_offset >= PG_INT64_MAX - header->last_offset_delta ||
@@ -407,7 +439,7 @@ ks_batch_open(KsBatchReader *reader, const char *batch, size_t len,
 	reader->cursor = batch + KS_BATCH_HEADER_SIZE;
 	payload_len = KS_BATCH_LENGTH_END + (size_t) header->batch_length -
 				  KS_BATCH_HEADER_SIZE;
-	codec = (KsCodec) (header->attributes & ATTR_CODEC_MASK);
+	codec = (KsCodec) (header->attributes & KS_BATCH_ATTR_CODEC);
 	/* A batch that compaction emptied may keep its codec, with no payload. */
 	if (codec != KS_CODEC_NONE && payload_len > 0)
 	{

@@ -13,8 +13,12 @@
 /* Size of the fixed part of a batch, from base offset to record count. */
 #define KS_BATCH_HEADER_SIZE 61
 
-/* The bit of a batch's attributes that says LogAppendTime. */
+/* Bits of a batch's attributes; the codec is in the lowest three. */
+#define KS_BATCH_ATTR_CODEC 0x07
 #define KS_BATCH_ATTR_APPEND_TIME 0x08
+#define KS_BATCH_ATTR_TRANSACTIONAL 0x10
+#define KS_BATCH_ATTR_CONTROL 0x20
+#define KS_BATCH_ATTR_DELETE_HORIZON 0x40
 
 /* Why a batch or a record could not be read. */
 typedef enum KsBatchStatus
@@ -62,8 +66,10 @@ typedef struct KsBatchWriter
 							* included, also before the first record */
 	uint32 capacity;       /* bytes allocated */
 	int32 count;           /* records */
-	int64 base_timestamp;  /* of the first record */
+	int64 base_timestamp;  /* of the first record, or the delete horizon */
 	int64 max_timestamp;
+	int32 last_delta; /* of the batch, where it is not count - 1 */
+	bool has_horizon; /* base_timestamp was set before the first record */
 } KsBatchWriter;
 
 /* Where a batch stood, to take back what was appended after. */
@@ -91,6 +97,24 @@ extern int64 ks_record_max_size(const KsRecord *record);
  */
 extern void ks_batch_append(KsBatchWriter *writer, const KsRecord *record);
 
+/*
+ * The same with an offset delta of its own, above that of the record before;
+ * a batch with such a record is not to be rewound.
+ */
+extern void ks_batch_append_at(KsBatchWriter *writer, const KsRecord *record, int32 offset_delta);
+
+/*
+ * Before the first record: tombstones of the batch may be removed from this
+ * time on (ms).  Kafka keeps it in place of the base timestamp.
+ */
+extern void ks_batch_set_delete_horizon(KsBatchWriter *writer, int64 horizon);
+
+/*
+ * Before finishing: the batch ends at an offset above its last record's, whose
+ * record was removed.  A batch without any record then still holds a place.
+ */
+extern void ks_batch_stretch(KsBatchWriter *writer, int32 last_offset_delta);
+
 /* A mark is good until the batch is rewound to an earlier one or finished. */
 extern KsBatchMark ks_batch_mark(const KsBatchWriter *writer);
 extern void ks_batch_rewind(KsBatchWriter *writer, KsBatchMark mark);
@@ -100,8 +124,8 @@ extern void ks_batch_rewind(KsBatchWriter *writer, KsBatchMark mark);
  * epoch 0, no producer id.  Compresses only where that makes it smaller
  * (codec NONE otherwise: legal per batch in Kafka's format).  Returns a bytea:
  * either writer->image itself, finished in place, or a new one in
- * CurrentMemoryContext, and then writer->image is the caller's to free.  At
- * least one record must have been appended; none must be afterwards.
+ * CurrentMemoryContext, and then writer->image is the caller's to free.  None
+ * must be appended afterwards.
  */
 extern struct varlena *ks_batch_finish(KsBatchWriter *writer, KsCodec codec);
 

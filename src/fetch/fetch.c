@@ -126,6 +126,9 @@ read_record(KsFetch *fetch, KsRecord *record)
 		status = ks_batch_next(&fetch->reader, record);
 		if (status == KS_BATCH_OK)
 		{
+			/* Compaction may have put a batch together across the end. */
+			if (record->offset >= fetch->end)
+				return false;
 			if (record->offset >= fetch->from)
 				return true;
 			continue;

@@ -47,9 +47,6 @@
 #include "log/log.h"
 #include "record/time.h"
 
-/* A row with a batch up to this size is not toasted (toast_tuple_target). */
-#define TOAST_FREE_BATCH_SIZE 8096
-
 static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
 {
 	ereport(ERROR,
@@ -78,7 +75,7 @@ open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *ind
 {
 	if (!ks_segment_open(relid, RowExclusiveLock, heap, index))
 		return false;
-	if (append->max_batch_bytes > TOAST_FREE_BATCH_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))
+	if (append->max_batch_bytes > KS_BATCH_PAGE_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))
 		lock_toast_table((*heap)->rd_rel->reltoastrelid);
 	return true;
 }
@@ -198,17 +195,6 @@ lock_and_reserve(KsAppend *appends, int count)
 	return true;
 }
 
-static void
-insert_row(Relation heap, Relation index, IndexInfo *index_info, HeapTuple tuple, int64 last_offset)
-{
-	Datum values[1];
-	bool isnull[1] = {false};
-
-	heap_insert(heap, tuple, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, NULL);
-	values[0] = Int64GetDatum(last_offset);
-	index_insert(index, values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false, index_info);
-}
-
 /* Put one batch at its place; returns the offset after it. */
 static int64
 insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
@@ -216,25 +202,21 @@ insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
 {
 	struct varlena *image = batch->image != NULL ? batch->image : append->load(append, batch);
 	char *data = VARDATA(image);
-	Datum values[Natts_batch];
-	bool isnull[Natts_batch] = {false};
-	int64 max_timestamp = batch->max_timestamp;
-	HeapTuple tuple;
+	KsBatchRow row;
 
+	row.base_offset = base_offset;
+	row.last_offset = base_offset + batch->records - 1;
+	row.stable_offset = append->reservation.stable_offset;
+	row.max_timestamp = batch->max_timestamp;
+	row.batch = PointerGetDatum(image);
 	ks_batch_set_base_offset(data, base_offset);
 	ks_batch_set_leader_epoch(data, append->reservation.leader_epoch);
 	if (append->topic->options.append_time)
 	{
-		max_timestamp = append->reservation.append_time;
-		ks_batch_set_append_time(data, VARSIZE(image) - VARHDRSZ, max_timestamp);
+		row.max_timestamp = append->reservation.append_time;
+		ks_batch_set_append_time(data, VARSIZE(image) - VARHDRSZ, row.max_timestamp);
 	}
-	values[Anum_batch_last_offset - 1] = Int64GetDatum(base_offset + batch->records - 1);
-	values[Anum_batch_base_offset - 1] = Int64GetDatum(base_offset);
-	values[Anum_batch_stable_offset - 1] = Int64GetDatum(append->reservation.stable_offset);
-	values[Anum_batch_max_timestamp - 1] = Int64GetDatum(max_timestamp);
-	values[Anum_batch_batch - 1] = PointerGetDatum(image);
-	tuple = heap_form_tuple(RelationGetDescr(heap), values, isnull);
-	insert_row(heap, index, index_info, tuple, base_offset + batch->records - 1);
+	ks_segment_insert(heap, index, index_info, &row, HEAP_INSERT_NO_LOGICAL, NULL);
 	KS_DEBUG_POINT("precommit.row_n");
 	return base_offset + batch->records;
 }

@@ -87,7 +87,10 @@ typedef struct KsLogScan
 	int64 next_offset; /* not returned before */
 	int64 end;         /* stop here */
 	Snapshot snapshot;
-	int32 segment; /* number of the open one, or the last open */
+	int32 segment;    /* number of the open one, or the last open */
+	Oid relid;        /* its table */
+	bool reopened;    /* it was found by offset, after another had ended */
+	bool may_overlap; /* the row at hand may begin before the wanted offset */
 	bool is_open;
 	Relation heap;
 	Relation index;

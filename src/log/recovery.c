@@ -150,14 +150,20 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	list_free_deep(segments);
 }
 
-/* The last visible row of the whole chain. */
+/*
+ * The last visible row of the whole chain, and the newest boundary that was
+ * decided.
+ */
 static bool
-last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBatchRow *row)
+last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBatchRow *row, int64 *boundary)
 {
 	List *segments = ks_segment_list(topic, partition);
 	bool found = false;
 	int place;
 
+	*boundary = 0;
+	for (place = list_length(segments) - 1; place >= 0; place--)
+		*boundary = Max(*boundary, ((KsSegment *) list_nth(segments, place))->base_offset);
 	for (place = list_length(segments) - 1; place >= 0 && !found; place--)
 	{
 		SegmentTail tail;
@@ -176,12 +182,16 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	KsBatchRow row;
 	int64 end = Max(noted->log_start, noted->stable_offset);
+	int64 boundary;
 
-	if (last_visible_row(topic, partition, snapshot, &row))
+	if (last_visible_row(topic, partition, snapshot, &row, &boundary))
 	{
 		KsLogScan scan;
 
 		end = Max(end, row.stable_offset);
+		/* What compaction removed leaves gaps, but below a boundary only. */
+		if (!KS_MUTANT("standby_stops_at_gap"))
+			end = Max(end, Min(boundary, row.last_offset + 1));
 		if (KS_MUTANT("standby_reads_ahead"))
 			end = row.last_offset + 1;
 		ks_log_scan_begin(&scan, topic, partition, end, PG_INT64_MAX, NULL, snapshot);

@@ -9,8 +9,10 @@
  * never see it.
  *
  * A walk enters at the segment that holds the wanted offset and goes on by
- * number.  A segment that is dropped under it (retention, compaction) is
- * looked for again by offset.  Where the chain then goes on past the wanted
+ * number.  A segment that is dropped under it, or found to be replaced when it
+ * ends (retention, compaction), is looked for again by offset.  Its batches may
+ * have been put together, so the first one then may begin before the wanted
+ * offset.  Where the chain then goes on past the wanted
  * offset, either nothing was there (an abort) or retention has removed it; the
  * log start offset, moved in the same transaction as the drop, tells the two
  * apart, and the walk ends in an error rather than with records left out.
@@ -57,6 +59,7 @@ open_segment(KsLogScan *scan, int32 number, Oid relid)
 	ScanKeyInit(&key, Anum_batch_last_offset, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(scan->next_offset));
 	scan->scan = systable_beginscan_ordered(scan->heap, scan->index, scan->snapshot, 1, &key);
 	scan->segment = number;
+	scan->relid = relid;
 	scan->is_open = true;
 	KS_DEBUG_POINT("fetch.segment_open");
 	return true;
@@ -123,21 +126,38 @@ open_by_offset(KsLogScan *scan)
 					segment.number, scan->topic->name, scan->partition)));
 }
 
-/* Go on to the segment after the one that ended. */
+/*
+ * Go on to the segment after the one that ended.  If the one that ended has
+ * been rewritten meanwhile, what follows may have become a part of it.
+ */
 static bool
 open_next(KsLogScan *scan)
 {
-	KsSegment segment;
+	KsSegment next;
+	int32 ended = scan->segment;
 
-	if (!ks_segment_after(scan->topic, scan->partition, scan->segment, &segment))
+	switch (ks_segment_follow(scan->topic, scan->partition, ended, scan->relid, &next))
 	{
-		find_by_offset(scan, &segment);
-		return false;
+		case KS_SEGMENT_LAST:
+			return false;
+		case KS_SEGMENT_CHANGED:
+			scan->reopened = true;
+			if (!KS_MUTANT("swap_skips"))
+			{
+				open_by_offset(scan);
+				return true;
+			}
+			if (!ks_segment_after(scan->topic, scan->partition, ended, &next))
+				return false;
+			break;
+		case KS_SEGMENT_NEXT:
+			break;
 	}
-	if (segment.number != scan->segment + 1)
-		check_not_removed(scan);
-	if (!open_segment(scan, segment.number, segment.relid))
+	if (!open_segment(scan, next.number, next.relid))
+	{
+		scan->reopened = true;
 		open_by_offset(scan);
+	}
 	return true;
 }
 
@@ -175,6 +195,8 @@ ks_log_scan_next(KsLogScan *scan, KsBatchRow *row)
 			if (row->base_offset >= scan->end)
 				break;
 			scan->next_offset = row->last_offset + 1;
+			scan->may_overlap = scan->reopened;
+			scan->reopened = false;
 			KS_DEBUG_POINT("fetch.row_n");
 			return true;
 		}

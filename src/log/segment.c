@@ -29,9 +29,11 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -54,6 +56,11 @@ deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 
 	memset(segment, 0, sizeof(KsSegment));
 	segment->number = DatumGetInt32(heap_getattr(tuple, Anum_segment_segment, desc, &isnull));
+	segment->last_number = DatumGetInt32(heap_getattr(tuple, Anum_segment_last_segment, desc, &isnull));
+	if (isnull)
+		segment->last_number = segment->number;
+	(void) heap_getattr(tuple, Anum_segment_rewritten_at, desc, &isnull);
+	segment->rewritten = !isnull;
 	segment->relid = DatumGetObjectId(heap_getattr(tuple, Anum_segment_relation, desc, &isnull));
 	base = heap_getattr(tuple, Anum_segment_base_offset, desc, &isnull);
 	segment->base_offset = isnull ? -1 : DatumGetInt64(base);
@@ -130,21 +137,77 @@ ks_segment_unfrozen_after(const KsTopic *topic, int32 partition, int32 number, K
 						ForwardScanDirection, segment);
 }
 
+/*
+ * Walk through rows of a partition in the order of their numbers, all as one
+ * snapshot shows them: several are put in the place of others at once.
+ */
+static SysScanDesc
+begin_walk(const KsTopic *topic, int32 partition, int32 from, Relation *rel, Relation *index)
+{
+	ScanKeyData keys[3];
+
+	*rel = ks_catalog_open(&ks_catalog()->segment);
+	*index = index_open(ks_catalog()->segment_index, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	ScanKeyInit(&keys[1], Anum_segment_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	ScanKeyInit(&keys[2], Anum_segment_segment, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(from));
+	return systable_beginscan_ordered(*rel, *index, NULL, 3, keys);
+}
+
+static void
+end_walk(SysScanDesc scan, Relation rel, Relation index)
+{
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
 List *
 ks_segment_list(const KsTopic *topic, int32 partition)
 {
+	Relation rel;
+	Relation index;
+	SysScanDesc scan = begin_walk(topic, partition, 0, &rel, &index);
 	List *list = NIL;
-	int32 number = -1;
+	HeapTuple tuple;
 
-	for (;;)
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		KsSegment *segment = palloc(sizeof(KsSegment));
 
-		if (!ks_segment_after(topic, partition, number, segment))
-			return list;
-		number = segment->number;
+		deform_segment(tuple, RelationGetDescr(rel), segment);
 		list = lappend(list, segment);
 	}
+	end_walk(scan, rel, index);
+	return list;
+}
+
+KsSegmentFollow
+ks_segment_follow(const KsTopic *topic, int32 partition, int32 number, Oid relid, KsSegment *next)
+{
+	Relation rel;
+	Relation index;
+	SysScanDesc scan = begin_walk(topic, partition, number, &rel, &index);
+	HeapTuple tuple = systable_getnext_ordered(scan, ForwardScanDirection);
+	KsSegmentFollow result = KS_SEGMENT_CHANGED;
+	KsSegment segment;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		deform_segment(tuple, RelationGetDescr(rel), &segment);
+		if (segment.number == number && segment.relid == relid)
+		{
+			result = KS_SEGMENT_LAST;
+			tuple = systable_getnext_ordered(scan, ForwardScanDirection);
+			if (HeapTupleIsValid(tuple))
+			{
+				deform_segment(tuple, RelationGetDescr(rel), next);
+				result = KS_SEGMENT_NEXT;
+			}
+		}
+	}
+	end_walk(scan, rel, index);
+	return result;
 }
 
 bool
@@ -227,11 +290,44 @@ ks_segment_size(Relation heap)
 	return blocks * BLCKSZ;
 }
 
-Oid
-ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool first)
+void
+ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, const KsBatchRow *row,
+				  int options, BulkInsertState bulk)
 {
+	Datum values[Natts_batch];
+	bool isnull[Natts_batch] = {false};
+	HeapTuple tuple;
+
+	values[Anum_batch_last_offset - 1] = Int64GetDatum(row->last_offset);
+	values[Anum_batch_base_offset - 1] = Int64GetDatum(row->base_offset);
+	values[Anum_batch_stable_offset - 1] = Int64GetDatum(row->stable_offset);
+	values[Anum_batch_max_timestamp - 1] = Int64GetDatum(row->max_timestamp);
+	values[Anum_batch_batch - 1] = row->batch;
+	tuple = heap_form_tuple(RelationGetDescr(heap), values, isnull);
+	heap_insert(heap, tuple, GetCurrentCommandId(true), options, bulk);
+	index_insert(index, values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false, index_info);
+}
+
+/*
+ * A name for a segment's table.  One that takes the place of another of the
+ * same number, which may still be there, has a count behind it.
+ */
+static char *
+choose_name(const KsTopic *topic, int32 partition, int32 number)
+{
+	Oid namespace = get_namespace_oid("kstream_log", false);
 	char *name = psprintf("topic_%d_%d_%d", topic->topic_id, partition, number);
-	Oid relid;
+	int count;
+
+	for (count = 1; OidIsValid(get_relname_relid(name, namespace)); count++)
+		name = psprintf("topic_%d_%d_%d_%d", topic->topic_id, partition, number, count);
+	return name;
+}
+
+Oid
+ks_segment_make_table(const KsTopic *topic, int32 partition, int32 number)
+{
+	char *name = choose_name(topic, partition, number);
 
 	(void) ks_owner_execute("CREATE TABLE kstream_log.%s"
 							" (LIKE kstream.segment_template INCLUDING INDEXES INCLUDING STORAGE)"
@@ -239,7 +335,14 @@ ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool firs
 							" autovacuum_vacuum_insert_threshold = -1,"
 							" toast.autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = off, toast.vacuum_truncate = off)",
 							name);
-	relid = get_relname_relid(name, get_namespace_oid("kstream_log", false));
+	return get_relname_relid(name, get_namespace_oid("kstream_log", false));
+}
+
+Oid
+ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool first)
+{
+	Oid relid = ks_segment_make_table(topic, partition, number);
+
 	(void) ks_owner_execute("INSERT INTO kstream.segment (topic_id, partition, segment, relation, base_offset)"
 							" VALUES (%d, %d, %d, %u, %s)",
 							topic->topic_id, partition, number, relid,

@@ -8,15 +8,19 @@
 #ifndef KS_LOG_SEGMENT_H
 #define KS_LOG_SEGMENT_H
 
+#include "access/heapam.h"
+#include "nodes/execnodes.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "codec/batch.h"
 #include "topic/topic.h"
 
 /* A row of kstream.segment. */
 typedef struct KsSegment
 {
 	int32 number;
+	int32 last_number; /* of the segments that compaction made one with it */
 	Oid relid;
 	int64 base_offset; /* -1: not decided */
 	bool sealed;       /* rows, checksum, max_timestamp are noted */
@@ -24,6 +28,7 @@ typedef struct KsSegment
 	int64 checksum;
 	TimestampTz max_timestamp;
 	int64 bytes;        /* heap and toast */
+	bool rewritten;     /* its records were packed, or are not worth it */
 	TransactionId xmin; /* that wrote this row of the catalog */
 } KsSegment;
 
@@ -46,6 +51,36 @@ typedef struct KsBatchRow
 #define Natts_batch 5
 
 /*
+ * A batch is closed before its image would pass this.  Compression wants it
+ * large.
+ */
+#define KS_BATCH_TARGET_SIZE 65536
+
+/*
+ * Without compression a batch is closed when the next record would not fit
+ * into a page with it any more, if that leaves little of the page unused.  A
+ * row that fills a page is written and read at less cost than one in a toast
+ * table.  The limit is what toast_tuple_target = 8160 lets stand (see
+ * segment.c), less the row's other columns.
+ */
+#define KS_BATCH_PAGE_SIZE 8096
+#define KS_BATCH_PAGE_FILL 7168
+
+/* Should an open batch be closed before a record of this size? */
+static inline bool
+ks_segment_batch_is_full(const KsBatchWriter *writer, int64 size, KsCodec codec)
+{
+	uint32 len = writer->len;
+
+	if (writer->count == 0)
+		return false;
+	if (len + size > KS_BATCH_TARGET_SIZE)
+		return true;
+	return len + size > KS_BATCH_PAGE_SIZE && len <= KS_BATCH_PAGE_SIZE && len >= KS_BATCH_PAGE_FILL &&
+		   codec == KS_CODEC_NONE;
+}
+
+/*
  * The newest segment that starts at or below an offset (the oldest if none
  * does); the one after a number; the one after a number that is sealed and not
  * marked as frozen; all in order.  False: there is none.
@@ -54,6 +89,19 @@ extern bool ks_segment_at_offset(const KsTopic *topic, int32 partition, int64 of
 extern bool ks_segment_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
 extern bool ks_segment_unfrozen_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
 extern List *ks_segment_list(const KsTopic *topic, int32 partition);
+
+/*
+ * After the end of a segment's table: is that still the segment's, and which
+ * comes next?
+ */
+typedef enum KsSegmentFollow
+{
+	KS_SEGMENT_NEXT,
+	KS_SEGMENT_LAST,
+	KS_SEGMENT_CHANGED /* another table has its place, or none */
+} KsSegmentFollow;
+extern KsSegmentFollow ks_segment_follow(const KsTopic *topic, int32 partition, int32 number, Oid relid,
+										 KsSegment *next);
 
 /*
  * Open a segment's table and its one index; false when the table is gone.
@@ -76,6 +124,19 @@ extern bool ks_segment_first_row(Relation heap, Relation index, Snapshot snapsho
  * Bytes on disk of an open segment, its toast table included.
  */
 extern int64 ks_segment_size(Relation heap);
+
+/*
+ * Insert a row, options being heap_insert's; the snapshot to toast it with is
+ * active.
+ */
+extern void ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, const KsBatchRow *row,
+							  int options, BulkInsertState bulk);
+
+/*
+ * Make a table for a segment of this number, inside ks_owner_begin ...
+ * ks_owner_end; its name is not that of any table there is.
+ */
+extern Oid ks_segment_make_table(const KsTopic *topic, int32 partition, int32 number);
 
 /*
  * Make a segment, inside ks_owner_begin ... ks_owner_end.  The first one of a

@@ -38,6 +38,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "log/segment.h"
 #include "produce/buffer.h"
 
 /* Marks that belong to one subtransaction. */
@@ -255,20 +256,6 @@ close_full_batch(KsPartitionBuffer *buffer)
 		ks_spill_write(&buffer->closed[buffer->closed_count - 1], buffer->topic->topic.options.compression);
 }
 
-/* Should the open batch be closed before a record of this size? */
-static bool
-is_full(const KsPartitionBuffer *buffer, int64 size)
-{
-	uint32 len = buffer->open.len;
-
-	if (buffer->open.count == 0)
-		return false;
-	if (len + size > KS_BATCH_TARGET_SIZE)
-		return true;
-	return len + size > KS_BATCH_PAGE_SIZE && len <= KS_BATCH_PAGE_SIZE && len >= KS_BATCH_PAGE_FILL &&
-		   buffer->topic->topic.options.compression == KS_CODEC_NONE;
-}
-
 void
 ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
@@ -279,7 +266,7 @@ ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record
 
 	if (nest_level > 1 && (buffer->mark == NULL || buffer->mark->level != nest_level))
 		mark_buffer(buffer, nest_level);
-	if (is_full(buffer, size))
+	if (ks_segment_batch_is_full(&buffer->open, size, buffer->topic->topic.options.compression))
 		close_full_batch(buffer);
 
 	before = buffer->open.capacity;

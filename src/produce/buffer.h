@@ -15,22 +15,6 @@
 #include "produce/partitioner.h"
 #include "produce/produce.h"
 
-/*
- * A batch is closed before its image would pass this.  Compression wants it
- * large.
- */
-#define KS_BATCH_TARGET_SIZE 65536
-
-/*
- * Without compression a batch is closed when the next record would not fit
- * into a page with it any more, if that leaves little of the page unused.  A
- * row that fills a page is written and read at less cost than one in a toast
- * table.  The limit is what toast_tuple_target = 8160 lets stand (see
- * segment.c), less the row's other columns.
- */
-#define KS_BATCH_PAGE_SIZE 8096
-#define KS_BATCH_PAGE_FILL 7168
-
 /* A batch that takes no more records. */
 typedef struct KsClosedBatch
 {

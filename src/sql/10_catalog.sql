@@ -50,6 +50,8 @@ CREATE TABLE kstream.segment (
     max_timestamp timestamptz,
     bytes         bigint,
     frozen        boolean  NOT NULL DEFAULT false,
+    last_segment  integer,
+    rewritten_at  timestamptz,
     PRIMARY KEY (topic_id, partition, segment),
     UNIQUE (topic_id, partition, base_offset)
 );
@@ -62,6 +64,36 @@ COMMENT ON COLUMN kstream.segment.checksum IS 'sum of the CRCs of its batches wh
 COMMENT ON COLUMN kstream.segment.max_timestamp IS 'greatest record timestamp when it was sealed';
 COMMENT ON COLUMN kstream.segment.bytes IS 'size on disk without its indexes when it was sealed';
 COMMENT ON COLUMN kstream.segment.frozen IS 'every row was frozen after it was sealed: VACUUM has nothing to do';
+COMMENT ON COLUMN kstream.segment.last_segment IS 'number of the last of the segments that compaction made into this one';
+COMMENT ON COLUMN kstream.segment.rewritten_at IS 'when compaction wrote it, or found that it need not; null while it is as it was produced';
+
+CREATE TABLE kstream.compaction (
+    topic_id         integer NOT NULL,
+    partition        integer NOT NULL,
+    cleaned_offset   bigint  NOT NULL DEFAULT 0,
+    target_offset    bigint  NOT NULL,
+    next_segment     integer NOT NULL DEFAULT 0,
+    pid              integer,
+    started_at       timestamptz NOT NULL,
+    finished_at      timestamptz,
+    segments_read    bigint  NOT NULL DEFAULT 0,
+    segments_written bigint  NOT NULL DEFAULT 0,
+    records_read     bigint  NOT NULL DEFAULT 0,
+    records_kept     bigint  NOT NULL DEFAULT 0,
+    bytes_before     bigint  NOT NULL DEFAULT 0,
+    bytes_after      bigint  NOT NULL DEFAULT 0,
+    PRIMARY KEY (topic_id, partition)
+);
+COMMENT ON TABLE kstream.compaction IS 'how far each compacted partition is compacted, and its last run';
+COMMENT ON COLUMN kstream.compaction.cleaned_offset IS 'below it only the latest record of each key is left';
+COMMENT ON COLUMN kstream.compaction.target_offset IS 'where the last run ends, or ended';
+COMMENT ON COLUMN kstream.compaction.next_segment IS 'number of the segment at which the run goes on';
+COMMENT ON COLUMN kstream.compaction.pid IS 'who runs it; null when it has ended';
+
+CREATE TABLE kstream.segment_garbage (
+    relation regclass PRIMARY KEY
+);
+COMMENT ON TABLE kstream.segment_garbage IS 'tables whose place in a log another one has taken; dropped when nobody reads them';
 
 CREATE TABLE kstream.segment_template (
     last_offset   bigint NOT NULL,
@@ -84,3 +116,5 @@ SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.partition', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.leader_epoch', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.segment', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.compaction', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.segment_garbage', '');

@@ -52,7 +52,7 @@ COMMENT ON VIEW kstream.topics IS 'topics';
 
 CREATE VIEW kstream.segments WITH (security_barrier) AS
     SELECT t.topic, s.partition, s.segment, s.relation, s.base_offset, s.rows, s.max_timestamp,
-           pg_catalog.pg_total_relation_size(s.relation) AS bytes
+           pg_catalog.pg_total_relation_size(s.relation) AS bytes, s.rewritten_at
     FROM kstream.topics t JOIN kstream.segment s ON s.topic_id OPERATOR(pg_catalog.=) t.topic_id;
 COMMENT ON VIEW kstream.segments IS 'tables that hold the logs; rows and max_timestamp of sealed ones';
 
@@ -67,6 +67,30 @@ CREATE VIEW kstream.partitions WITH (security_barrier) AS
                              WHERE g.topic_id OPERATOR(pg_catalog.=) p.topic_id
                                AND g.partition OPERATOR(pg_catalog.=) p.partition) s;
 COMMENT ON VIEW kstream.partitions IS 'partitions: where their logs start and end, what they take on disk';
+
+CREATE FUNCTION kstream.compaction_state(topic text, partition integer, OUT dirty_offset bigint,
+                                         OUT cleanable_offset bigint, OUT clean_bytes bigint, OUT dirty_bytes bigint)
+    RETURNS record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_compaction_state';
+COMMENT ON FUNCTION kstream.compaction_state(text, integer) IS 'how much of a partition is compacted, and what could be; behind the view compactions';
+
+CREATE VIEW kstream.compactions WITH (security_barrier) AS
+    SELECT t.topic, p.partition,
+           CASE WHEN c.pid IS NULL THEN 'idle'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) c.pid) THEN 'running'
+                ELSE 'interrupted' END AS state,
+           s.dirty_offset, s.cleanable_offset, s.clean_bytes, s.dirty_bytes,
+           pg_catalog.round(s.dirty_bytes OPERATOR(pg_catalog./)
+                            NULLIF(s.clean_bytes OPERATOR(pg_catalog.+) s.dirty_bytes, 0)::pg_catalog.numeric, 3) AS dirty_ratio,
+           c.started_at, c.finished_at, c.segments_read, c.segments_written, c.records_read, c.records_kept,
+           c.bytes_before, c.bytes_after
+    FROM kstream.topics t
+         JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
+         LEFT JOIN kstream.compaction c ON c.topic_id OPERATOR(pg_catalog.=) p.topic_id
+               AND c.partition OPERATOR(pg_catalog.=) p.partition
+         CROSS JOIN LATERAL kstream.compaction_state(t.topic, p.partition) s
+    WHERE (t.options OPERATOR(pg_catalog.->>) 'cleanup_policy') OPERATOR(pg_catalog.~~) '%compact%';
+COMMENT ON VIEW kstream.compactions IS 'partitions of compacted topics: how much of them is compacted, and their last run';
 
 CREATE VIEW kstream.in_flight AS
     SELECT r.pid, r.topic, r.partition, r.base_offset, r.records,

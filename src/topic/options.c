@@ -451,6 +451,9 @@ ks_topic_options_read(List *defelems, KsTopicOptions *options)
 	/* So that data goes when it is due, and not up to a segment's age later. */
 	if (!age_is_set && options->retention != KS_UNLIMITED)
 		options->segment_age = Min(options->segment_age, Max(options->retention / 4, 1));
+	/* What is to be compacted after that time must be sealed by then (as in Kafka). */
+	if ((options->cleanup_policy & KS_CLEANUP_COMPACT) != 0 && options->max_compaction_lag != KS_UNLIMITED)
+		options->segment_age = Min(options->segment_age, Max(options->max_compaction_lag, 1));
 }
 
 const char *

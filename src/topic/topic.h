@@ -74,6 +74,8 @@ typedef struct KsCatalog
 #define Anum_segment_max_timestamp 8
 #define Anum_segment_bytes 9
 #define Anum_segment_frozen 10
+#define Anum_segment_last_segment 11
+#define Anum_segment_rewritten_at 12
 
 /* 55000 when the extension is not there or is another version's. */
 extern const KsCatalog *ks_catalog(void);

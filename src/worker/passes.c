@@ -24,6 +24,7 @@
 
 #include "admin/admin.h"
 #include "group/expire.h"
+#include "log/garbage.h"
 #include "topic/owner.h"
 #include "worker/passes.h"
 
@@ -77,11 +78,33 @@ list_unfrozen(MemoryContext context)
 							" WHERE rows IS NOT NULL AND NOT frozen ORDER BY 1, 2");
 }
 
+/*
+ * Of compacted topics the partitions with something dirty, of all those with a
+ * segment that nobody has judged.
+ */
+static List *
+list_compactable(MemoryContext context)
+{
+	return query_partitions(context,
+							"SELECT s.topic_id, s.partition FROM kstream.segment s"
+							" JOIN kstream.topic t ON t.topic_id OPERATOR(pg_catalog.=) s.topic_id"
+							" LEFT JOIN kstream.compaction c ON (c.topic_id, c.partition) OPERATOR(pg_catalog.=) (s.topic_id, s.partition)"
+							" WHERE s.rows IS NOT NULL AND (s.rewritten_at IS NULL"
+							" OR s.base_offset OPERATOR(pg_catalog.>=) COALESCE(c.cleaned_offset, 0)"
+							" AND EXISTS (SELECT FROM pg_catalog.pg_foreign_table f, pg_catalog.pg_options_to_table(f.ftoptions) o"
+							" WHERE f.ftrelid OPERATOR(pg_catalog.=) t.relation"
+							" AND o.option_name OPERATOR(pg_catalog.=) 'cleanup_policy'"
+							" AND o.option_value OPERATOR(pg_catalog.~~) '%compact%'))"
+							" GROUP BY s.topic_id, s.partition ORDER BY 1, 2");
+}
+
 const KsPass ks_passes[] = {
 	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition},
 	{.name = "standby", .partition_step = ks_maintain_standby_end},
 	{.name = "retention", .partition_step = ks_retention_partition, .list_partitions = list_with_sealed},
+	{.name = "compaction", .partition_step = ks_compact_partition, .list_partitions = list_compactable},
+	{.name = "garbage", .name_step = ks_garbage_drop, .list_names = ks_garbage_list},
 	{.name = "freeze", .partition_step = ks_freeze_partition, .list_partitions = list_unfrozen},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
 };
