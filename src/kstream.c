@@ -22,6 +22,7 @@
 #include "state/partition.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
+#include "worker/worker.h"
 #include "xact.h"
 
 PG_MODULE_MAGIC;
@@ -40,6 +41,8 @@ _PG_init(void)
 	{
 		ks_state_define_settings();
 		ks_group_define_settings();
+		ks_worker_define_settings();
+		ks_worker_register_launcher();
 		ks_shmem_install_hooks();
 	}
 	ks_replicas_define_settings();
@@ -51,5 +54,6 @@ _PG_init(void)
 	ks_topic_init();
 	ks_fetch_init();
 	ks_admin_init();
+	ks_worker_init();
 	ks_xact_init();
 }

@@ -15,6 +15,7 @@
 #include "group/shared.h"
 #include "shmem.h"
 #include "state/partition.h"
+#include "worker/status.h"
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -26,6 +27,7 @@ request_shmem(void)
 		prev_shmem_request_hook();
 	RequestAddinShmemSpace(ks_state_shmem_size());
 	RequestAddinShmemSpace(ks_group_shmem_size());
+	RequestAddinShmemSpace(ks_worker_shmem_size());
 }
 
 static void
@@ -36,6 +38,7 @@ startup_shmem(void)
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	ks_state_shmem_init();
 	ks_group_shmem_init();
+	ks_worker_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 }
 

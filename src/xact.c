@@ -27,6 +27,7 @@
 #include "produce/produce.h"
 #include "state/inflight.h"
 #include "topic/pending.h"
+#include "worker/status.h"
 #include "xact.h"
 
 /*
@@ -42,6 +43,7 @@ end_transaction(bool committed)
 	ks_pending_end(committed);
 	ks_position_end(committed);
 	ks_group_end(committed);
+	ks_worker_end_transaction(committed);
 	if (committed)
 		ks_produce_commit();
 	else

@@ -43,8 +43,8 @@ kstream_partition_state(PG_FUNCTION_ARGS)
 	KsPartitionInfo info;
 	KsPartitionCounters counters = {0};
 	TupleDesc desc;
-	Datum values[10];
-	bool isnull[10] = {false};
+	Datum values[12];
+	bool isnull[12] = {false};
 
 	ks_require_preloaded();
 	ks_topic_get(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic);
@@ -67,7 +67,9 @@ kstream_partition_state(PG_FUNCTION_ARGS)
 	values[6] = Int64GetDatum(counters.transactions);
 	values[7] = Int64GetDatum(counters.aborted_transactions);
 	values[8] = Int64GetDatum(counters.rolls);
-	values[9] = Int64GetDatum(counters.wakeups);
+	values[9] = Int64GetDatum(counters.overruns);
+	values[10] = Int64GetDatum(counters.overrun_bytes);
+	values[11] = Int64GetDatum(counters.wakeups);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull)));
 }
 

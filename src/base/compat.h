@@ -85,4 +85,21 @@ extern bool pq_check_connection(void);
 #define KS_EXPAND_RTE(rte, index, vars) expandRTE((rte), (index), 0, -1, false, NULL, (vars))
 #endif
 
+/* 16: the lists of locks changed their type.  Partition lock held. */
+#if PG_VERSION_NUM >= 160000
+#define KS_FIRST_PROCLOCK(list) (dlist_is_empty(list) ? NULL : dlist_head_element(PROCLOCK, procLink, (list)))
+#define KS_NEXT_PROCLOCK(list, lock) \
+	(dlist_has_next((list), &(lock)->procLink) ? dlist_container(PROCLOCK, procLink, dlist_next_node((list), &(lock)->procLink)) : NULL)
+#else
+#define KS_FIRST_PROCLOCK(list) ((PROCLOCK *) SHMQueueNext((list), (list), offsetof(PROCLOCK, procLink)))
+#define KS_NEXT_PROCLOCK(list, lock) ((PROCLOCK *) SHMQueueNext((list), &(lock)->procLink, offsetof(PROCLOCK, procLink)))
+#endif
+
+/* 17: a timeout of whole transactions, to be put into a table of settings. */
+#if PG_VERSION_NUM >= 170000
+#define KS_TRANSACTION_TIMEOUT_OFF {"transaction_timeout", "0"},
+#else
+#define KS_TRANSACTION_TIMEOUT_OFF
+#endif
+
 #endif /* KS_BASE_COMPAT_H */

@@ -2,7 +2,7 @@
 
 CREATE PROCEDURE kstream.run_maintenance()
     LANGUAGE C AS 'MODULE_PATHNAME', 'kstream_run_maintenance';
-COMMENT ON PROCEDURE kstream.run_maintenance() IS 'make spare segments, roll old ones; each pass its own transaction';
+COMMENT ON PROCEDURE kstream.run_maintenance() IS 'what the background worker does, now; each step its own transaction';
 
 CREATE FUNCTION kstream.verify(topic text, OUT partition integer, OUT "offset" bigint, OUT problem text)
     RETURNS SETOF record
@@ -16,7 +16,8 @@ COMMENT ON FUNCTION kstream.version() IS 'version of the loaded library';
 CREATE FUNCTION kstream.partition_state(topic text, partition integer, OUT log_start_offset bigint,
                                         OUT last_stable_offset bigint, OUT end_offset bigint, OUT records bigint,
                                         OUT batches bigint, OUT bytes bigint, OUT transactions bigint,
-                                        OUT aborted_transactions bigint, OUT rolls bigint, OUT wakeups bigint)
+                                        OUT aborted_transactions bigint, OUT rolls bigint, OUT overruns bigint,
+                                        OUT overrun_bytes bigint, OUT wakeups bigint)
     RETURNS record
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_partition_state';
 COMMENT ON FUNCTION kstream.partition_state(text, integer) IS 'what shared memory knows of a partition; behind the views partitions and stats';
@@ -99,11 +100,14 @@ CREATE VIEW kstream.in_flight AS
 COMMENT ON VIEW kstream.in_flight IS 'transactions that are committing records; consumers wait for the oldest of a partition';
 
 CREATE VIEW kstream.stats WITH (security_barrier) AS
-    SELECT t.topic, p.partition, l.records, l.batches, l.bytes, l.transactions, l.aborted_transactions, l.rolls, l.wakeups
+    SELECT t.topic, p.partition, l.records, l.batches, l.bytes, l.transactions, l.aborted_transactions, l.rolls,
+           l.overruns, l.overrun_bytes, l.wakeups
     FROM kstream.topics t
          JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
          CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l;
 COMMENT ON VIEW kstream.stats IS 'what was written to each partition since server start';
+COMMENT ON COLUMN kstream.stats.overruns IS 'segments that went on past their end because no spare stood ready';
+COMMENT ON COLUMN kstream.stats.overrun_bytes IS 'what was written to those past their end';
 
 CREATE VIEW kstream.replicas WITH (security_barrier) AS
     SELECT a.application_name, a.client_addr, a.pid, a.state, a.sync_state, r.in_sync, r.lag_bytes, r.lag

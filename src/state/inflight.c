@@ -41,6 +41,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "state/attend.h"
 #include "state/inflight.h"
 #include "state/internal.h"
 
@@ -108,11 +109,11 @@ ks_inflight_prepare(int count)
 				 errhint("Raise kstream.max_in_flight and restart the server, or write to fewer partitions in a transaction.")));
 }
 
-/* The active segment is full or old, and there is another; lock held. */
+/* The active segment is full or old; lock held. */
 static bool
 roll_is_due(const KsPartition *part, const KsReserveRequest *request)
 {
-	if (!OidIsValid(part->spare.relid) || part->active_bytes == 0)
+	if (part->active_bytes == 0)
 		return false;
 	return part->active_bytes + request->bytes > request->segment_bytes ||
 		   request->now - part->active_since >= request->segment_age;
@@ -183,20 +184,38 @@ take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *re
 	part->counters.bytes += request->bytes;
 }
 
+/* A roll was due and there is no spare: the segment goes on; lock held. */
+static void
+count_overrun(KsPartition *part, const KsReserveRequest *request)
+{
+	if (!part->overrun)
+		part->counters.overruns++;
+	part->overrun = true;
+	part->counters.overrun_bytes += request->bytes;
+}
+
 KsReserveResult
 ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 {
 	KsPartition *part;
 	KsReserveResult result = KS_RESERVED;
+	bool overruns = false;
+	bool needs_spare;
 
 	Assert(my_linked < my_prepared);
 	part = ks_partition_lock(&request->key, LW_EXCLUSIVE);
 	if (part == NULL)
 		return KS_RESERVE_GONE;
+	needs_spare = !part->in_use;
 	if (roll_is_due(part, request))
 	{
-		if (part->spare.relid == request->locked_spare)
+		if (!OidIsValid(part->spare.relid))
+			overruns = true;
+		else if (part->spare.relid == request->locked_spare)
+		{
 			ks_partition_switch(part);
+			needs_spare = true;
+		}
 		else
 			result = KS_RESERVE_RELOCK;
 	}
@@ -209,8 +228,14 @@ ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 	if (KS_MUTANT("no_relock"))
 		result = KS_RESERVED;
 	if (result == KS_RESERVED)
+	{
 		take_range(part, request, reservation);
+		if (overruns)
+			count_overrun(part, request);
+	}
 	LWLockRelease(&part->lock);
+	if (needs_spare)
+		ks_attend_wake(request->key.dbid);
 	return result;
 }
 
@@ -220,13 +245,20 @@ end_entry(int32 entry, bool committed)
 	KsInFlight *inflight = &ks_inflights[entry];
 	KsPartition *part;
 	int64 records;
+	bool needs_spare = false;
+	Oid dbid;
 
 	/* Not the key's slot any more?  It cannot be: we are in its list. */
 	if (inflight->partition < 0)
 		return;
 	part = &ks_partitions[inflight->partition];
 	LWLockAcquire(&part->lock, LW_EXCLUSIVE);
+	/* Does the last stable offset pass a boundary that a spare waits for? */
+	if (!OidIsValid(part->spare.relid))
+		needs_spare = ks_partition_stable(part) < part->active_base;
 	unlink_entry(part, entry);
+	needs_spare = needs_spare && ks_partition_stable(part) >= part->active_base;
+	dbid = part->key.dbid;
 	records = inflight->end_offset - inflight->base_offset;
 	if (committed)
 		part->committed_end = Max(part->committed_end, inflight->end_offset);
@@ -241,6 +273,8 @@ end_entry(int32 entry, bool committed)
 	LWLockRelease(&part->lock);
 	KS_DEBUG_POINT("commit.before_wake");
 	ks_wait_wake();
+	if (needs_spare)
+		ks_attend_wake(dbid);
 }
 
 static void

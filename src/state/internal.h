@@ -47,6 +47,7 @@ typedef struct KsPartition
 	int64 active_since;
 	int64 active_max_timestamp;
 	KsSegmentRef spare;
+	bool overrun;        /* active should have been left, but no spare was there */
 	int32 inflight_head; /* ordered by base offset */
 	int32 inflight_tail;
 	int32 waiters;
@@ -88,11 +89,19 @@ typedef struct KsClock
 	int64 jumped_at; /* steady time at which they were found apart; 0: not */
 } KsClock;
 
+/* Who attends to a database; see attend.c. */
+typedef struct KsAttendant
+{
+	volatile Oid dbid; /* InvalidOid: free */
+	volatile int procno;
+} KsAttendant;
+
 typedef struct KsShared
 {
 	/* Protects the hash table, used, key and the list of free slots */
 	LWLock index_lock;
 	int32 free_partition;
+	int32 used_limit; /* no slot at or past it was ever used */
 
 	/* Protects the two lists of free entries */
 	slock_t pool_lock;
@@ -110,6 +119,7 @@ extern KsShared *ks_shared;
 extern KsPartition *ks_partitions;
 extern KsInFlight *ks_inflights;
 extern KsWaiter *ks_waiters;
+extern KsAttendant *ks_attendants; /* max_worker_processes of them */
 
 /*
  * Find a slot and lock it, or return NULL.  The lock of the index is let go

@@ -56,6 +56,7 @@ KsShared *ks_shared = NULL;
 KsPartition *ks_partitions = NULL;
 KsInFlight *ks_inflights = NULL;
 KsWaiter *ks_waiters = NULL;
+KsAttendant *ks_attendants = NULL;
 
 static HTAB *partition_index = NULL;
 
@@ -90,6 +91,7 @@ ks_state_shmem_size(void)
 	size = add_size(size, mul_size(ks_max_partitions, sizeof(KsPartition)));
 	size = add_size(size, mul_size(ks_max_in_flight, sizeof(KsInFlight)));
 	size = add_size(size, mul_size(ks_max_waiters, sizeof(KsWaiter)));
+	size = add_size(size, mul_size(max_worker_processes, sizeof(KsAttendant)));
 	return add_size(size, hash_estimate_size(ks_max_partitions, sizeof(IndexEntry)));
 }
 
@@ -119,7 +121,8 @@ ks_state_shmem_init(void)
 	Size fixed = MAXALIGN(sizeof(KsShared)) +
 				 (Size) ks_max_partitions * sizeof(KsPartition) +
 				 (Size) ks_max_in_flight * sizeof(KsInFlight) +
-				 (Size) ks_max_waiters * sizeof(KsWaiter);
+				 (Size) ks_max_waiters * sizeof(KsWaiter) +
+				 (Size) max_worker_processes * sizeof(KsAttendant);
 
 	base = ShmemInitStruct("kstream", fixed, &found);
 	ks_shared = (KsShared *) base;
@@ -129,6 +132,8 @@ ks_state_shmem_init(void)
 	ks_inflights = (KsInFlight *) base;
 	base += (Size) ks_max_in_flight * sizeof(KsInFlight);
 	ks_waiters = (KsWaiter *) base;
+	base += (Size) ks_max_waiters * sizeof(KsWaiter);
+	ks_attendants = (KsAttendant *) base;
 	if (!found)
 	{
 		memset(ks_shared, 0, sizeof(KsShared));
@@ -137,6 +142,7 @@ ks_state_shmem_init(void)
 		ks_inflight_init();
 		ks_wait_init();
 		ks_clock_init(&ks_shared->clock);
+		memset(ks_attendants, 0, max_worker_processes * sizeof(KsAttendant));
 	}
 	LWLockRegisterTranche(ks_shared->index_lock.tranche, "kstream_index");
 	LWLockRegisterTranche(ks_shared->partition_tranche, "kstream_partition");
@@ -286,6 +292,7 @@ take_slot(const KsPartitionKey *key)
 	entry->slot = slot;
 	part = &ks_partitions[slot];
 	ks_shared->free_partition = part->next_free;
+	ks_shared->used_limit = Max(ks_shared->used_limit, slot + 1);
 	return part;
 }
 
@@ -312,6 +319,7 @@ fill_slot(KsPartition *part, const KsPartitionKey *key, const KsPartitionStart *
 	part->active_since = start->active_since;
 	part->active_max_timestamp = start->active_max_timestamp;
 	part->spare = start->spare;
+	part->overrun = false;
 	part->inflight_head = -1;
 	part->inflight_tail = -1;
 	part->waiters = -1;
@@ -425,6 +433,7 @@ ks_partition_switch(KsPartition *part)
 	part->active_since = 0;
 	part->active_max_timestamp = 0;
 	part->spare.relid = InvalidOid;
+	part->overrun = false;
 	part->counters.rolls++;
 }
 

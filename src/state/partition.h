@@ -84,6 +84,8 @@ typedef struct KsPartitionCounters
 	int64 transactions;
 	int64 aborted_transactions;
 	int64 rolls;
+	int64 overruns;      /* segments that went on because no spare was there */
+	int64 overrun_bytes; /* what was written to them past their end */
 	int64 wakeups;
 } KsPartitionCounters;
 

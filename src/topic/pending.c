@@ -21,9 +21,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "base/debug.h"
+#include "state/attend.h"
 #include "topic/pending.h"
 
 typedef enum PendingKind
@@ -198,8 +200,10 @@ apply(const Pending *pending, bool committed)
 				forget_partitions(&pending->topic);
 			break;
 		case PENDING_EXTENSION_DROPPED:
-			if (committed)
-				ks_partition_mark_extension_dropped(pending->topic.extension);
+			if (!committed)
+				break;
+			ks_partition_mark_extension_dropped(pending->topic.extension);
+			ks_attend_wake(MyDatabaseId);
 			break;
 		case PENDING_LOG_START:
 			if (!committed)

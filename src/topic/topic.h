@@ -28,6 +28,13 @@ typedef struct KsTopic
 	char name[KS_TOPIC_NAME_MAX + 1];
 } KsTopic;
 
+/* A partition by what SQL calls it. */
+typedef struct KsPartitionItem
+{
+	int32 topic_id;
+	int32 partition;
+} KsPartitionItem;
+
 /* Oids of kstream's own catalog in this database. */
 typedef struct KsCatalog
 {

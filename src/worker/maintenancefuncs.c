@@ -18,26 +18,45 @@
 #include "base/errors.h"
 #include "topic/topic.h"
 #include "worker/passes.h"
+#include "worker/status.h"
+
+/* The message of an error, noted for the views before it goes on its way. */
+static void
+note_error(int pass)
+{
+	ErrorData *error = CopyErrorData();
+
+	ks_status_step_failed(pass, error->message);
+	FreeErrorData(error);
+}
 
 /* An error ends the whole CALL; what was committed before stays. */
 static bool
-in_transaction(KsStep step, void *arg)
+in_transaction(KsMaintainer *maintainer, KsStep step, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool done;
 
-	PushActiveSnapshot(GetTransactionSnapshot());
-	done = step(arg);
-	MemoryContextSwitchTo(context);
-	PopActiveSnapshot();
-	if (done)
-		SPI_commit();
-	else
-		SPI_rollback();
+	PG_TRY();
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		done = step(arg);
+		MemoryContextSwitchTo(context);
+		PopActiveSnapshot();
+		if (ks_pass_must_roll_back(done))
+			SPI_rollback();
+		else
+			SPI_commit();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		note_error(maintainer->pass);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	return done;
 }
-
-static const KsMaintainer foreground = {.in_transaction = in_transaction};
 
 static void
 check_maintenance_right(void)
@@ -54,6 +73,7 @@ Datum
 kstream_run_maintenance(PG_FUNCTION_ARGS)
 {
 	CallContext *call = (CallContext *) fcinfo->context;
+	KsMaintainer foreground = {.in_transaction = in_transaction};
 	MemoryContext context;
 	int i;
 
@@ -69,7 +89,7 @@ kstream_run_maintenance(PG_FUNCTION_ARGS)
 	/* Of the CALL's portal: it outlives the transactions. */
 	context = MemoryContextSwitchTo(PortalContext);
 	for (i = 0; i < ks_pass_count; i++)
-		ks_pass_run(&ks_passes[i], &foreground);
+		ks_pass_run(i, false, &foreground);
 	MemoryContextSwitchTo(context);
 	SPI_finish();
 	return (Datum) 0;

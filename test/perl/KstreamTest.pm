@@ -7,7 +7,8 @@
 # middle of a statement, a scan of everything that a topic holds, and the
 # checks that must hold after any fault:
 #
-#	new_node(NAME, INIT => {...}, CONF => TEXT)	a running server with the extension
+#	new_node(NAME, init => {...}, conf => TEXT, worker => 'on')	a running server
+#									with the extension; its worker is off unless asked for
 #	session(NODE [, DBNAME])		a psql that stays; see KstreamTest::Session
 #	sqlstate(NODE, SQL)				how a script ended: '' or its first SQLSTATE
 #	scan(NODE, TOPIC)				[ [partition, offset, value], ... ]; a long value
@@ -69,6 +70,9 @@ log_line_prefix = '%m [%p] %e '
 CONF
 	$node->append_conf('postgresql.conf', "kstream.mutant = '$ENV{KSTREAM_MUTANT}'")
 	  if $ENV{KSTREAM_MUTANT};
+	# It would come between what a test does and what it looks at.
+	$node->append_conf('postgresql.conf', 'kstream.worker = ' . ($param{worker} || 'off'))
+	  if $preload eq 'kstream';
 	$node->append_conf('postgresql.conf', $param{conf}) if defined $param{conf};
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION kstream')
