@@ -169,6 +169,7 @@ run_prove()
 	stop_servers
 	if [ "$status" = 0 ] && grep -q '^Result: PASS' "$log"; then
 		echo "tap $name ... ok ($(sed -n 's/^Files=1, Tests=\([0-9]*\), *\([0-9]*\) wallclock.*/\1 tests, \2 s/p' "$log"))"
+		sed -n 's/^ok.*# skip /    skipped: /p' "$log"
 		count 1 0
 	else
 		echo "tap $name ... FAILED"

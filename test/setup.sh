@@ -34,8 +34,8 @@ packages()
 			echo "perl libipc-run-perl"
 			# Kafka's own reader of record batches, with its codecs
 			echo "python3-kafka python3-lz4 python3-snappy python3-zstandard"
-			# consumers behind a pooler; a clock that jumps
-			echo "pgbouncer libfaketime"
+			# consumers behind a pooler; a clock that jumps; a network that is cut
+			echo "pgbouncer libfaketime iproute2"
 			;;
 		style)
 			echo "clang-format-14 binutils"

@@ -97,6 +97,9 @@ typedef struct KsLogScan
 	SysScanDesc scan;
 } KsLogScan;
 
+/* An end that says: see how far it goes; what retention removed is a gap. */
+#define KS_LOG_NO_END PG_INT64_MAX
+
 /*
  * Start at the batch that holds `from` or the first after it; stop before
  * `end`, which must be a value of KsPartitionInfo.end read before the

@@ -194,7 +194,8 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 			end = Max(end, Min(boundary, row.last_offset + 1));
 		if (KS_MUTANT("standby_reads_ahead"))
 			end = row.last_offset + 1;
-		ks_log_scan_begin(&scan, topic, partition, end, PG_INT64_MAX, NULL, snapshot);
+		KS_DEBUG_POINT("standby.tail");
+		ks_log_scan_begin(&scan, topic, partition, end, KS_LOG_NO_END, NULL, snapshot);
 		while (ks_log_scan_next(&scan, &row) && row.base_offset <= end)
 			end = Max(end, row.last_offset + 1);
 		ks_log_scan_end(&scan);

@@ -27,6 +27,8 @@ $primary->backup('base');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
+# else maintenance on the primary may cancel who reads here
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\n");
 $standby->start;
 
 sub caught_up { $primary->wait_for_catchup($standby, 'replay'); return; }

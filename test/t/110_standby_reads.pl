@@ -58,6 +58,7 @@ plan skip_all => 'the library was built without debug points'
 $primary->safe_psql('postgres', <<'SQL');
 SELECT kstream.create_topic('t', 2, '{"segment_bytes": "1MB"}');
 SELECT kstream.create_topic('hole', 2);
+SELECT kstream.create_topic('old', options => '{"segment_bytes": "1MB"}');
 SELECT kstream.create_group('g');
 SELECT kstream.commit('g', 't', 0, 0);
 CREATE FUNCTION follow(topic text, partition int) RETURNS text LANGUAGE plpgsql AS $$
@@ -79,6 +80,8 @@ SQL
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
+# else maintenance on the primary may cancel who reads here
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\n");
 $standby->start;
 
 sub caught_up { $primary->wait_for_catchup($standby, 'replay'); return; }
@@ -198,6 +201,61 @@ sub partition_rows
 	$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()');
 	caught_up();
 	is($standby->safe_psql('postgres', "SELECT r.offset, kstream.text(r.value) FROM kstream.fetch('hole', 1, 0) r"), '1|c', 'until maintenance');
+}
+
+# Retention removes what a standby is about to read, or reads.
+{
+	add($primary, 'old', 0, 'first');
+	my $next = sub {
+		$primary->safe_psql('postgres', "SELECT kstream.produce('old', NULL, repeat('x', 1000000)) FROM generate_series(1, 2)");
+		$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()') foreach 1 .. 2;
+	};
+	my $remove = sub {
+		$primary->safe_psql('postgres', "SELECT kstream.delete_records('old', 0, -1)");
+		$primary->safe_psql('postgres', 'CALL kstream.run_maintenance()') foreach 1 .. 2;
+		caught_up();
+	};
+	my $segments = "SELECT count(*), min(segment) > 0 FROM kstream.segments WHERE topic = 'old' AND segment < (SELECT max(segment) - 1 FROM kstream.segments WHERE topic = 'old')";
+	my $watcher = session($standby);
+	my $gate = session($standby);
+
+	$gate->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+	foreach my $case (
+		[ 'fetch.after_lso', "SELECT r.offset FROM kstream.fetch('old', 0, FROM, 5) r", 'KS001', 'who is about to read it hears of that' ],
+		[ 'standby.tail', "SELECT count(*) FROM kstream.fetch('old', 0, END, 5) r", '', 'who waits for what comes does not' ])
+	{
+		my ($point, $sql, $state, $name) = @$case;
+		my $reader = session($standby);
+
+		$next->();
+		caught_up();
+		my ($from, $end) = split /-/, $standby->safe_psql('postgres', "SELECT earliest || '-' || latest FROM kstream.list_offsets('old')");
+		$reader->query("SET kstream.debug_point = '$point:1=wait'");
+		$reader->start($sql =~ s/\bFROM,/$from,/r =~ s/\bEND\b/$end/r);
+		wait_at_point($watcher, $reader->pid);
+		$next->() foreach 1 .. 2;
+		$remove->();
+		cmp_ok($standby->safe_psql('postgres', "SELECT earliest FROM kstream.list_offsets('old')"), '>', $end, 'all that there was is removed');
+		$gate->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+		is($reader->finish->{sqlstate}, $state, $name);
+		$gate->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+		$reader->quit;
+	}
+	is($primary->safe_psql('postgres', $segments), '0|', 'segments were dropped');
+
+	# in the middle of it: PostgreSQL cancels who holds up the replay
+	my $cursor = session($standby);
+	$next->() foreach 1 .. 2;
+	caught_up();
+	my $from = $standby->safe_psql('postgres', "SELECT earliest FROM kstream.list_offsets('old')");
+	$cursor->query("BEGIN; DECLARE c CURSOR FOR SELECT r.offset FROM kstream.fetch('old', 0, $from) r; FETCH c");
+	$standby->safe_psql('postgres', "ALTER SYSTEM SET max_standby_streaming_delay = 0");
+	$standby->reload;
+	$remove->();
+	is($cursor->run('FETCH c')->{sqlstate}, '40001', 'a reader that is in the way is cancelled');
+	is(sqlstate($standby, "SELECT * FROM kstream.fetch('old', 0, $from)"), 'KS001', 'and hears when it comes again');
+	is(latest($standby, 'old', 0), latest($primary, 'old', 0), 'the end is that of the primary');
+	$_->quit foreach $watcher, $gate, $cursor;
 }
 
 # What the standby was told holds after its promotion.
