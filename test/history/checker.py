@@ -406,7 +406,7 @@ class Checker:
         for component in components(set(edges) | set(more), after):
             # every cycle of a mixed graph that has no edge of the second kind was told
             inside = set(component)
-            if more and not any(more.get(node, set()) & inside for node in component):
+            if kind == 'G1c-inferred' and not any(more.get(node, set()) & inside for node in component):
                 continue
             path = cycle(component[0], inside, after)
             self.found(kind, ' -> '.join(self.history.txns[node].name for node in path))

@@ -94,15 +94,18 @@ class Nemesis:
     def stop(self):
         """Somebody sleeps, maybe for so long that others have taken its partitions over."""
         pid = None
-        deadline = time.monotonic() + 0.5
+        deadline = time.monotonic() + 1
+        working = self.random.random() < 0.7
         while pid is None and time.monotonic() < deadline:
-            pids = self.backends("application_name ~ '^history [cs]' AND state = 'idle in transaction'") \
-                if self.random.random() < 0.8 else self.backends("state <> 'idle'")
+            # a consumer between its poll and its commit; anybody
+            pids = self.backends("application_name ~ '^history [cs]' AND state = 'idle in transaction'"
+                                 " AND query ~ '^(INSERT INTO sink|SELECT kstream.produce_batch)'"
+                                 if working else "state <> 'idle'")
             pid = self.random.choice(pids) if pids else None
         if pid is None or not self.send(pid, signal.SIGSTOP):
             return False
         self.stopped.append(pid)
-        time.sleep(self.random.choice((0.2, 1.6)))
+        time.sleep(1.6 if working else self.random.choice((0.2, 1.6)))
         self.send(pid, signal.SIGCONT)
         self.stopped.remove(pid)
         return pid
