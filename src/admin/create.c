@@ -44,6 +44,7 @@
 #include "log/segment.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
+#include "topic/placement.h"
 
 static int max_partitions_per_call = 1000;
 
@@ -270,6 +271,7 @@ ks_admin_register(const char *name, int32 topic_id, Oid relid, int32 partitions)
 	CommandCounterIncrement();
 	ks_topic_get(name, &topic);
 	ks_pending_created(&topic);
+	ks_placement_add(&topic, partitions);
 	make_partitions(&topic, 0, partitions);
 }
 
@@ -456,6 +458,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 
 	ks_owner_begin(&scope);
 	make_partitions(&topic, topic.partitions, partitions);
+	ks_placement_add(&topic, partitions);
 	(void) ks_owner_execute("UPDATE kstream.topic SET partitions = %d WHERE topic_id OPERATOR(pg_catalog.=) %d",
 							partitions, topic.topic_id);
 	ks_guard_alter_table(&topic, psprintf("OPTIONS (SET partitions '%d')", partitions));

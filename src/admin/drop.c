@@ -103,6 +103,7 @@ remove_topic(const KsTopic *topic)
 		drop_segments(topic, partition);
 	(void) ks_owner_execute("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);

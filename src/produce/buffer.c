@@ -144,6 +144,20 @@ ks_produce_begin(const char *name, size_t name_len)
 	return entry;
 }
 
+KsProducerTopic *
+ks_produce_begin_table(const KsTopic *topic, uint64 serial, const char *command)
+{
+	KsProducerTopic *entry;
+
+	ks_require_preloaded();
+	ks_require_writable(command);
+	entry = entry_for_topic(get_state(), topic);
+	entry->serial = serial;
+	/* A view's owner may have had the right, so produce() has to look. */
+	entry->user = InvalidOid;
+	return entry;
+}
+
 static void
 grow_partitions(KsProducerTopic *topic)
 {
@@ -307,7 +321,11 @@ ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *recor
 				 errdetail("INVALID_RECORD")));
 
 	if (partition != KS_ANY_PARTITION)
+	{
 		ks_topic_check_partition(&topic->topic, partition);
+		if (record->key_len >= 0 && !topic->by_hand && !topic->topic.placed_by_hand)
+			topic->by_hand = partition != ks_partition_for_key(record->key, record->key_len, topic->topic.partitions);
+	}
 	else if (record->key_len >= 0)
 		partition = ks_partition_for_key(record->key, record->key_len, topic->topic.partitions);
 	else

@@ -54,6 +54,7 @@ struct KsProducerTopic
 	uint64 serial; /* ks_topic_cache_serial when it was checked */
 	Oid user;      /* whose right was checked */
 	KsSticky sticky;
+	bool by_hand;                   /* a key was put where its hash does not put it */
 	KsPartitionBuffer **partitions; /* by number, NULL: nothing yet */
 	int32 partition_slots;
 	KsProducerTopic *next;

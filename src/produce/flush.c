@@ -28,6 +28,7 @@
 #include "produce/buffer.h"
 #include "state/replicas.h"
 #include "topic/pending.h"
+#include "topic/placement.h"
 
 /* What the last transaction wrote, and what this one writes. */
 static KsProduced *last_produced = NULL;
@@ -194,6 +195,22 @@ check_replicas(const KsAppend *appends, int count)
 	}
 }
 
+/* Say in the catalog, once per topic, that a key is not where its hash puts it. */
+static void
+note_placement(const KsAppend *appends, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		KsProducerTopic *topic = ((KsPartitionBuffer *) appends[i].load_arg)->topic;
+
+		if (topic->by_hand && !KS_MUTANT("placement_unnoted"))
+			ks_placement_add(&topic->topic, KS_PLACED_BY_HAND);
+		topic->by_hand = false;
+	}
+}
+
 static void
 note_produced(const KsAppend *appends, int count)
 {
@@ -232,6 +249,7 @@ ks_produce_pre_commit(void)
 	if (count > 0)
 	{
 		check_replicas(appends, count);
+		note_placement(appends, count);
 		ks_log_append(appends, count);
 		note_produced(appends, count);
 	}
@@ -240,8 +258,6 @@ ks_produce_pre_commit(void)
 	ks_spill_close();
 	if (KS_MUTANT("early_deregister"))
 		ks_inflight_end(true);
-	if (KS_MUTANT("async_commit"))
-		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	KS_DEBUG_POINT("precommit.done");
 }
 

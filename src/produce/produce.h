@@ -23,6 +23,13 @@ extern void ks_produce_define_settings(void);
 typedef struct KsProducerTopic KsProducerTopic;
 extern KsProducerTopic *ks_produce_begin(const char *name, size_t name_len);
 
+/*
+ * The same where the topic is known (as of `serial`, ks_topic_cache_serial
+ * when it was looked up) and PostgreSQL has checked the right to insert into
+ * its table.  `command` is named in errors.
+ */
+extern KsProducerTopic *ks_produce_begin_table(const KsTopic *topic, uint64 serial, const char *command);
+
 /* 22023 unless the topic has the partition; for one that the caller named. */
 extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 partition);
 

@@ -39,6 +39,14 @@ CREATE TABLE kstream.leader_epoch (
 COMMENT ON TABLE kstream.leader_epoch IS 'the servers and timelines that have written to a partition, each with the first offset that it could give';
 COMMENT ON COLUMN kstream.leader_epoch.epoch IS 'as in the headers of the batches written under it';
 
+CREATE TABLE kstream.key_placement (
+    topic_id   integer NOT NULL,
+    partitions integer NOT NULL CHECK (partitions OPERATOR(pg_catalog.>=) 0),
+    PRIMARY KEY (topic_id, partitions)
+);
+COMMENT ON TABLE kstream.key_placement IS 'in which partitions of a topic a key can be';
+COMMENT ON COLUMN kstream.key_placement.partitions IS 'keys were hashed over this many partitions; 0: some were put elsewhere by hand';
+
 CREATE TABLE kstream.segment (
     topic_id      integer  NOT NULL,
     partition     integer  NOT NULL,
@@ -115,6 +123,7 @@ SELECT pg_catalog.pg_extension_config_dump('kstream.topic_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.partition', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.leader_epoch', '');
+SELECT pg_catalog.pg_extension_config_dump('kstream.key_placement', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.segment', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.compaction', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.segment_garbage', '');

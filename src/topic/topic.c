@@ -45,6 +45,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "topic/placement.h"
 #include "topic/topic.h"
 
 typedef struct CacheEntry
@@ -210,6 +211,8 @@ ks_catalog(void)
 	fresh.segment_index = catalog_relation(namespace, "segment_pkey");
 	fresh.segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
 	fresh.segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
+	fresh.key_placement = catalog_relation(namespace, "key_placement");
+	fresh.key_placement_index = catalog_relation(namespace, "key_placement_pkey");
 	catalog = fresh;
 	catalog_valid = true;
 	return &catalog;
@@ -263,6 +266,7 @@ fill_topic(Relation rel, HeapTuple tuple, KsTopic *topic)
 	if (!read_table_options(topic->relid, &options))
 		return false;
 	ks_topic_options_read(options, &topic->options);
+	topic->placed_by_hand = ks_placement_has(topic, KS_PLACED_BY_HAND);
 	return true;
 }
 

@@ -25,6 +25,7 @@ typedef struct KsTopic
 	Oid relid; /* its foreign table */
 	int32 partitions;
 	KsTopicOptions options;
+	bool placed_by_hand; /* see placement.h */
 	char name[KS_TOPIC_NAME_MAX + 1];
 } KsTopic;
 
@@ -53,6 +54,8 @@ typedef struct KsCatalog
 	Oid segment_index;
 	Oid segment_base_index;
 	Oid segment_unfrozen_index; /* partial: sealed and not frozen */
+	Oid key_placement;
+	Oid key_placement_index;
 } KsCatalog;
 
 /* Attribute numbers: must match src/sql/10_catalog.sql. */
@@ -71,6 +74,9 @@ typedef struct KsCatalog
 #define Anum_leader_epoch_system_identifier 4
 #define Anum_leader_epoch_timeline 5
 #define Anum_leader_epoch_first_offset 6
+#define Anum_key_placement_topic_id 1
+#define Anum_key_placement_partitions 2
+#define Natts_key_placement 2
 #define Anum_segment_topic_id 1
 #define Anum_segment_partition 2
 #define Anum_segment_segment 3
