@@ -102,4 +102,30 @@ extern bool pq_check_connection(void);
 #define KS_TRANSACTION_TIMEOUT_OFF
 #endif
 
+/* 18: what EXPLAIN prints with has a header of its own. */
+#if PG_VERSION_NUM >= 180000
+#define KS_EXPLAIN_FORMAT_HEADER "commands/explain_format.h"
+#else
+#define KS_EXPLAIN_FORMAT_HEADER "commands/explain.h"
+#endif
+
+/* 18: an order is not a btree's any more. */
+#if PG_VERSION_NUM >= 180000
+#define KS_PATHKEY_ASCENDS(pathkey) ((pathkey)->pk_cmptype == COMPARE_LT)
+#else
+#define KS_PATHKEY_ASCENDS(pathkey) ((pathkey)->pk_strategy == BTLessStrategyNumber)
+#endif
+
+/* 17 and 18 each gave create_foreignscan_path an argument more. */
+#if PG_VERSION_NUM >= 180000
+#define KS_CREATE_FOREIGNSCAN_PATH(root, rel, rows, startup, total, pathkeys, outer) \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), (pathkeys), (outer), NULL, NIL, NIL)
+#elif PG_VERSION_NUM >= 170000
+#define KS_CREATE_FOREIGNSCAN_PATH(root, rel, rows, startup, total, pathkeys, outer) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), (pathkeys), (outer), NULL, NIL, NIL)
+#else
+#define KS_CREATE_FOREIGNSCAN_PATH(root, rel, rows, startup, total, pathkeys, outer) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), (pathkeys), (outer), NULL, NIL)
+#endif
+
 #endif /* KS_BASE_COMPAT_H */

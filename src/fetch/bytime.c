@@ -21,12 +21,10 @@
 #include "log/log.h"
 #include "record/time.h"
 
-/* Where a search can begin: past the sealed segments that end too early. */
-static int64
-skip_segments(const KsTopic *topic, int32 partition, int64 since, int64 log_start)
+int64
+ks_fetch_skip_segments(const KsTopic *topic, int32 partition, int64 since, int64 from)
 {
 	List *segments = ks_segment_list(topic, partition);
-	int64 from = log_start;
 	ListCell *lc;
 
 	foreach (lc, segments)
@@ -88,8 +86,8 @@ ks_fetch_offset_at(const KsTopic *topic, int32 partition, int64 since, int64 *of
 	int64 from;
 
 	ks_log_info(topic, partition, &info);
-	from = skip_segments(topic, partition, since, info.log_start);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	from = ks_fetch_skip_segments(topic, partition, since, info.log_start);
+	snapshot = ks_log_snapshot();
 	ks_log_scan_begin(&scan, topic, partition, from, info.end, &info, snapshot);
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream search", ALLOCSET_DEFAULT_SIZES);
 	while (!found && ks_log_scan_next(&scan, &row))

@@ -67,8 +67,10 @@ ks_fetch_define_settings(void)
 }
 
 static void
-check_range(const KsFetch *fetch, const KsPartitionInfo *info)
+check_range(KsFetch *fetch, const KsPartitionInfo *info)
 {
+	if (fetch->clamp)
+		fetch->from = Max(fetch->from, info->log_start);
 	if (fetch->from < info->log_start && !KS_MUTANT("log_start_ignored"))
 		ks_log_offset_out_of_range(fetch->topic, fetch->partition, fetch->from, info->log_start, info->end);
 	/* A standby may lag behind what this consumer has seen elsewhere. */
@@ -121,6 +123,8 @@ read_record(KsFetch *fetch, KsRecord *record)
 			CHECK_FOR_INTERRUPTS();
 			if (!ks_log_scan_next(&fetch->scan, &fetch->row))
 				return false;
+			if (fetch->by_time && fetch->row.max_timestamp < fetch->since + (KS_MUTANT("since_exclusive") ? 1 : 0))
+				continue;
 			open_batch(fetch);
 		}
 		status = ks_batch_next(&fetch->reader, record);
@@ -182,7 +186,7 @@ ks_fetch_stop(KsFetch *fetch)
 static Snapshot
 take_snapshot(void)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot = ks_log_snapshot();
 
 	KS_DEBUG_POINT("fetch.after_snapshot");
 	return snapshot;
@@ -209,6 +213,8 @@ start_now(KsFetch *fetch)
 	ks_log_info(fetch->topic, fetch->partition, &info);
 	fetch->end = Min(readable_end(&info), fetch->up_to);
 	check_range(fetch, &info);
+	if (fetch->by_time)
+		fetch->from = ks_fetch_skip_segments(fetch->topic, fetch->partition, fetch->since, fetch->from);
 	if (fetch->from >= fetch->end)
 		return false;
 

@@ -30,6 +30,10 @@ typedef struct KsFetch
 					  * returned whatever its size */
 	int64 from;      /* moves past what was returned, and past holes */
 	int64 up_to;     /* do not read to or past this, even if the log does */
+	bool clamp;      /* `from` below the log start is no error: begin there */
+	bool by_time;    /* pass over batches that hold nothing at or after
+					  * `since`, ms; a record before it may be returned */
+	int64 since;
 
 	/* Private to fetch.c */
 	int64 end;
@@ -80,5 +84,11 @@ extern void ks_fetch_check_topic(const KsTopic *topic, int32 partition);
  */
 extern bool ks_fetch_offset_at(const KsTopic *topic, int32 partition, int64 since,
 							   int64 *offset, int64 *timestamp);
+
+/*
+ * The first offset at or after `from` that can hold a record at or after
+ * `since`, ms, by what is noted of sealed segments.
+ */
+extern int64 ks_fetch_skip_segments(const KsTopic *topic, int32 partition, int64 since, int64 from);
 
 #endif /* KS_FETCH_FETCH_H */

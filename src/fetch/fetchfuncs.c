@@ -70,7 +70,7 @@ Datum
 kstream_fetch(PG_FUNCTION_ARGS)
 {
 	KsTopic topic;
-	KsFetch fetch;
+	KsFetch fetch = {0};
 	KsRecordSink sink;
 	KsRecord record;
 	int64 max_wait = ks_fetch_prepare(&fetch, &topic, fcinfo->args);

@@ -272,7 +272,7 @@ Datum
 kstream_lag_seconds(PG_FUNCTION_ARGS)
 {
 	KsTopic topic;
-	KsFetch fetch;
+	KsFetch fetch = {0};
 	KsRecord record;
 	KsPartitionInfo info;
 	double seconds = 0;

@@ -344,7 +344,7 @@ find_sources(Round *round)
 static void
 read_source(Round *round, Source *source)
 {
-	KsFetch fetch;
+	KsFetch fetch = {0};
 	KsRecord record;
 	KsPosition *position;
 

@@ -79,6 +79,12 @@ extern void ks_log_append(KsAppend *appends, int count);
 extern void ks_log_offset_out_of_range(const KsTopic *topic, int32 partition, int64 offset, int64 log_start,
 									   int64 end) pg_attribute_noreturn();
 
+/*
+ * The latest snapshot, at every isolation level, registered; to be taken after
+ * the end was read.  Works in parallel mode too.
+ */
+extern Snapshot ks_log_snapshot(void);
+
 /* A walk through a partition's batches. */
 typedef struct KsLogScan
 {

@@ -113,7 +113,7 @@ void
 ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
 	List *segments = ks_segment_list(topic, partition);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot = ks_log_snapshot();
 	KsSegment *spare = NULL;
 	KsPartitionRow row;
 	int place;
@@ -179,7 +179,7 @@ last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBat
 int64
 ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *noted)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot = ks_log_snapshot();
 	KsBatchRow row;
 	int64 end = Max(noted->log_start, noted->stable_offset);
 	int64 boundary;

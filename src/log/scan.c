@@ -27,17 +27,31 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
-#include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "log/log.h"
 
 /* How often a walk looks for a segment that vanishes before it is opened. */
 #define OPEN_ATTEMPTS 100
+
+/*
+ * GetLatestSnapshot refuses to work in parallel mode, where the leader of a
+ * query may well read a topic's table beside its workers.  A catalog snapshot
+ * of a table that sends no invalidations is as fresh.
+ */
+Snapshot
+ks_log_snapshot(void)
+{
+	if (IsInParallelMode())
+		return RegisterSnapshot(GetCatalogSnapshot(ks_catalog()->segment));
+	return RegisterSnapshot(GetLatestSnapshot());
+}
 
 static void
 close_segment(KsLogScan *scan)
@@ -105,15 +119,6 @@ check_not_removed(const KsLogScan *scan)
 								   Max(scan->end, row.log_start));
 }
 
-/* What is dropped goes with its row of the catalog; here the row is left. */
-static pg_attribute_noreturn() void no_table(const KsLogScan *scan, const KsSegment *segment)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
-					segment->number, scan->topic->name, scan->partition)));
-}
-
 /* Open the segment that holds next_offset. */
 static void
 open_by_offset(KsLogScan *scan)
@@ -132,7 +137,10 @@ open_by_offset(KsLogScan *scan)
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
-	no_table(scan, &segment);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
+					segment.number, scan->topic->name, scan->partition)));
 }
 
 /*
@@ -143,7 +151,6 @@ static bool
 open_next(KsLogScan *scan)
 {
 	KsSegment next;
-	KsSegment again;
 	int32 ended = scan->segment;
 
 	switch (ks_segment_follow(scan->topic, scan->partition, ended, scan->relid, &next))
@@ -165,9 +172,6 @@ open_next(KsLogScan *scan)
 	}
 	if (!open_segment(scan, next.number, next.relid))
 	{
-		/* By offset we might come back to the segment that we have left. */
-		if (ks_segment_after(scan->topic, scan->partition, ended, &again) && again.relid == next.relid)
-			no_table(scan, &next);
 		scan->reopened = true;
 		open_by_offset(scan);
 	}

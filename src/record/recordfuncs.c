@@ -18,33 +18,19 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
 #include "record/headers.h"
 #include "record/jsoncheck.h"
 #include "record/utf8.h"
+#include "record/value.h"
 
 PG_FUNCTION_INFO_V1(kstream_text);
 PG_FUNCTION_INFO_V1(kstream_json);
 PG_FUNCTION_INFO_V1(kstream_try_json);
 PG_FUNCTION_INFO_V1(kstream_header);
 PG_FUNCTION_INFO_V1(kstream_add_header);
-
-/* Bytes as text in the server encoding; throws 22021 or 22P05. */
-static const char *
-text_from_bytes(const struct varlena *bytes, int32 *len)
-{
-	const char *data = VARDATA_ANY(bytes);
-	const char *text;
-
-	*len = VARSIZE_ANY_EXHDR(bytes);
-	text = pg_any_to_server(data, *len, PG_UTF8);
-	if (text != data)
-		*len = (int32) strlen(text);
-	return text;
-}
 
 /*
  * kstream.text(bytea) -> text
@@ -56,7 +42,7 @@ kstream_text(PG_FUNCTION_ARGS)
 	const char *text;
 	int32 len;
 
-	text = text_from_bytes(bytes, &len);
+	text = ks_text_from_bytes(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &len);
 
 	/* Valid as it stands?  Then the bytea is a text already. */
 	if (text == VARDATA_ANY(bytes))
@@ -64,57 +50,15 @@ kstream_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(text, len));
 }
 
-static Datum
-jsonb_from_text(const char *text, int32 len)
-{
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(text, len)));
-}
-
 /*
  * kstream.json(bytea) -> jsonb
- *
- * Checks first, for jsonb_in's own messages quote the text.
  */
 Datum
 kstream_json(PG_FUNCTION_ARGS)
 {
 	bytea *bytes = PG_GETARG_BYTEA_PP(0);
-	KsJsonInfo info;
-	const char *text;
-	int32 len;
 
-	text = text_from_bytes(bytes, &len);
-	switch (ks_json_check(text, len, &info))
-	{
-		case KS_JSON_OK:
-			break;
-		case KS_JSON_SYNTAX:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid input syntax for type %s", "json"),
-					 errdetail("The text breaks the syntax of JSON at byte %zu.", info.error_at + 1)));
-			break;
-		case KS_JSON_BAD_CHARACTER:
-			ereport(ERROR,
-					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-					 errmsg("unsupported Unicode escape sequence"),
-					 errdetail("The escape before byte %zu cannot be converted to text.",
-							   info.error_at + 1)));
-			break;
-		case KS_JSON_BAD_NUMBER:
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("value overflows numeric format"),
-					 errdetail("The number ends before byte %zu.", info.error_at + 1)));
-			break;
-		case KS_JSON_TOO_DEEP:
-			ereport(ERROR,
-					(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
-					 errmsg("JSON is nested too deeply"),
-					 errdetail("The limit is %d levels.", KS_JSON_MAX_DEPTH)));
-			break;
-	}
-	PG_RETURN_DATUM(jsonb_from_text(text, len));
+	PG_RETURN_DATUM(ks_jsonb_from_bytes(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
 }
 
 /*
@@ -130,7 +74,7 @@ kstream_try_json(PG_FUNCTION_ARGS)
 	text = ks_utf8_to_server(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &len);
 	if (text == NULL || !ks_json_is_loadable(text, len))
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(jsonb_from_text(text, len));
+	PG_RETURN_DATUM(ks_jsonb_from_checked(text, len));
 }
 
 /*

@@ -20,6 +20,7 @@ void
 ks_record_builder_init(KsRecordBuilder *builder)
 {
 	memset(builder, 0, sizeof(KsRecordBuilder));
+	builder->context = CurrentMemoryContext;
 	builder->headers = AllocSetContextCreate(CurrentMemoryContext, "kstream headers", ALLOCSET_SMALL_SIZES);
 }
 
@@ -31,7 +32,7 @@ ks_record_builder_topic(KsRecordBuilder *builder, const char *topic)
 
 /* Bytes as a bytea in a buffer that is used again for the next row. */
 static Datum
-make_bytea(const char *bytes, int32 len, char **buffer, size_t *capacity)
+make_bytea(MemoryContext context, const char *bytes, int32 len, char **buffer, size_t *capacity)
 {
 	size_t size = (size_t) len + VARHDRSZ;
 
@@ -42,7 +43,7 @@ make_bytea(const char *bytes, int32 len, char **buffer, size_t *capacity)
 		if (*buffer != NULL)
 			pfree(*buffer);
 		*buffer = NULL;
-		*buffer = palloc(grown);
+		*buffer = MemoryContextAlloc(context, grown);
 		*capacity = grown;
 	}
 	SET_VARSIZE(*buffer, size);
@@ -78,11 +79,11 @@ ks_record_column(KsRecordBuilder *builder, int column, int32 partition, const Ks
 			return TimestampTzGetDatum(ks_timestamptz_from_ms(record->timestamp));
 		case KS_COLUMN_KEY:
 			if (record->key_len >= 0)
-				return make_bytea(record->key, record->key_len, &builder->key, &builder->key_capacity);
+				return make_bytea(builder->context, record->key, record->key_len, &builder->key, &builder->key_capacity);
 			break;
 		case KS_COLUMN_VALUE:
 			if (record->value_len >= 0)
-				return make_bytea(record->value, record->value_len, &builder->value, &builder->value_capacity);
+				return make_bytea(builder->context, record->value, record->value_len, &builder->value, &builder->value_capacity);
 			break;
 		case KS_COLUMN_HEADERS:
 			if (record->header_count > 0)

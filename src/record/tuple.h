@@ -34,6 +34,7 @@ enum
  */
 typedef struct KsRecordBuilder
 {
+	MemoryContext context; /* of the buffers */
 	MemoryContext headers; /* reset for each record that has some */
 	Datum topic;           /* set by ks_record_builder_topic */
 	char *key;             /* bytea being made */

@@ -2,9 +2,16 @@
  * fdw.c
  *	  The foreign-data wrapper behind the topics' tables.
  *
- * A topic's foreign table carries its owner, rights and options.  Reading and
- * writing through the table is refused with a hint at the functions that do
- * it; the validator keeps the table's OPTIONS sound, whoever sets them.
+ * A topic's foreign table carries its owner, rights and options, and is the
+ * topic as SQL sees it: SELECT reads its log, INSERT and COPY FROM produce,
+ * TRUNCATE deletes its records.  Records do not change, so UPDATE and DELETE
+ * are refused.  This file says who does what; the validator keeps the table's
+ * OPTIONS sound, whoever sets them.
+ *
+ * Whose topic a table is the catalog decides, not the table: its row must name
+ * the table, or a table that anyone makes with OPTIONS (topic 'yours') would
+ * read and write past your grants.  The rights on the table itself PostgreSQL
+ * checks, as on every table.
  *
  * src/table/fdw.c
  *-------------------------------------------------------------------------
@@ -12,74 +19,80 @@
 #include "postgres.h"
 
 #include "access/reloptions.h"
+#include "access/table.h"
 #include "catalog/pg_foreign_table.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
-#include "parser/parsetree.h"
-#include "utils/lsyscache.h"
+#include "foreign/foreign.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "base/errors.h"
+#include "table/table.h"
 #include "topic/topic.h"
 
-static void
-refuse_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+/* Are these the columns of a topic's table? */
+static bool
+has_topic_columns(TupleDesc desc)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot read from topic table \"%s\"", get_rel_name(relid)),
-			 errhint("Use kstream.fetch().")));
+	static const Oid types[KS_TABLE_COLUMNS] = {INT4OID, INT8OID, TIMESTAMPTZOID, InvalidOid, InvalidOid, JSONBOID};
+	int i;
+
+	if (desc->natts != KS_TABLE_COLUMNS)
+		return false;
+	for (i = 0; i < KS_TABLE_COLUMNS; i++)
+	{
+		Oid type = TupleDescAttr(desc, i)->atttypid;
+
+		if (TupleDescAttr(desc, i)->attisdropped ||
+			(OidIsValid(types[i]) ? type != types[i] : type != BYTEAOID && type != TEXTOID && type != JSONBOID))
+			return false;
+	}
+	return true;
 }
 
-static pg_attribute_noreturn() void refuse_write(const char *table)
+/* The topic that a table's OPTIONS name, or NULL. */
+static const char *
+named_topic(Oid relid)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot write to topic table \"%s\"", table),
-			 errhint("Use kstream.produce() or kstream.produce_batch().")));
-}
+	ListCell *lc;
 
-static List *
-refuse_modify(PlannerInfo *root, ModifyTable *plan, Index relation, int subplan)
-{
-	refuse_write(get_rel_name(planner_rt_fetch(relation, root)->relid));
-}
+	foreach (lc, GetForeignTable(relid)->options)
+	{
+		DefElem *elem = lfirst(lc);
 
-/* COPY FROM and rows routed from a partitioned table. */
-static void
-refuse_insert(ModifyTableState *state, ResultRelInfo *rel)
-{
-	refuse_write(RelationGetRelationName(rel->ri_RelationDesc));
-}
-
-/* Never reached: planning has failed by then. */
-static void
-no_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
-{
-	elog(ERROR, "topic table was planned");
-}
-
-static ForeignScan *
-no_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *targets, List *clauses, Plan *outer)
-{
-	elog(ERROR, "topic table was planned");
-}
-
-static void
-no_begin(ForeignScanState *node, int flags)
-{
-}
-
-static TupleTableSlot *
-no_iterate(ForeignScanState *node)
-{
+		if (strcmp(elem->defname, "topic") == 0)
+			return defGetString(elem);
+	}
 	return NULL;
 }
 
-static void
-no_rescan(ForeignScanState *node)
+void
+ks_table_topic(Relation rel, KsTopic *topic)
 {
+	const char *name = named_topic(RelationGetRelid(rel));
+
+	ks_require_preloaded();
+	if (name == NULL || !ks_topic_find(name, topic) || topic->relid != RelationGetRelid(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("foreign table \"%s\" is not the table of a topic", RelationGetRelationName(rel)),
+				 errhint("A topic and its table are made with kstream.create_topic().")));
+	if (!has_topic_columns(RelationGetDescr(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("columns of topic table \"%s\" have been altered", RelationGetRelationName(rel))));
+}
+
+void
+ks_table_topic_by_oid(Oid relid, KsTopic *topic)
+{
+	Relation rel = table_open(relid, NoLock);
+
+	ks_table_topic(rel, topic);
+	table_close(rel, NoLock);
 }
 
 PG_FUNCTION_INFO_V1(kstream_fdw_handler);
@@ -88,15 +101,20 @@ kstream_fdw_handler(PG_FUNCTION_ARGS)
 {
 	FdwRoutine *routine = makeNode(FdwRoutine);
 
-	routine->GetForeignRelSize = refuse_scan;
-	routine->GetForeignPaths = no_paths;
-	routine->GetForeignPlan = no_plan;
-	routine->BeginForeignScan = no_begin;
-	routine->IterateForeignScan = no_iterate;
-	routine->ReScanForeignScan = no_rescan;
-	routine->EndForeignScan = no_rescan;
-	routine->PlanForeignModify = refuse_modify;
-	routine->BeginForeignInsert = refuse_insert;
+	routine->GetForeignRelSize = ks_table_size;
+	routine->GetForeignPaths = ks_table_paths;
+	routine->GetForeignPlan = ks_table_plan;
+	routine->BeginForeignScan = ks_table_begin;
+	routine->IterateForeignScan = ks_table_iterate;
+	routine->ReScanForeignScan = ks_table_rescan;
+	routine->EndForeignScan = ks_table_end;
+	routine->ExplainForeignScan = ks_table_explain;
+	routine->AnalyzeForeignTable = ks_table_analyze;
+	routine->PlanForeignModify = ks_table_plan_modify;
+	routine->BeginForeignModify = ks_table_begin_modify;
+	routine->BeginForeignInsert = ks_table_begin_insert;
+	routine->ExecForeignInsert = ks_table_insert;
+	routine->ExecForeignTruncate = ks_table_truncate;
 	PG_RETURN_POINTER(routine);
 }
 
