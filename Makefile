@@ -8,7 +8,9 @@
 # (test/private-pg.sh); these install missing Debian packages first:
 #	make demo			kstream shown at work
 #	make check			every suite; the last line is "N passed, N failed"
-#	make check-unit, check-regress, check-isolation, check-tap, check-style
+#	make check-unit, check-regress, check-isolation, check-tap, check-history,
+#	make check-style
+#	make soak			clients, faults and the checker of test/history for an hour
 #	make bench			measurements on the release build
 #	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
 #	make check-assert	the suites on a PostgreSQL with assertions, built from source
@@ -24,14 +26,15 @@
 #	COPT=-Werror		warnings stop the build
 #	TESTS="name ..."	only these tests of check-regress or check-isolation
 #	PROVE_TESTS="file ..."	only these files of check-tap
+#	SOAK_HOURS=n, SOAK_SECONDS=n	how long soak takes
 #	MUTANTS="name ..."	only these bugs of check-mutants
 #	MAJORS="17 18"		only these versions of check-versions
 #	KSTREAM_PG_MAJOR=N	the version of PostgreSQL of everything else (15)
 #	KSTREAM_ROOTS=dir	where other suites of Debian are kept (check-versions, check-deb)
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
-SUITES = check-unit check-regress check-isolation check-tap check-style
-HOUSE  = demo check bench stage format check-mutants check-versions check-assert \
+SUITES = check-unit check-regress check-isolation check-tap check-history check-style
+HOUSE  = demo check soak bench stage format check-mutants check-versions check-assert \
 		 deb check-deb $(SUITES)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
@@ -52,7 +55,7 @@ demo:
 	@$(PRIVATE) release -- bash demo/run.sh
 
 check:
-	@$(RUN_SUITES) unit regress isolation tap style $(OR_NOT_RUN)
+	@$(RUN_SUITES) unit regress isolation tap history style $(OR_NOT_RUN)
 
 $(SUITES): check-%:
 	@$(RUN_SUITES) $* $(OR_NOT_RUN)
@@ -73,6 +76,11 @@ deb:
 check-deb: deb
 	@$(SETUP) roots
 	@bash test/deb.sh check
+
+# Rounds on new servers; what one that fails leaves is kept in out/soak.
+soak:
+	@$(SETUP) build check
+	@$(PRIVATE) test -- bash test/history/soak.sh $(or $(SOAK_SECONDS),$(shell echo $$(($(or $(SOAK_HOURS),1) * 3600))))
 
 bench:
 	@$(SETUP) build bench

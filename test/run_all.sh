@@ -8,6 +8,8 @@
 #	regress		sql/ and expected/, by pg_regress; counted by file
 #	isolation	test/isolation/, by isolationtester; counted by file
 #	tap			test/t/*.pl with PostgreSQL::Test; counted by file
+#	history		test/history/: the checker's own tests, then its profiles, then
+#				the seeded bugs that it must find; counted by each
 #	style		test/check_style.sh; counted by gate
 #	warnings	those of its gates that speak of what was built
 #
@@ -19,6 +21,7 @@
 #	BINDIR			programs of the PostgreSQL to test (default PGBIN)
 #	OUT				where results go (default STAGE/out)
 #	TESTS			with a single suite: only these tests
+#	KSTREAM_HISTORY_SECONDS	how long each profile of the history suite runs
 #	PROVE_TESTS		only these files of the tap suite
 #	KSTREAM_MUTANT	a seeded bug that the servers shall have
 #	KSTREAM_SUITE_TIMEOUT	seconds after which a suite is given up
@@ -198,6 +201,74 @@ run_tap()
 	done
 }
 
+# history_result NAME ok|FAILED [WHY]
+history_result()
+{
+	echo "history $1 ... $2${3:+ ($3)}"
+	if [ "$2" = ok ]; then count 1 0; else count 0 1; fi
+}
+
+run_profile()
+{
+	local log=$OUT/history/$1.out
+
+	if PGBIN=$BINDIR "${limit[@]}" python3 -B test/history/history.py run "$1" \
+		--seconds "${KSTREAM_HISTORY_SECONDS:-10}" --out "$OUT/history" > "$log" 2>&1; then
+		history_result "$1" ok "$(sed -n "s/^history $1, //p" "$log")"
+	else
+		history_result "$1" FAILED
+		show "$log" 60
+	fi
+	stop_servers
+}
+
+# What the checker is to find, it finds in a few seconds, or at the next try; the
+# limit is a minute.
+run_seeded()
+{
+	local log=$OUT/history/$1.out status=0 try
+
+	for try in 1 2 3 4 5; do
+		PGBIN=$BINDIR "${limit[@]}" python3 -B test/history/history.py run "$2" \
+			--seconds 4 --mutant "$1" --out "$OUT/history" > "$log" 2>&1
+		status=$?
+		stop_servers
+		[ "$status" = 0 ] || break
+	done
+	if [ "$status" = 1 ]; then
+		history_result "$2 with $1" ok \
+			"try $try found $(sed -nE '/faults/d; s/^  ([A-Za-z0-9-]+): .*/\1/p' "$log" | uniq | paste -sd ' ')"
+	else
+		history_result "$2 with $1" FAILED "the bug was not found"
+		show "$log" 60
+	fi
+}
+
+run_history()
+{
+	local log=$OUT/history/checker.out name suite profile
+
+	fresh history
+	if [ ${#chosen[@]} -gt 0 ]; then
+		for profile in "${chosen[@]}"; do
+			run_profile "$profile"
+		done
+		return
+	fi
+	if python3 -B test/history/test_checker.py > "$log" 2>&1; then
+		history_result checker ok "$(grep '^Ran' "$log")"
+	else
+		history_result checker FAILED
+		show "$log" 60
+	fi
+	for profile in smoke kill stop restart rebalance retention promote; do
+		run_profile "$profile"
+	done
+	while read -r name suite profile; do
+		run_seeded "$name" "$profile"
+	done < <(awk '/^[a-z]/ && $2 == "history"' test/mutants.txt)
+}
+
 # run_style [GATE...]
 run_style()
 {
@@ -224,7 +295,7 @@ stop_servers	# of a run that was killed
 for suite in "$@"; do
 	echo "== $suite"
 	case $suite in
-		unit | regress | isolation | tap | style) "run_$suite" ;;
+		unit | regress | isolation | tap | history | style) "run_$suite" ;;
 		warnings) run_style symbols warnings ;;
 		*) broken "run_all.sh: there is no suite \"$suite\"" ;;
 	esac

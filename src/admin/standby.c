@@ -10,7 +10,8 @@
  * the partition's row how far consumers of the primary can read.
  *
  * Each end of a partition is looked at once (standby_end in its slot), when
- * nothing is in flight there, and only if there is a standby or an archive.
+ * nothing is in flight there, and only if there is a standby or an archive
+ * (worker/passes.c).
  * So a partition's row changes at most once for each hole that stays the last
  * thing in a log.
  *
@@ -32,7 +33,6 @@
 #include "admin/admin.h"
 #include "base/debug.h"
 #include "log/log.h"
-#include "state/replicas.h"
 #include "topic/owner.h"
 
 /* Partitions without a slot that this process has looked at. */
@@ -103,7 +103,7 @@ ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *do
 	KsPartitionRow row;
 	int64 end;
 
-	if (!ks_replicas_exist() || KS_MUTANT("standby_not_told"))
+	if (KS_MUTANT("standby_not_told"))
 		return false;
 	if (!undecided_end(topic, partition, &done->key, &end))
 		return false;

@@ -33,6 +33,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "log/log.h"
@@ -119,6 +120,15 @@ check_not_removed(const KsLogScan *scan)
 								   Max(scan->end, row.log_start));
 }
 
+/* What is dropped goes with its row of the catalog; here the row is left. */
+static pg_attribute_noreturn() void no_table(const KsLogScan *scan, const KsSegment *segment)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
+					segment->number, scan->topic->name, scan->partition)));
+}
+
 /* Open the segment that holds next_offset. */
 static void
 open_by_offset(KsLogScan *scan)
@@ -137,10 +147,7 @@ open_by_offset(KsLogScan *scan)
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
-					segment.number, scan->topic->name, scan->partition)));
+	no_table(scan, &segment);
 }
 
 /*
@@ -151,6 +158,7 @@ static bool
 open_next(KsLogScan *scan)
 {
 	KsSegment next;
+	KsSegment again;
 	int32 ended = scan->segment;
 
 	switch (ks_segment_follow(scan->topic, scan->partition, ended, scan->relid, &next))
@@ -172,6 +180,9 @@ open_next(KsLogScan *scan)
 	}
 	if (!open_segment(scan, next.number, next.relid))
 	{
+		/* By offset we might come back to the segment that we have left. */
+		if (ks_segment_after(scan->topic, scan->partition, ended, &again) && again.relid == next.relid)
+			no_table(scan, &next);
 		scan->reopened = true;
 		open_by_offset(scan);
 	}

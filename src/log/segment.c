@@ -308,6 +308,12 @@ ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, const Ks
 	index_insert(index, values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false, index_info);
 }
 
+char *
+ks_segment_name(const KsTopic *topic, int32 partition, int32 number)
+{
+	return psprintf("topic_%d_%d_%d", topic->topic_id, partition, number);
+}
+
 /*
  * A name for a segment's table.  One that takes the place of another of the
  * same number, which may still be there, has a count behind it.
@@ -316,7 +322,7 @@ static char *
 choose_name(const KsTopic *topic, int32 partition, int32 number)
 {
 	Oid namespace = get_namespace_oid("kstream_log", false);
-	char *name = psprintf("topic_%d_%d_%d", topic->topic_id, partition, number);
+	char *name = ks_segment_name(topic, partition, number);
 	int count;
 
 	for (count = 1; OidIsValid(get_relname_relid(name, namespace)); count++)

@@ -125,6 +125,9 @@ extern bool ks_segment_first_row(Relation heap, Relation index, Snapshot snapsho
  */
 extern int64 ks_segment_size(Relation heap);
 
+/* The name that a segment's table is made with. */
+extern char *ks_segment_name(const KsTopic *topic, int32 partition, int32 number);
+
 /*
  * Insert a row, options being heap_insert's; the snapshot to toast it with is
  * active.

@@ -4,8 +4,9 @@
  *
  * Everything below the end is read, as a consumer would: each row, its batch
  * with its CRC, each record.  Offsets must ascend from row to row; gaps are
- * legal (aborts).  A sealed segment must still hold the rows and CRCs that it
- * held when it was sealed.
+ * legal (aborts).  A sealed segment must still hold the rows, CRCs and times
+ * that it held when it was sealed.  The chain must be whole: what the catalog
+ * names is there, and nothing is there that it does not name.
  *
  * Locks: as a reader, and the oldest segment throughout, so that retention
  * waits.  New records may be appended meanwhile; they lie above
@@ -16,7 +17,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -32,6 +35,7 @@ typedef struct Verify
 	const KsTopic *topic;
 	int32 partition;
 	int64 next_offset; /* lowest offset that may come */
+	int64 end;         /* read first */
 	KsProblemVisitor visit;
 	void *arg;
 } Verify;
@@ -102,7 +106,6 @@ static void
 verify_seal(Verify *verify, const KsSegment *segment, const KsSegment *next)
 {
 	KsSeal seal;
-	KsSegment ignored;
 
 	if (!segment->sealed)
 	{
@@ -110,13 +113,7 @@ verify_seal(Verify *verify, const KsSegment *segment, const KsSegment *next)
 		return;
 	}
 	if (!ks_seal_read(verify->topic, verify->partition, segment, next->base_offset, &seal))
-	{
-		if (ks_segment_follow(verify->topic, verify->partition, segment->number, segment->relid,
-							  &ignored) == KS_SEGMENT_CHANGED)
-			return; /* compaction was quicker */
-		report(verify, segment->base_offset, psprintf("segment %d has no table", segment->number));
-		return;
-	}
+		return; /* dropped or rewritten meanwhile */
 	if (seal.rows != segment->rows)
 		report(verify, segment->base_offset,
 			   psprintf("segment %d has " INT64_FORMAT " rows, it was sealed with " INT64_FORMAT,
@@ -124,25 +121,71 @@ verify_seal(Verify *verify, const KsSegment *segment, const KsSegment *next)
 	else if (seal.checksum != segment->checksum)
 		report(verify, segment->base_offset,
 			   psprintf("segment %d does not have the checksums that it was sealed with", segment->number));
+	else if (seal.rows > 0 && seal.max_timestamp != ks_ms_from_timestamptz(segment->max_timestamp))
+		report(verify, segment->base_offset,
+			   psprintf("segment %d does not have the max_timestamp that it was sealed with", segment->number));
 }
 
+/*
+ * Is the newest segment of the catalog the newest that there is?  `active` is
+ * what producers wrote to before the catalog was read, 0 if that is unknown;
+ * after a restart a table that the catalog does not name gives it away.
+ */
 static void
-verify_segments(Verify *verify)
+verify_newest(Verify *verify, const KsSegment *newest, int32 active)
+{
+	char *name = ks_segment_name(verify->topic, verify->partition, newest->last_number + 1);
+	KsSegment next;
+
+	if ((newest->last_number < active || OidIsValid(get_relname_relid(name, get_namespace_oid("kstream_log", false)))) &&
+		!ks_segment_after(verify->topic, verify->partition, newest->last_number, &next))
+		report(verify, verify->end, psprintf("segment %d is missing", newest->last_number + 1));
+}
+
+/* Has the segment no table, though the catalog still names it? */
+static bool
+has_no_table(Verify *verify, const KsSegment *segment)
+{
+	KsSegment again;
+
+	return get_rel_name(segment->relid) == NULL &&
+		   ks_segment_after(verify->topic, verify->partition, segment->number - 1, &again) &&
+		   again.relid == segment->relid;
+}
+
+/*
+ * Look at the chain.  Returns the offset from which on rows can be read: past
+ * the last segment that has no table.
+ */
+static int64
+verify_segments(Verify *verify, int64 log_start, int32 active)
 {
 	List *segments = ks_segment_list(verify->topic, verify->partition);
 	KsSegment *previous = NULL;
+	int64 from = 0;
+	bool missing = false;
 	ListCell *lc;
 
 	foreach (lc, segments)
 	{
 		KsSegment *segment = lfirst(lc);
 
+		if (missing)
+			from = segment->base_offset < 0 ? verify->end : segment->base_offset;
+		if (previous == NULL && segment->base_offset > log_start)
+			report(verify, log_start, psprintf("segment %d is missing", segment->number - 1));
 		if (previous != NULL && segment->number != previous->last_number + 1)
 			report(verify, previous->base_offset, psprintf("segment %d is missing", previous->last_number + 1));
-		if (previous != NULL && segment->base_offset >= 0)
+		if (previous != NULL && segment->base_offset >= 0 && !missing)
 			verify_seal(verify, previous, segment);
+		missing = has_no_table(verify, segment);
+		if (missing)
+			report(verify, segment->base_offset, psprintf("segment %d has no table", segment->number));
 		previous = segment;
 	}
+	if (previous != NULL)
+		verify_newest(verify, previous, active);
+	return missing ? verify->end : from;
 }
 
 /*
@@ -168,7 +211,7 @@ hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *i
 void
 ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
 {
-	Verify verify = {topic, partition, 0, visit, arg};
+	Verify verify = {topic, partition, 0, 0, visit, arg};
 	KsPartitionInfo info;
 	Snapshot snapshot;
 	KsLogScan scan;
@@ -177,6 +220,8 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	Relation heap;
 	Relation index;
 	KsSegment oldest;
+	KsPartitionRow partition_row;
+	int64 from;
 
 	if (!hold_oldest(&verify, &oldest, &heap, &index))
 	{
@@ -184,10 +229,12 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 		return;
 	}
 	ks_log_info(topic, partition, &info);
+	verify.end = info.end;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream verify", ALLOCSET_DEFAULT_SIZES);
-	verify_segments(&verify);
-	ks_log_scan_begin(&scan, topic, partition, oldest.base_offset, info.end, NULL, snapshot);
+	ks_topic_partition_row(topic, partition, &partition_row);
+	from = verify_segments(&verify, partition_row.log_start, info.active.number);
+	ks_log_scan_begin(&scan, topic, partition, Max(from, oldest.base_offset), info.end, NULL, snapshot);
 	while (ks_log_scan_next(&scan, &row))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);

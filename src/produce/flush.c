@@ -258,6 +258,8 @@ ks_produce_pre_commit(void)
 	ks_spill_close();
 	if (KS_MUTANT("early_deregister"))
 		ks_inflight_end(true);
+	if (KS_MUTANT("async_commit"))
+		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	KS_DEBUG_POINT("precommit.done");
 }
 

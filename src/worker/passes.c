@@ -32,6 +32,7 @@
 #include "group/expire.h"
 #include "log/garbage.h"
 #include "state/attend.h"
+#include "state/replicas.h"
 #include "topic/owner.h"
 #include "worker/passes.h"
 #include "worker/status.h"
@@ -80,6 +81,12 @@ static List *
 list_all(MemoryContext context)
 {
 	return query_partitions(context, "SELECT topic_id, partition FROM kstream.partition ORDER BY 1, 2");
+}
+
+static List *
+list_for_standbys(MemoryContext context)
+{
+	return ks_replicas_exist() ? list_all(context) : NIL;
 }
 
 static List *
@@ -153,7 +160,7 @@ list_urgent(MemoryContext context)
 const KsPass ks_passes[] = {
 	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition, .list_urgent = list_urgent},
-	{.name = "standby", .partition_step = ks_maintain_standby_end},
+	{.name = "standby", .partition_step = ks_maintain_standby_end, .list_partitions = list_for_standbys},
 	{.name = "retention", .partition_step = ks_retention_partition, .list_partitions = list_with_sealed},
 	{.name = "compaction", .is_long = true, .partition_step = ks_compact_partition, .list_partitions = list_compactable},
 	{.name = "garbage", .name_step = ks_garbage_drop, .list_names = ks_garbage_list},

@@ -82,7 +82,11 @@ $second->start;
 my $third = PostgreSQL::Test::Cluster->new('third');
 $third->init_from_backup($primary, 'base');
 $third->enable_streaming($second);
+$third->append_conf('postgresql.conf', "kstream.worker = on\nkstream.worker_naptime = '1 s'\n");
 $third->start;
+
+my $workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'kstream worker'";
+is($third->safe_psql('postgres', $workers), 0, 'on a standby no worker runs');
 
 # A named member has worked up to an offset, and is in the middle of more.
 add($primary, 'work', $_ % 2, "w$_") foreach 0 .. 9;
@@ -125,8 +129,9 @@ $second->stop('immediate');
 $third->promote;
 is(add($third, 't', 0, 'newer'), 2, 'the next failover: offsets go on');
 is(epoch_at($third, 't', 2), 2, 'under a leader epoch of its own');
-$third->safe_psql('postgres', 'CALL kstream.run_maintenance()');
-is($third->safe_psql('postgres', "SELECT max(epoch) FROM kstream.leader_epoch JOIN kstream.topic USING (topic_id) WHERE topic = 't'"), 2, 'which maintenance notes');
+ok($third->poll_query_until('postgres', $workers, '1'), 'the worker starts');
+ok($third->poll_query_until('postgres', "SELECT max(epoch) FROM kstream.leader_epoch JOIN kstream.topic USING (topic_id) WHERE topic = 't'", '2'),
+	'and notes the epoch');
 is($third->safe_psql('postgres', "SELECT count(*) FROM kstream.poll('g', '{work}', member => 'm', max_wait => '0') r"), 0, 'the group is where it was');
 is_sound($third, $_, "after two failovers: $_") foreach 't', 'work', 'crash';
 log_is_clean($_) foreach $primary, $second, $third;

@@ -1,0 +1,300 @@
+#!/usr/bin/python3
+"""The checker, on histories made by hand: good ones pass, each bad one is found.
+
+test/history/test_checker.py
+"""
+import unittest
+
+from checker import CLASSES, REPORTED, Checker, Group, History, Txn
+
+K, L = 't/0', 't/1'
+
+
+def write(name, begun, sent, acked, *writes, **more):
+    """A committed transaction of the process that its name begins with."""
+    fields = {'name': name, 'process': name.split(':')[0], 'outcome': 'ok', 'begun': begun, 'sent': sent,
+              'acked': acked, 'writes': [list(w) for w in writes]}
+    fields.update(more)
+    return Txn(**fields)
+
+
+def read(t, k, start, *rows, **more):
+    return dict({'k': k, 'from': start, 'b': t - 0.1, 't': t, 'rows': [list(row) for row in rows]}, **more)
+
+
+def reader(name, *reads):
+    return Txn(name=name, process=name.split(':')[0], outcome='ok', begun=reads[0]['b'], reads=list(reads))
+
+
+def sound():
+    """Two writers, one of which aborts once and leaves a hole, a reader, a group, samples."""
+    h = History()
+    h.txns = [
+        write('w:1', 1, 2, 3, (K, 'a'), (K, 'b'), (L, 'c'), offsets={K: 0, L: 0}),
+        write('v:1', 2, 4, None, (K, 'x'), outcome='fail', error='40001'),
+        write('v:2', 5, 6, 7, (K, 'd'), undone=[[K, 'u']]),
+        write('w:2', 5, 8, None, (L, 'e'), outcome='info'),
+        write('w:3', 9, 9.5, 10, (K, 'f'), (L, 'g'), offsets={K: 4, L: 2}),
+        reader('r:1', read(4, K, 0, (0, 'a')), read(4.1, K, 1, (1, 'b'))),
+        reader('r:2', read(11, K, 2, (3, 'd'), (4, 'f')), read(11, L, 0, (0, 'c'), (1, 'e'))),
+        write('c:1', 4, 5, 6, moves=[['g', K, 0, 2]],
+              reads=[{'k': K, 'group': 'g', 'b': 4, 't': 4.5, 'rows': [[0, 'a'], [1, 'b']]}]),
+        write('c:2', 11, 12, 13, moves=[['g', K, 3, 5]]),
+    ]
+    h.final = {K: [[0, 'a'], [1, 'b'], [3, 'd'], [4, 'f']], L: [[0, 'c'], [1, 'e'], [2, 'g']]}
+    h.start = {K: 0, L: 0}
+    h.witnesses = {'w:1', 'v:2', 'w:2', 'w:3'}
+    h.groups = {'g': Group(['t'], [[K, 0, 'a'], [K, 1, 'b'], [K, 3, 'd'], [K, 4, 'f']], {K: 5, L: 0})}
+    h.samples = [
+        {'t0': 3, 't1': 3.5, 'server': 1, 'ends': {K: [0, 2, 2], L: [0, 1, 1]},
+         'epochs': {'g': 3}, 'owned': {'g': [K, L]}, 'committed': {'g': {K: 0}}},
+        {'t0': 12, 't1': 12.5, 'server': 1, 'ends': {K: [0, 5, 5], L: [0, 3, 3]},
+         'epochs': {'g': 4}, 'owned': {'g': [K]}, 'committed': {'g': {K: 2}}},
+    ]
+    return h
+
+
+def txn(h, name):
+    return next(t for t in h.txns if t.name == name)
+
+
+# ---- one spoiler for each class: what it does to the sound history
+
+def inconsistent_offsets(h):
+    h.txns.append(reader('s:1', read(20, K, 4, (4, 'z'))))
+
+
+def duplicate(h):
+    h.final[L].append([3, 'd'])
+
+
+def lost_write(h):
+    h.final[K] = [row for row in h.final[K] if row[1] != 'b']
+
+
+def unseen(h):
+    h.txns.append(write('w:4', 20, 21, 22, (L, 'n'), offsets={L: 3}))
+    h.witnesses.add('w:4')
+
+
+def aborted_read(h):
+    h.final[K].insert(2, [2, 'x'])
+
+
+def aborted_savepoint_read(h):
+    h.final[K].insert(2, [2, 'u'])
+
+
+def written_by_nobody(h):
+    h.final[L].append([7, 'ghost'])
+
+
+def precommitted_read(h):
+    txn(h, 'w:3').reads.append(read(9.2, K, 4, (4, 'f')))
+
+
+def torn_txn(h):
+    h.txns.append(write('w:5', 30, 31, 32, (K, 'p'), (K, 'q'), (K, 'r')))
+    h.witnesses.add('w:5')
+    h.final[K] += [[5, 'p'], [6, 'q'], [7, 'r']]
+    h.txns.append(reader('s:1', read(33, K, 5, (5, 'p'), (7, 'r'))))
+
+
+def poll_skip(h):
+    h.txns.append(reader('s:1', read(20, K, 0, (3, 'd'))))
+
+
+def poll_skip_at_restart(h):
+    """Passed over between two polls: the second asks from where the first ended."""
+    h.txns.append(reader('s:1', read(20, L, 1, (2, 'g'))))
+
+
+def int_poll_skip(h):
+    h.txns.append(reader('s:1', read(20, K, 0, (0, 'a')), read(21, K, 1, (3, 'd'))))
+
+
+def nonmonotonic_poll(h):
+    h.txns.append(reader('s:1', read(20, K, 3, (1, 'b'))))
+
+
+def int_nonmonotonic_poll(h):
+    h.txns.append(reader('s:1', read(20, K, 0, (0, 'a'), (1, 'b')), read(21, K, 2, (1, 'b'))))
+
+
+def nonmonotonic_send(h):
+    txn(h, 'w:1').process, txn(h, 'v:2').process = 'v', 'v'
+    h.txns.reverse()
+
+
+def int_nonmonotonic_send(h):
+    txn(h, 'w:1').writes[:2] = [[K, 'b'], [K, 'a']]
+    txn(h, 'w:1').offsets = {}
+
+
+def int_send_skip(h):
+    txn(h, 'w:1').writes.append([K, 'f'])
+    txn(h, 'w:3').writes.remove([K, 'f'])
+    txn(h, 'w:1').offsets = txn(h, 'w:3').offsets = {}
+
+
+def realtime(h):
+    txn(h, 'w:3').begun, txn(h, 'w:3').sent, txn(h, 'w:3').acked = 1, 1.5, 1.9
+
+
+def wr_cycle(h):
+    txn(h, 'w:1').reads = [read(1.5, L, 2, (2, 'g'))]
+    txn(h, 'w:3').reads = [read(9.2, K, 0, (0, 'a'))]
+
+
+def frozen(h):
+    h.samples[0]['ends'][K] = [0, 4, 4]
+
+
+def frozen_by_a_read(h):
+    txn(h, 'v:2').sent = 11.5
+    txn(h, 'v:2').acked = 11.7
+
+
+def eos_twice(h):
+    h.groups['g'].effects.append([K, 3, 'd'])
+
+
+def eos_lost(h):
+    h.groups['g'].effects.remove([K, 1, 'b'])
+
+
+def eos_wrong(h):
+    h.groups['g'].effects[1][2] = 'x'
+
+
+def eos_chain(h):
+    txn(h, 'c:2').moves = [['g', K, 1, 5]]
+
+
+def stable_end_went_back(h):
+    h.samples.append({'t0': 14, 't1': 15, 'server': 1, 'ends': {K: [0, 4, 5]}})
+
+
+def start_behind_end(h):
+    h.samples[1]['ends'][K] = [6, 5, 5]
+
+
+def committed_went_back(h):
+    h.samples[0]['committed']['g'][K] = 4
+
+
+def two_owners(h):
+    h.samples[0]['owned']['g'] = [K, L, K]
+
+
+def epoch_went_back(h):
+    h.samples[1]['epochs']['g'] = 2
+
+
+def below_start(h):
+    h.samples[0]['ends'][K] = [1, 2, 2]
+    h.txns.append(reader('s:1', read(20, K, 0, (0, 'a'), (1, 'b'))))
+
+
+def witness(h):
+    h.witnesses.remove('v:2')
+
+
+def found_by_a_client(h):
+    h.findings['refused'] = ['r:1 was refused']
+
+
+BAD = {
+    inconsistent_offsets: 'inconsistent-offsets', duplicate: 'duplicate', lost_write: 'lost-write', unseen: 'unseen',
+    aborted_read: 'G1a', aborted_savepoint_read: 'G1a', written_by_nobody: 'G1a', precommitted_read: 'precommitted-read',
+    torn_txn: 'torn-txn', poll_skip: 'poll-skip', poll_skip_at_restart: 'poll-skip', int_poll_skip: 'int-poll-skip',
+    nonmonotonic_poll: 'nonmonotonic-poll', int_nonmonotonic_poll: 'int-nonmonotonic-poll',
+    nonmonotonic_send: 'nonmonotonic-send', int_nonmonotonic_send: 'int-nonmonotonic-send',
+    int_send_skip: 'int-send-skip', realtime: 'realtime', wr_cycle: 'G1c', frozen: 'frozen', frozen_by_a_read: 'frozen',
+    eos_twice: 'eos-twice', eos_lost: 'eos-lost', eos_wrong: 'eos-wrong', eos_chain: 'eos-chain',
+    stable_end_went_back: 'sampler-order', start_behind_end: 'sampler-order', committed_went_back: 'sampler-order',
+    two_owners: 'sampler-owner', epoch_went_back: 'sampler-epoch', below_start: 'below-start', witness: 'witness',
+    found_by_a_client: 'refused',
+}
+# Found while it runs, by the clients or at the end; the checker passes them on.
+PASSED_ON = {'replay', 'verify', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle'}
+
+
+def anomalies(history):
+    history.settle()
+    return Checker(history).run()
+
+
+class Bad(unittest.TestCase):
+    """A test for each spoiler, made below."""
+
+
+def make_test(spoil, kind):
+    def test(self):
+        history = sound()
+        spoil(history)
+        found = anomalies(history)
+        self.assertIn(kind, found)
+        self.assertTrue(all(found[kind]))
+    return test
+
+
+for spoiler, expected in BAD.items():
+    setattr(Bad, 'test_' + spoiler.__name__, make_test(spoiler, expected))
+
+
+class Good(unittest.TestCase):
+    def test_sound(self):
+        self.assertEqual(anomalies(sound()), {})
+
+    def test_empty(self):
+        self.assertEqual(anomalies(History()), {})
+
+    def test_every_class_has_a_bad_history(self):
+        self.assertEqual(set(BAD.values()) | PASSED_ON, set(CLASSES) - set(REPORTED))
+
+    def test_unknown_outcome_that_was_not_committed(self):
+        h = sound()
+        h.witnesses.remove('w:2')
+        h.final[L] = [[0, 'c'], [2, 'g']]
+        txn(h, 'r:2').reads[1]['rows'].pop()
+        self.assertEqual(anomalies(h), {})
+
+    def test_retention(self):
+        """What is below the log start may be gone, applied or not."""
+        h = sound()
+        h.final[K] = h.final[K][2:]
+        h.start[K] = 3
+        h.groups['g'].effects = h.groups['g'].effects[1:]
+        self.assertEqual(anomalies(h), {})
+
+    def test_batch_limit(self):
+        """A read may end within a transaction, and the next goes on there."""
+        h = sound()
+        h.txns.append(reader('s:1', read(20, K, 0, (0, 'a'))))
+        h.txns.append(reader('s:2', read(20, K, 1, (1, 'b'), (3, 'd'))))
+        self.assertEqual(anomalies(h), {})
+
+    def test_concurrent_commits_in_any_order(self):
+        h = sound()
+        txn(h, 'w:3').begun, txn(h, 'w:3').sent, txn(h, 'w:3').acked = 5, 5.5, 10
+        self.assertEqual(anomalies(h), {})
+
+    def test_epoch_after_restart(self):
+        h = sound()
+        h.samples[1]['epochs']['g'], h.samples[1]['server'] = 2, 2
+        self.assertEqual(anomalies(h), {})
+
+    def test_interleaved_partitions_are_reported(self):
+        h = sound()
+        h.final[L] = [[0, 'c'], [1, 'g'], [2, 'e']]
+        txn(h, 'w:2').writes.append([K, 'e2'])
+        h.final[K] = [[0, 'a'], [1, 'b'], [2, 'e2'], [3, 'd'], [4, 'f']]
+        txn(h, 'w:2').sent, txn(h, 'w:2').process = 5, 'y'
+        txn(h, 'w:3').offsets = {}
+        txn(h, 'r:2').reads = []
+        self.assertEqual(set(anomalies(h)) - {'eos-lost'}, {'G0'})
+
+
+if __name__ == '__main__':
+    unittest.main()
