@@ -60,15 +60,19 @@ check()
 	roots_make "$suite"
 	rm -rf "$root"
 	cp -a "$roots/$suite" "$root"
+	# the package depends on the PostgreSQL it was built with or a later one
+	roots_sources > "$root/etc/apt/sources.list"
 	cp "$out"/postgresql-"$major"-kstream_*.deb debian/tests/smoke "$root/root/"
 	if roots_run "$root" sh -c '
 		set -eu
 		export DEBIAN_FRONTEND=noninteractive
+		set -- apt-get -q -y --no-install-recommends install
 		{
 			apt-get -q update
-			apt-get -q -y --no-install-recommends install postgresql-common
+			"$@" postgresql-common
+			mkdir -p /etc/postgresql-common/createcluster.d
 			echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/none.conf
-			apt-get -q -y --no-install-recommends install /root/*.deb
+			"$@" /root/*.deb
 		} > /root/install.log 2>&1 || { tail -n 20 /root/install.log; exit 1; }
 		sh /root/smoke
 		apt-get -q -y purge "postgresql-*-kstream" > /root/remove.log 2>&1

@@ -37,6 +37,13 @@ roots_mirror()
 		awk '$2 == "Debian" && $3 == "main" && $4 == "Debian" { print $1; exit }'
 }
 
+# What this machine has of Debian (security and updates too), as a sources.list.
+roots_sources()
+{
+	apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' \
+		'Created-By: Packages' | awk '$NF == "Debian" { NF--; print }'
+}
+
 # roots_apt COMMAND...: apt's COMMAND with the private configuration.  A mirror
 # may be a copy of one day, so the day until which lists are valid is not asked.
 roots_apt()
