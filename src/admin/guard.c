@@ -181,13 +181,22 @@ check_constraint(Oid constraint)
 {
 	HeapTuple tuple = read_new(ConstraintRelationId, ConstraintOidIndexId,
 							   Anum_pg_constraint_oid, constraint, InvalidAttrNumber, 0);
+	Form_pg_constraint form;
 	KsTopic topic;
 
-	if (HeapTupleIsValid(tuple) && is_guarded(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, &topic))
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (is_guarded(form->conrelid, &topic))
+	{
+		/* since PostgreSQL 18 SET NOT NULL makes one */
+		if (form->contype == KS_CONSTRAINT_NOTNULL)
+			refuse_columns(&topic);
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot add a constraint to the table of topic \"%s\"", topic.name),
 				 errdetail("Records that come by kstream.produce() would not be checked against it.")));
+	}
 }
 
 void

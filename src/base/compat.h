@@ -78,6 +78,9 @@ extern bool pq_check_connection(void);
 #define pg_attribute_noreturn() __attribute__((noreturn))
 #endif
 
+/* 18: NOT NULL is a constraint of this type. */
+#define KS_CONSTRAINT_NOTNULL 'n'
+
 /* 18: a column reference may speak of the old or the new row. */
 #if PG_VERSION_NUM >= 180000
 #define KS_EXPAND_RTE(rte, index, vars) expandRTE((rte), (index), 0, VAR_RETURNING_DEFAULT, -1, false, NULL, (vars))

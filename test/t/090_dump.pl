@@ -33,7 +33,7 @@ CREATE DATABASE source;
 CREATE EXTENSION kstream;
 GRANT CREATE ON SCHEMA kstream_topic TO maker;
 SET ROLE maker;
-SELECT kstream.create_topic('orders', 3, '{"retention": "30 days", "compression": "lz4", "key_type": "text", "value_type": "jsonb"}');
+SELECT kstream.create_topic('orders', 3, '{"retention": "3000 days", "compression": "lz4", "key_type": "text", "value_type": "jsonb"}');
 SELECT kstream.create_topic('$long');
 SELECT kstream.create_topic('dots.and-dashes');
 GRANT SELECT, INSERT ON kstream_topic.orders TO reader;
@@ -151,7 +151,7 @@ is(sqlstate($node, "BEGIN READ ONLY; SELECT kstream.fetch('orders', 0, 0)", 'emp
 is(sqlstate($node, "SET ROLE left_behind; SELECT kstream.fetch('orders', 0, 0)", 'empty'), '42501', 'nor does a role without rights');
 is(sqlstate($node, "BEGIN; SELECT kstream.produce('orders', 'k', '{}'); ROLLBACK; SELECT 1 / count(*) FROM kstream.topics", 'empty'), '22012', 'it is transactional');
 is( $node->safe_psql('empty', "SET ROLE reader; SELECT kstream.produce('orders', 'k', '{}') >= 0; RESET ROLE; SELECT topic, owner, partitions, options FROM kstream.topics; SELECT sum(latest) FROM kstream.list_offsets('orders')"),
-	"t\norders|maker|3|{\"key_type\": \"text\", \"retention\": \"30 days\", \"value_type\": \"jsonb\", \"compression\": \"lz4\"}\n1",
+	"t\norders|maker|3|{\"key_type\": \"text\", \"retention\": \"3000 days\", \"value_type\": \"jsonb\", \"compression\": \"lz4\"}\n1",
 	'the first use makes it, as it was');
 is($node->safe_psql('empty', "SELECT kstream.produce('$long', NULL, 'v'); SELECT relation::text FROM kstream.topics WHERE topic LIKE 'a-%'"),
 	"0\n" . $node->safe_psql('source', "SELECT relation::text FROM kstream.topics WHERE topic LIKE 'a-%'"), 'one with a long name');
