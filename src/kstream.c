@@ -15,6 +15,7 @@
 
 #include "admin/admin.h"
 #include "base/debug.h"
+#include "cdc/cdc.h"
 #include "fetch/fetch.h"
 #include "group/shared.h"
 #include "produce/produce.h"
@@ -55,5 +56,6 @@ _PG_init(void)
 	ks_fetch_init();
 	ks_admin_init();
 	ks_worker_init();
+	ks_cdc_init();
 	ks_xact_init();
 }

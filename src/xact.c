@@ -20,6 +20,7 @@
 #include "admin/admin.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "cdc/cdc.h"
 #include "group/catalog.h"
 #include "group/member.h"
 #include "group/poll.h"
@@ -44,6 +45,7 @@ end_transaction(bool committed)
 	ks_position_end(committed);
 	ks_group_end(committed);
 	ks_worker_end_transaction(committed);
+	ks_cdc_end();
 	if (committed)
 		ks_produce_commit();
 	else

@@ -108,17 +108,23 @@ entry_for_topic(KsProduceState *state, const KsTopic *topic)
 }
 
 static bool
-is_checked(const KsProducerTopic *topic, const char *name, size_t name_len)
+is_checked(const KsProducerTopic *topic, const char *name, size_t name_len, Oid user)
 {
 	return topic != NULL &&
 		   topic->serial == ks_topic_cache_serial &&
-		   topic->user == GetUserId() &&
+		   topic->user == user &&
 		   topic->name_len == name_len &&
 		   memcmp(topic->topic.name, name, name_len) == 0;
 }
 
 KsProducerTopic *
 ks_produce_begin(const char *name, size_t name_len)
+{
+	return ks_produce_begin_as(name, name_len, GetUserId());
+}
+
+KsProducerTopic *
+ks_produce_begin_as(const char *name, size_t name_len, Oid user)
 {
 	KsProduceState *state;
 	KsProducerTopic *entry;
@@ -129,17 +135,17 @@ ks_produce_begin(const char *name, size_t name_len)
 	ks_require_preloaded();
 	ks_require_writable("kstream.produce()");
 	state = get_state();
-	if (is_checked(state->last_topic, name, name_len))
+	if (is_checked(state->last_topic, name, name_len, user))
 		return state->last_topic;
 
 	terminated = pnstrdup(name, name_len);
 	serial = ks_topic_cache_serial;
 	ks_topic_get(terminated, &topic);
-	ks_topic_check_right(&topic, ACL_INSERT);
+	ks_topic_check_right_of(&topic, ACL_INSERT, user);
 	pfree(terminated);
 	entry = entry_for_topic(state, &topic);
 	entry->serial = serial;
-	entry->user = GetUserId();
+	entry->user = user;
 	state->last_topic = entry;
 	return entry;
 }
@@ -302,6 +308,12 @@ check_size(const KsTopic *topic, const KsRecord *record)
 				 errmsg("record is too large for topic \"%s\"", topic->name),
 				 errdetail("MESSAGE_TOO_LARGE: it needs up to " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
 						   size, topic->options.max_message_bytes)));
+}
+
+const KsTopic *
+ks_produce_topic(const KsProducerTopic *topic)
+{
+	return &topic->topic;
 }
 
 void

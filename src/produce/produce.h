@@ -30,6 +30,12 @@ extern KsProducerTopic *ks_produce_begin(const char *name, size_t name_len);
  */
 extern KsProducerTopic *ks_produce_begin_table(const KsTopic *topic, uint64 serial, const char *command);
 
+/* The same with the right of another role than the current user. */
+extern KsProducerTopic *ks_produce_begin_as(const char *name, size_t name_len, Oid user);
+
+/* What is known of the topic. */
+extern const KsTopic *ks_produce_topic(const KsProducerTopic *topic);
+
 /* 22023 unless the topic has the partition; for one that the caller named. */
 extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 partition);
 

@@ -15,9 +15,9 @@
  * IntervalStyle to postgres, extra_float_digits to at least 1 (shortest exact
  * form) and bytea_output to hex (for a bytea within a row or an array).
  * Pinning goes by a GUC nest level, which an error's (sub)transaction abort
- * pops; sessions with the default settings skip it altogether.  TimeZone is
- * not pinned: timestamptz is written in the session's zone with its offset,
- * as a cast to text writes it.
+ * pops; sessions with the default settings skip it altogether.  produce()
+ * does not pin TimeZone: timestamptz is written in the session's zone with its
+ * offset, as a cast to text writes it.
  *
  * bytea and text are the hot path: nothing is copied unless the value was
  * toasted or the server's encoding is not UTF-8.
@@ -29,6 +29,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
@@ -97,17 +98,14 @@ pin_setting(const char *name, const char *value)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
-/*
- * Make output independent of the session's taste.  Returns the nest level for
- * unpin_output, 0 when all settings were right already.
- */
-static int
-pin_output(void)
+int
+ks_payload_pin_output(bool utc)
 {
+	bool zone = utc && strcmp(pg_get_timezone_name(session_timezone), "UTC") != 0;
 	int nest_level;
 
 	if (DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES &&
-		extra_float_digits >= 1 && bytea_output == BYTEA_OUTPUT_HEX)
+		extra_float_digits >= 1 && bytea_output == BYTEA_OUTPUT_HEX && !zone)
 		return 0;
 
 	nest_level = NewGUCNestLevel();
@@ -119,11 +117,13 @@ pin_output(void)
 		pin_setting("extra_float_digits", "1");
 	if (bytea_output != BYTEA_OUTPUT_HEX)
 		pin_setting("bytea_output", "hex");
+	if (zone)
+		pin_setting("timezone", "UTC");
 	return nest_level;
 }
 
-static void
-unpin_output(int nest_level)
+void
+ks_payload_unpin_output(int nest_level)
 {
 	if (nest_level != 0)
 		AtEOXact_GUC(true, nest_level);
@@ -133,7 +133,7 @@ unpin_output(int nest_level)
 static const char *
 output_value(KsPayloadType *ptype, Datum value, int32 *len)
 {
-	int nest_level = pin_output();
+	int nest_level = ks_payload_pin_output(false);
 	const char *text;
 
 	if (ptype->kind == KS_PAYLOAD_OUTPUT)
@@ -153,7 +153,7 @@ output_value(KsPayloadType *ptype, Datum value, int32 *len)
 		text = VARDATA_ANY(json);
 		*len = VARSIZE_ANY_EXHDR(json);
 	}
-	unpin_output(nest_level);
+	ks_payload_unpin_output(nest_level);
 	return text;
 }
 

@@ -45,4 +45,12 @@ extern void ks_payload_type_init(KsPayloadType *ptype, Oid type, MemoryContext c
  */
 extern void ks_payload_from_datum(KsPayloadType *ptype, Datum value, const char **data, int32 *len);
 
+/*
+ * Until the matching unpin, settings that change the output of types have fixed
+ * values; with `utc`, TimeZone as well.  Returns what unpin wants, 0 when all
+ * were right already.  An error unpins.
+ */
+extern int ks_payload_pin_output(bool utc);
+extern void ks_payload_unpin_output(int nest_level);
+
 #endif /* KS_RECORD_PAYLOAD_H */

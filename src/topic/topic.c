@@ -430,7 +430,13 @@ ks_topic_has_right(const KsTopic *topic, AclMode any)
 void
 ks_topic_check_right(const KsTopic *topic, AclMode mode)
 {
-	if (!ks_topic_has_right(topic, mode))
+	ks_topic_check_right_of(topic, mode, GetUserId());
+}
+
+void
+ks_topic_check_right_of(const KsTopic *topic, AclMode mode, Oid role)
+{
+	if (pg_class_aclmask(topic->relid, role, mode, ACLMASK_ANY) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for topic \"%s\"", topic->name),

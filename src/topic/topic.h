@@ -145,6 +145,8 @@ extern void ks_topic_check_partition(const KsTopic *topic, int32 partition);
 
 /* 42501 unless the current user has this right on the topic's table. */
 extern void ks_topic_check_right(const KsTopic *topic, AclMode mode);
+/* The same for another role. */
+extern void ks_topic_check_right_of(const KsTopic *topic, AclMode mode, Oid role);
 /* Has the current user one of these rights? */
 extern bool ks_topic_has_right(const KsTopic *topic, AclMode any);
 extern void ks_topic_check_owner(const KsTopic *topic);

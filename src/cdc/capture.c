@@ -1,0 +1,435 @@
+/*-------------------------------------------------------------------------
+ * capture.c
+ *	  Captures: which relation goes to which topic, and a cache of it.
+ *
+ * A capture is a row of kstream.capture, which says that some role may have the
+ * changes of a relation produced to a topic, and a set of triggers on the
+ * relation.  The row is written by kstream.capture() alone, so a trigger that
+ * somebody makes by hand finds none and is refused.  All that names columns is
+ * kept in the triggers, as column lists and conditions: there PostgreSQL itself
+ * follows renames, refuses to drop a column that is needed, copies everything
+ * to partitions and carries it through a dump.  The lists belong to triggers
+ * that never fire.
+ *
+ * The names of the triggers begin with "!", so that they fire before others:
+ * what another trigger does to the same row comes after the row itself.
+ *
+ * What a trigger needs to write a row is looked up once and kept by the
+ * trigger's oid, until an invalidation of its relation, of the relation that
+ * was captured, or of a composite type somewhere in it.  An invalidation only
+ * marks; what is marked is thrown away when the trigger fires next.
+ *
+ * Locking: none beyond AccessShareLock on the catalog while it is read.
+ *
+ * src/cdc/capture.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "commands/dbcommands.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/reltrigger.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "cdc/capture.h"
+#include "cdc/json.h"
+
+/* Attribute numbers: must match src/sql/80_capture.sql. */
+#define Anum_capture_relation 1
+#define Anum_capture_topic 2
+#define Anum_capture_role_name 3
+#define Anum_capture_options 4
+
+/* What follows the topic's name in the names of triggers. */
+static const char *const kind_names[] = {
+	"", ":insert", ":update", ":enter", ":leave", ":delete", ":truncate", ":key", ":columns", ":exclude"};
+
+/* The longest of these has nine characters. */
+#define TOPIC_PART_MAX ((int) (NAMEDATALEN - 1 - strlen(KS_CAPTURE_TRIGGER_PREFIX) - 9))
+
+static HTAB *captures = NULL;
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS scan;
+	KsCapture *capture;
+
+	hash_seq_init(&scan, captures);
+	while ((capture = hash_seq_search(&scan)) != NULL)
+	{
+		if (relid == InvalidOid || relid == capture->relid || relid == capture->root || capture->columns.pinned)
+			capture->valid = false;
+	}
+}
+
+void
+ks_capture_init(void)
+{
+	HASHCTL info;
+
+	memset(&info, 0, sizeof(info));
+	info.keysize = sizeof(Oid);
+	info.entrysize = sizeof(KsCapture);
+	info.hcxt = TopMemoryContext;
+	captures = hash_create("kstream captures", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+}
+
+/* ---- names of triggers ---- */
+
+char *
+ks_capture_trigger_name(const char *topic, KsCaptureTrigger kind)
+{
+	int len = strlen(topic);
+
+	if (len <= TOPIC_PART_MAX)
+		return psprintf("%s%s%s", KS_CAPTURE_TRIGGER_PREFIX, topic, kind_names[kind]);
+	return psprintf("%s%.*s~%08x%s", KS_CAPTURE_TRIGGER_PREFIX, TOPIC_PART_MAX - 9, topic,
+					hash_bytes((const unsigned char *) topic, len), kind_names[kind]);
+}
+
+bool
+ks_capture_trigger_parse(const char *name, KsCaptureTrigger *kind)
+{
+	const size_t prefix_len = strlen(KS_CAPTURE_TRIGGER_PREFIX);
+	const char *rest;
+	int i;
+
+	if (strncmp(name, KS_CAPTURE_TRIGGER_PREFIX, prefix_len) != 0)
+		return false;
+
+	/* a topic's name has no colon */
+	rest = strchr(name + prefix_len, ':');
+	for (i = 0; i < KS_TRIGGER_KINDS; i++)
+	{
+		if (strcmp(rest == NULL ? "" : rest, kind_names[i]) == 0)
+		{
+			*kind = (KsCaptureTrigger) i;
+			return true;
+		}
+	}
+	return false;
+}
+
+List *
+ks_capture_trigger_columns(Relation rel, const char *topic, KsCaptureTrigger kind, bool *found)
+{
+	char *name = ks_capture_trigger_name(topic, kind);
+	List *names = NIL;
+	int i;
+	int j;
+
+	*found = false;
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (strcmp(trigger->tgname, name) != 0)
+			continue;
+		*found = true;
+		for (j = 0; j < trigger->tgnattr; j++)
+			names = lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), trigger->tgattr[j] - 1)->attname)));
+	}
+	pfree(name);
+	return names;
+}
+
+/* ---- the catalog ---- */
+
+/* NULL when it is not there, or on its way out. */
+static Relation
+open_catalog(LOCKMODE lockmode)
+{
+	Oid namespace = get_namespace_oid("kstream", true);
+	Oid relid = OidIsValid(namespace) ? get_relname_relid("capture", namespace) : InvalidOid;
+
+	return OidIsValid(relid) ? try_table_open(relid, lockmode) : NULL;
+}
+
+static SysScanDesc
+scan_catalog(Relation catalog, Oid relid, ScanKeyData *key)
+{
+	Oid index = get_relname_relid("capture_pkey", RelationGetNamespace(catalog));
+
+	ScanKeyInit(key, Anum_capture_relation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	return systable_beginscan(catalog, index, OidIsValid(index), NULL, 1, key);
+}
+
+static KsCaptureRow *
+read_row(Relation catalog, HeapTuple tuple)
+{
+	TupleDesc desc = RelationGetDescr(catalog);
+	KsCaptureRow *row = palloc0(sizeof(KsCaptureRow));
+	bool isnull;
+
+	row->relid = DatumGetObjectId(heap_getattr(tuple, Anum_capture_relation, desc, &isnull));
+	strlcpy(row->topic, TextDatumGetCString(heap_getattr(tuple, Anum_capture_topic, desc, &isnull)), sizeof(row->topic));
+	row->role_name = TextDatumGetCString(heap_getattr(tuple, Anum_capture_role_name, desc, &isnull));
+	ks_capture_options_parse(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_capture_options, desc, &isnull)), &row->options);
+	return row;
+}
+
+List *
+ks_capture_rows(Oid relid)
+{
+	Relation catalog = open_catalog(AccessShareLock);
+	List *rows = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (catalog == NULL)
+		return NIL;
+	scan = scan_catalog(catalog, relid, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		rows = lappend(rows, read_row(catalog, tuple));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return rows;
+}
+
+int
+ks_capture_delete_rows(Oid relid, const char *topic)
+{
+	Relation catalog = open_catalog(RowExclusiveLock);
+	int deleted = 0;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (catalog == NULL)
+		return 0;
+	scan = scan_catalog(catalog, relid, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (topic != NULL && strcmp(read_row(catalog, tuple)->topic, topic) != 0)
+			continue;
+		simple_heap_delete(catalog, &tuple->t_self);
+		deleted++;
+	}
+	systable_endscan(scan);
+	table_close(catalog, RowExclusiveLock);
+	return deleted;
+}
+
+/* ---- the cache ---- */
+
+static pg_attribute_noreturn() void not_captured(Relation rel, const char *trigger_name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("trigger \"%s\" on table \"%s\" belongs to no capture", trigger_name, RelationGetRelationName(rel)),
+			 errdetail("Only kstream.capture() makes captures; this one was never made so, or one of its triggers was dropped."),
+			 errhint("Call kstream.capture() to capture the table, or kstream.uncapture() to remove what is left.")));
+}
+
+/* The row that a trigger of this name on `relid` belongs to; NULL: none. */
+static KsCaptureRow *
+find_row_of_trigger(Oid relid, const char *trigger_name, KsCaptureTrigger kind)
+{
+	List *rows = ks_capture_rows(relid);
+	ListCell *lc;
+
+	foreach (lc, rows)
+	{
+		KsCaptureRow *row = lfirst(lc);
+
+		if (strcmp(ks_capture_trigger_name(row->topic, kind), trigger_name) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* Of the relation itself or of one that it is a partition of. */
+static KsCaptureRow *
+find_row(Relation rel, const char *trigger_name, KsCaptureTrigger kind)
+{
+	KsCaptureRow *row = find_row_of_trigger(RelationGetRelid(rel), trigger_name, kind);
+	ListCell *lc;
+
+	if (row != NULL || !rel->rd_rel->relispartition)
+		return row;
+	foreach (lc, get_partition_ancestors(RelationGetRelid(rel)))
+	{
+		row = find_row_of_trigger(lfirst_oid(lc), trigger_name, kind);
+		if (row != NULL)
+			return row;
+	}
+	return NULL;
+}
+
+static bool
+list_has_name(List *names, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, names)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The names of the columns that are captured, in the order of the relation. */
+static List *
+captured_columns(Relation root, const char *topic)
+{
+	TupleDesc desc = RelationGetDescr(root);
+	List *included;
+	List *excluded;
+	List *names = NIL;
+	bool has_include;
+	bool has_exclude;
+	int i;
+
+	included = ks_capture_trigger_columns(root, topic, KS_TRIGGER_COLUMNS, &has_include);
+	excluded = ks_capture_trigger_columns(root, topic, KS_TRIGGER_EXCLUDE, &has_exclude);
+	for (i = 0; i < desc->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		if (TupleDescAttr(desc, i)->attisdropped ||
+			(has_include && !list_has_name(included, name)) ||
+			list_has_name(excluded, name))
+			continue;
+		names = lappend(names, pstrdup(name));
+	}
+	return names;
+}
+
+static void
+append_name(StringInfo out, const char *label, const char *name)
+{
+	appendStringInfoString(out, label);
+	ks_json_string(out, name, strlen(name));
+}
+
+/* "source", but for what changes from record to record. */
+static void
+prepare_source(KsCapture *capture, Relation root)
+{
+	char *database = get_database_name(MyDatabaseId);
+
+	initStringInfo(&capture->source_head);
+	appendStringInfoString(&capture->source_head,
+						   ",\"source\":{\"version\":\"" KSTREAM_VERSION "\",\"connector\":\"postgresql\"");
+	append_name(&capture->source_head, ",\"name\":", capture->options.source_name ? capture->options.source_name : database);
+	appendStringInfoString(&capture->source_head, ",\"ts_ms\":");
+
+	initStringInfo(&capture->source_mid);
+	append_name(&capture->source_mid, ",\"snapshot\":\"false\",\"db\":", database);
+	appendStringInfoString(&capture->source_mid, ",\"sequence\":\"[null,\\\"");
+	initStringInfo(&capture->source_read);
+	append_name(&capture->source_read, ",\"snapshot\":\"incremental\",\"db\":", database);
+	appendStringInfoString(&capture->source_read, ",\"sequence\":\"[null,\\\"");
+
+	initStringInfo(&capture->source_tail);
+	append_name(&capture->source_tail, "\\\"]\",\"schema\":", get_namespace_name(RelationGetNamespace(root)));
+	append_name(&capture->source_tail, ",\"table\":", RelationGetRelationName(root));
+	appendStringInfoString(&capture->source_tail, ",\"txId\":");
+}
+
+/* Fill in what follows from the row and the relations; in capture->context. */
+static void
+fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDesc desc)
+{
+	MemoryContext old = MemoryContextSwitchTo(capture->context);
+	List *keys;
+	bool has_key;
+
+	strlcpy(capture->topic, row->topic, sizeof(capture->topic));
+	capture->topic_len = strlen(capture->topic);
+	capture->role_name = pstrdup(row->role_name);
+	capture->options = row->options;
+	capture->options.source_name = row->options.source_name ? pstrdup(row->options.source_name) : NULL;
+	capture->root = RelationGetRelid(root);
+	capture->table_name = pstrdup(RelationGetRelationName(root));
+	keys = ks_capture_trigger_columns(root, row->topic, KS_TRIGGER_KEY, &has_key);
+	ks_columns_init(&capture->columns, captured_columns(root, row->topic), desc, row->options.format, capture->context);
+	ks_columns_init(&capture->keys, keys, desc, row->options.format, capture->context);
+	prepare_source(capture, root);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+build_capture(KsCapture *capture, Relation rel, const char *trigger_name)
+{
+	KsCaptureRow *row;
+	Relation root;
+
+	if (!ks_capture_trigger_parse(trigger_name, &capture->kind) ||
+		(row = find_row(rel, trigger_name, capture->kind)) == NULL)
+		not_captured(rel, trigger_name);
+	if (capture->context == NULL)
+		capture->context = AllocSetContextCreate(TopMemoryContext, "kstream capture", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(capture->context);
+	capture->relid = RelationGetRelid(rel);
+	capture->role_serial = 0;
+	capture->transaction = 0;
+	capture->columns.pinned = false;
+	root = table_open(row->relid, AccessShareLock);
+
+	/* what comes in while we build makes it invalid again */
+	capture->root = row->relid;
+	capture->valid = true;
+	fill_capture(capture, row, root, RelationGetDescr(rel));
+	table_close(root, AccessShareLock);
+}
+
+KsCapture *
+ks_capture_for_trigger(Relation rel, Oid trigger, const char *trigger_name)
+{
+	bool found;
+	KsCapture *capture = hash_search(captures, &trigger, HASH_ENTER, &found);
+	int tries;
+
+	if (!found)
+	{
+		memset((char *) capture + sizeof(Oid), 0, sizeof(KsCapture) - sizeof(Oid));
+		capture->trigger = trigger;
+	}
+	for (tries = 0; !capture->valid && tries < 10; tries++)
+	{
+		capture->valid = false;
+		PG_TRY();
+		{
+			build_capture(capture, rel, trigger_name);
+		}
+		PG_CATCH();
+		{
+			capture->valid = false;
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+	}
+	return capture;
+}
+
+KsCapture *
+ks_capture_for_query(Relation rel, const KsCaptureRow *row, TupleDesc desc)
+{
+	KsCapture *capture = palloc0(sizeof(KsCapture));
+
+	capture->context = CurrentMemoryContext;
+	capture->relid = RelationGetRelid(rel);
+	capture->kind = KS_TRIGGER_ROW;
+	fill_capture(capture, row, rel, desc);
+	return capture;
+}

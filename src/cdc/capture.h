@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ * capture.h
+ *	  Captures: which relation goes to which topic, and how.
+ *
+ * src/cdc/capture.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_CDC_CAPTURE_H
+#define KS_CDC_CAPTURE_H
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+
+#include "cdc/row.h"
+#include "produce/produce.h"
+
+/* What capture() may be told. */
+typedef struct KsCaptureOptions
+{
+	bool before;
+	bool tombstones;
+	KsCaptureFormat format;
+	char *source_name; /* NULL: the database's */
+	int32 partitions;  /* 0: not given */
+	List *columns;     /* names; NIL: all */
+	List *exclude;
+	char *when; /* NULL: every row */
+} KsCaptureOptions;
+
+/* Parse options; 22023 for what is not one. */
+extern void ks_capture_options_parse(Jsonb *json, KsCaptureOptions *options);
+
+/* One row of kstream.capture. */
+typedef struct KsCaptureRow
+{
+	Oid relid;
+	char topic[KS_TOPIC_NAME_MAX + 1];
+	char *role_name;
+	KsCaptureOptions options;
+} KsCaptureRow;
+
+/* The rows of a relation, as KsCaptureRow, in CurrentMemoryContext. */
+extern List *ks_capture_rows(Oid relid);
+
+/* Remove the row of a relation and topic, or all of a relation (topic NULL). */
+extern int ks_capture_delete_rows(Oid relid, const char *topic);
+
+/*
+ * Triggers.  A capture is a set of triggers whose names begin with the prefix
+ * and go on with (what is left of) the topic's name; these are what may follow.
+ */
+#define KS_CAPTURE_TRIGGER_PREFIX "!kstream:"
+typedef enum KsCaptureTrigger
+{
+	KS_TRIGGER_ROW,      /* any change of a row */
+	KS_TRIGGER_INSERT,   /* the same with a condition: */
+	KS_TRIGGER_UPDATE,   /* it holds before and after */
+	KS_TRIGGER_ENTER,    /* only after */
+	KS_TRIGGER_LEAVE,    /* only before */
+	KS_TRIGGER_DELETE,   /* it held */
+	KS_TRIGGER_TRUNCATE, /* of the whole table */
+	KS_TRIGGER_KEY,      /* never fire; their column lists are the key, */
+	KS_TRIGGER_COLUMNS,  /* the columns to capture, */
+	KS_TRIGGER_EXCLUDE,  /* the columns not to capture */
+	KS_TRIGGER_KINDS
+} KsCaptureTrigger;
+extern char *ks_capture_trigger_name(const char *topic, KsCaptureTrigger kind);
+
+/* Is it the name of a capture's trigger, and of which kind? */
+extern bool ks_capture_trigger_parse(const char *name, KsCaptureTrigger *kind);
+
+/* The names in the column list of a capture's trigger; NIL when it has none. */
+extern List *ks_capture_trigger_columns(Relation rel, const char *topic, KsCaptureTrigger kind, bool *found);
+
+/* Everything that is needed to write a change of one relation. */
+typedef struct KsCapture
+{
+	Oid trigger; /* hash key */
+	bool valid;
+	Oid relid; /* whose rows come */
+	Oid root;  /* that capture() was called for; relid's ancestor */
+	MemoryContext context;
+	KsCaptureTrigger kind;
+	char topic[KS_TOPIC_NAME_MAX + 1];
+	size_t topic_len;
+	char *table_name; /* of root */
+	char *role_name;
+	Oid role;
+	uint64 role_serial; /* ks_topic_cache_serial when it was looked up */
+	KsCaptureOptions options;
+	KsColumnList columns;
+	KsColumnList keys;
+
+	/* parts of the envelope, ready to be copied */
+	StringInfoData source_head; /* ,"source":{ ... "ts_ms": */
+	StringInfoData source_mid;  /* ,"snapshot":"false", ... "sequence":"[null,\" */
+	StringInfoData source_read; /* the same of a snapshot */
+	StringInfoData source_tail; /* \"]","schema": ... "txId": */
+
+	/* the order of changes of this relation, of the transaction of this number */
+	uint64 transaction;
+	int64 *order;
+} KsCapture;
+
+/*
+ * What a trigger that fires captures.  55000 when kstream's catalog knows of
+ * no such capture: a trigger made by hand does nothing.
+ */
+extern KsCapture *ks_capture_for_trigger(Relation rel, Oid trigger, const char *trigger_name);
+
+/* The same for rows of a query, which has the columns of the relation by name. */
+extern KsCapture *ks_capture_for_query(Relation rel, const KsCaptureRow *row, TupleDesc desc);
+
+/* For _PG_init: register for invalidations. */
+extern void ks_capture_init(void);
+
+/* Making and ending captures; the caller holds ShareRowExclusiveLock. */
+extern void ks_capture_define(Relation rel, const char *topic, ArrayType *key_columns, Jsonb *options);
+extern void ks_capture_remove(Relation rel, const char *topic);
+
+/*
+ * Drop triggers of captures whose row is gone, of one topic or (NULL) of all;
+ * false when there are none.
+ */
+extern bool ks_capture_remove_leftovers(Relation rel, const char *topic);
+
+/* The condition of a capture over columns of the alias "new"; NULL: none. */
+extern char *ks_capture_condition(Relation rel, const char *topic);
+
+#endif /* KS_CDC_CAPTURE_H */

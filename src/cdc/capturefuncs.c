@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ * capturefuncs.c
+ *	  The SQL face of capturing.
+ *
+ * src/cdc/capturefuncs.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "cdc/capture.h"
+
+/* The table, when the current user owns it; locked against writers. */
+static Relation
+open_owned(Oid relid)
+{
+	Relation rel = table_open(relid, ShareRowExclusiveLock);
+
+	if (!KS_RELATION_OWNERCHECK(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
+	return rel;
+}
+
+static void
+check_can_be_captured(Relation rel)
+{
+	if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", RelationGetRelationName(rel))));
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot capture temporary table \"%s\"", RelationGetRelationName(rel))));
+	if (IsCatalogRelation(rel) || strcmp(get_namespace_name(RelationGetNamespace(rel)), "kstream") == 0 ||
+		strcmp(get_namespace_name(RelationGetNamespace(rel)), "kstream_log") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot capture system table \"%s\"", RelationGetRelationName(rel))));
+}
+
+PG_FUNCTION_INFO_V1(kstream_capture);
+Datum
+kstream_capture(PG_FUNCTION_ARGS)
+{
+	Relation rel;
+	char *topic;
+
+	ks_require_not_null(PG_ARGISNULL(0), "relation");
+	ks_require_not_null(PG_ARGISNULL(3), "options");
+	ks_require_preloaded();
+	ks_require_writable("kstream.capture()");
+	rel = open_owned(PG_GETARG_OID(0));
+	check_can_be_captured(rel);
+	if (PG_ARGISNULL(1))
+		topic = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(rel)), RelationGetRelationName(rel));
+	else
+		topic = ks_topic_name_arg(PG_GETARG_DATUM(1));
+	ks_capture_define(rel, topic, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_JSONB_P(3));
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+static pg_attribute_noreturn() void not_captured(Relation rel, const char *topic)
+{
+	if (topic != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" is not captured into topic \"%s\"", RelationGetRelationName(rel), topic)));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("table \"%s\" is not captured", RelationGetRelationName(rel))));
+}
+
+/* The topics of a relation's captures, also of what is left of broken ones. */
+static List *
+captured_topics(Relation rel)
+{
+	List *topics = NIL;
+	ListCell *lc;
+
+	foreach (lc, ks_capture_rows(RelationGetRelid(rel)))
+		topics = lappend(topics, ((KsCaptureRow *) lfirst(lc))->topic);
+	return topics;
+}
+
+PG_FUNCTION_INFO_V1(kstream_uncapture);
+Datum
+kstream_uncapture(PG_FUNCTION_ARGS)
+{
+	Relation rel;
+	char *topic = NULL;
+	int removed = 0;
+	ListCell *lc;
+
+	ks_require_not_null(PG_ARGISNULL(0), "relation");
+	ks_require_preloaded();
+	ks_require_writable("kstream.uncapture()");
+	rel = open_owned(PG_GETARG_OID(0));
+	if (!PG_ARGISNULL(1))
+		topic = ks_topic_name_arg(PG_GETARG_DATUM(1));
+	foreach (lc, captured_topics(rel))
+	{
+		if (topic != NULL && strcmp(topic, lfirst(lc)) != 0)
+			continue;
+		ks_capture_remove(rel, lfirst(lc));
+		removed++;
+	}
+	if (ks_capture_remove_leftovers(rel, topic))
+		removed++;
+	if (removed == 0)
+		not_captured(rel, topic);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/* The key of a capture, for the view. */
+PG_FUNCTION_INFO_V1(kstream_capture_key);
+Datum
+kstream_capture_key(PG_FUNCTION_ARGS)
+{
+	char *topic;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	topic = ks_topic_name_arg(PG_GETARG_DATUM(0));
+	PG_RETURN_TEXT_P(cstring_to_text(ks_capture_trigger_name(topic, KS_TRIGGER_KEY)));
+}

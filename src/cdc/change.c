@@ -1,0 +1,420 @@
+/*-------------------------------------------------------------------------
+ * change.c
+ *	  A change of a row as records: Debezium's envelope, or the row alone.
+ *
+ * The envelope has Debezium's fields, in its order:
+ *
+ *	{"before":{..}, "after":{..},
+ *	 "source":{"version", "connector", "name", "ts_ms", "snapshot", "db",
+ *			   "sequence", "schema", "table", "txId", "lsn", "xmin"},
+ *	 "op":"c|u|d|r|t", "ts_ms", "transaction":{"id", "total_order",
+ *	 "data_collection_order"}}
+ *
+ * As in Debezium a delete is followed by a tombstone, and an update that changes
+ * the key is a delete of the old key, its tombstone, and a create of the new
+ * one, each with a header that names the other.
+ *
+ * Debezium reads the WAL after the commit; we write before it.  So "lsn" is
+ * where this session's last WAL record ended (for one row it only grows: the
+ * next transaction that changes the row writes later), and the first half of
+ * "sequence", the last commit, is null.  "transaction"."id" is Debezium's
+ * txId:lsn with the lsn of the transaction's first change, so that it is the
+ * same in all of them.
+ *
+ * Text is made in the server encoding and converted as a whole.
+ *
+ * Locks: none.  Abort: the counters of the transaction live in
+ * TopTransactionContext and are forgotten by ks_change_end().
+ *
+ * src/cdc/change.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/objectaddress.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/debug.h"
+#include "base/errors.h"
+#include "cdc/change.h"
+#include "cdc/json.h"
+#include "record/time.h"
+#include "record/utf8.h"
+
+/* A buffer that grew beyond this is given back. */
+#define KEEP_BUFFER (1024 * 1024)
+
+/* Changes of one relation in this transaction. */
+typedef struct Collection
+{
+	Oid root;
+	int64 order;
+	struct Collection *next;
+} Collection;
+
+/* What all changes of a transaction have in common. */
+typedef struct TransactionInfo
+{
+	uint64 number; /* of those seen by this backend; 0: none yet */
+	bool active;
+	uint64 xid;
+	int64 total_order;
+	Collection *collections;
+	char id[64]; /* txId:lsn */
+	int id_len;
+} TransactionInfo;
+
+static TransactionInfo transaction;
+
+static StringInfoData value_buffer;
+static StringInfoData key_buffer;
+
+void
+ks_change_end(void)
+{
+	transaction.active = false;
+}
+
+static XLogRecPtr
+current_lsn(void)
+{
+	return XactLastRecEnd != InvalidXLogRecPtr ? XactLastRecEnd : GetXLogInsertRecPtr();
+}
+
+static void
+begin_transaction(void)
+{
+	if (transaction.active)
+		return;
+	transaction.xid = U64FromFullTransactionId(GetTopFullTransactionId());
+	transaction.number++;
+	transaction.total_order = 0;
+	transaction.collections = NULL;
+	transaction.id_len = snprintf(transaction.id, sizeof(transaction.id), UINT64_FORMAT ":" UINT64_FORMAT,
+								  transaction.xid, current_lsn());
+	transaction.active = true;
+}
+
+/* The capture's counter in this transaction. */
+static int64 *
+collection_order(KsCapture *capture)
+{
+	Collection *collection;
+
+	if (capture->transaction == transaction.number)
+		return capture->order;
+	for (collection = transaction.collections; collection != NULL; collection = collection->next)
+	{
+		if (collection->root == capture->root)
+			break;
+	}
+	if (collection == NULL)
+	{
+		collection = MemoryContextAlloc(TopTransactionContext, sizeof(Collection));
+		collection->root = capture->root;
+		collection->order = 0;
+		collection->next = transaction.collections;
+		transaction.collections = collection;
+	}
+	capture->transaction = transaction.number;
+	capture->order = &collection->order;
+	return capture->order;
+}
+
+static void
+reset_buffer(StringInfo buffer)
+{
+	if (buffer->data != NULL && buffer->maxlen <= KEEP_BUFFER)
+	{
+		resetStringInfo(buffer);
+		return;
+	}
+	if (buffer->data != NULL)
+		pfree(buffer->data);
+	buffer->data = MemoryContextAlloc(TopMemoryContext, 1024);
+	buffer->maxlen = 1024;
+	resetStringInfo(buffer);
+}
+
+/* The topic, with the right of the role that captures. */
+static KsProducerTopic *
+begin_produce(KsCapture *capture)
+{
+	if (capture->role_serial != ks_topic_cache_serial)
+	{
+		capture->role = get_role_oid(capture->role_name, true);
+		capture->role_serial = ks_topic_cache_serial;
+		if (KS_MUTANT("capture_unchecked"))
+			capture->role = ks_catalog()->owner;
+	}
+	if (!OidIsValid(capture->role))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\", which captures into topic \"%s\", does not exist", capture->role_name, capture->topic),
+				 errhint("Call kstream.capture() again as a role that may produce to the topic.")));
+	return ks_produce_begin_as(capture->topic, capture->topic_len, capture->role);
+}
+
+static inline int64
+max_size(KsProducerTopic *topic)
+{
+	return ks_produce_topic(topic)->options.max_message_bytes;
+}
+
+/* A finished buffer's bytes, in UTF-8. */
+static void
+set_bytes(StringInfo buffer, const char **bytes, int32 *len)
+{
+	*bytes = ks_utf8_from_server(buffer->data, buffer->len, len);
+}
+
+/* One record on its way. */
+typedef struct Output
+{
+	KsCapture *capture;
+	KsProducerTopic *topic;
+	KsRecord record;
+} Output;
+
+static void
+begin_output(Output *output, KsCapture *capture)
+{
+	memset(output, 0, sizeof(Output));
+	output->capture = capture;
+	output->topic = begin_produce(capture);
+	output->record.key_len = -1;
+	output->record.value_len = -1;
+	output->record.timestamp = ks_ms_from_timestamptz(GetCurrentTimestamp());
+	begin_transaction();
+}
+
+static void
+set_key(Output *output, TupleTableSlot *row)
+{
+	if (output->capture->keys.count == 0)
+		return;
+	reset_buffer(&key_buffer);
+	ks_columns_write(&key_buffer, &output->capture->keys, row, max_size(output->topic));
+	set_bytes(&key_buffer, &output->record.key, &output->record.key_len);
+}
+
+static void
+put(Output *output, int32 partition)
+{
+	const KsRecord *record = &output->record;
+
+	if (ks_record_max_size(record) > max_size(output->topic))
+		ks_row_too_large((int64) Max(record->key_len, 0) + Max(record->value_len, 0), max_size(output->topic));
+	(void) ks_produce_record(output->topic, partition, record);
+}
+
+static void
+set_header(Output *output, const char *name, const char *value, int len)
+{
+	char *wire = palloc(KS_HEADER_MAX_SIZE(strlen(name), len));
+
+	output->record.headers = wire;
+	output->record.headers_len = ks_header_write(wire, name, strlen(name), value, len) - wire;
+	output->record.header_count = 1;
+}
+
+/* ,"source":{...},"op":".","ts_ms":...,"transaction":{...}} */
+static void
+append_envelope_end(StringInfo out, Output *output, char op)
+{
+	KsCapture *capture = output->capture;
+	const StringInfoData *mid = op == 'r' ? &capture->source_read : &capture->source_mid;
+	int64 lsn = (int64) current_lsn();
+	int64 *order = collection_order(capture);
+
+	appendBinaryStringInfo(out, capture->source_head.data, capture->source_head.len);
+	ks_json_int(out, output->record.timestamp);
+	appendBinaryStringInfo(out, mid->data, mid->len);
+	ks_json_int(out, lsn);
+	appendBinaryStringInfo(out, capture->source_tail.data, capture->source_tail.len);
+	ks_json_int(out, (int64) transaction.xid);
+	ks_json_literal(out, ",\"lsn\":");
+	ks_json_int(out, lsn);
+	ks_json_literal(out, ",\"xmin\":null},\"op\":\"");
+	appendStringInfoCharMacro(out, op);
+	ks_json_literal(out, "\",\"ts_ms\":");
+	ks_json_int(out, output->record.timestamp);
+	ks_json_literal(out, ",\"transaction\":{\"id\":\"");
+	appendBinaryStringInfo(out, transaction.id, transaction.id_len);
+	ks_json_literal(out, "\",\"total_order\":");
+	ks_json_int(out, ++transaction.total_order);
+	ks_json_literal(out, ",\"data_collection_order\":");
+	ks_json_int(out, ++*order);
+	ks_json_literal(out, "}}");
+}
+
+static void
+append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
+{
+	if (row == NULL)
+		ks_json_literal(out, "null");
+	else
+		ks_columns_write(out, columns, row, max_size(output->topic));
+}
+
+/* Debezium's value of a change. */
+static void
+set_envelope(Output *output, char op, const KsColumnList *before_columns, TupleTableSlot *before, TupleTableSlot *after)
+{
+	StringInfo out = &value_buffer;
+
+	reset_buffer(out);
+	ks_json_literal(out, "{\"before\":");
+	append_row(out, output, before_columns, before);
+	ks_json_literal(out, ",\"after\":");
+	append_row(out, output, &output->capture->columns, after);
+	append_envelope_end(out, output, op);
+	set_bytes(out, &output->record.value, &output->record.value_len);
+}
+
+/* A row that is there now. */
+static void
+put_row(Output *output, char op, TupleTableSlot *before, TupleTableSlot *after)
+{
+	KsCapture *capture = output->capture;
+
+	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
+		set_envelope(output, op, &capture->columns, capture->options.before ? before : NULL, after);
+	else
+	{
+		reset_buffer(&value_buffer);
+		append_row(&value_buffer, output, &capture->columns, after);
+		set_bytes(&value_buffer, &output->record.value, &output->record.value_len);
+		set_header(output, "__op", &op, 1);
+	}
+	put(output, KS_ANY_PARTITION);
+}
+
+/* A row that is gone, and its tombstone; the key is set. */
+static void
+put_gone(Output *output, TupleTableSlot *row)
+{
+	KsCapture *capture = output->capture;
+
+	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
+	{
+		set_envelope(output, 'd', capture->options.before ? &capture->columns : &capture->keys, row, NULL);
+		put(output, KS_ANY_PARTITION);
+		if (!capture->options.tombstones || capture->keys.count == 0 || KS_MUTANT("no_tombstone"))
+			return;
+		output->record.header_count = 0;
+		output->record.headers_len = 0;
+	}
+	else
+		set_header(output, "__op", "d", 1);
+	output->record.value = NULL;
+	output->record.value_len = -1;
+	put(output, KS_ANY_PARTITION);
+}
+
+void
+ks_change_insert(KsCapture *capture, TupleTableSlot *row)
+{
+	Output output;
+
+	begin_output(&output, capture);
+	set_key(&output, row);
+	put_row(&output, 'c', NULL, row);
+}
+
+void
+ks_change_read(KsCapture *capture, TupleTableSlot *row)
+{
+	Output output;
+
+	begin_output(&output, capture);
+	set_key(&output, row);
+	put_row(&output, 'r', NULL, row);
+}
+
+void
+ks_change_delete(KsCapture *capture, TupleTableSlot *row)
+{
+	Output output;
+
+	begin_output(&output, capture);
+	set_key(&output, row);
+	put_gone(&output, row);
+}
+
+/* Its key is another now: one row is gone, another is there. */
+static void
+put_moved(Output *old_row, Output *new_row, TupleTableSlot *before, TupleTableSlot *after)
+{
+	if (old_row->capture->options.format == KS_CAPTURE_DEBEZIUM)
+	{
+		set_header(old_row, "__debezium.newkey", new_row->record.key, new_row->record.key_len);
+		set_header(new_row, "__debezium.oldkey", old_row->record.key, old_row->record.key_len);
+	}
+	if (KS_MUTANT("key_change_swapped"))
+	{
+		put_row(new_row, 'c', NULL, after);
+		put_gone(old_row, before);
+		return;
+	}
+	put_gone(old_row, before);
+	put_row(new_row, 'c', NULL, after);
+}
+
+void
+ks_change_update(KsCapture *capture, TupleTableSlot *before, TupleTableSlot *after)
+{
+	Output output;
+	Output old_row;
+
+	begin_output(&output, capture);
+	set_key(&output, after);
+	if (!ks_columns_identical(&capture->keys, before, after))
+	{
+		/* the key's buffer is wanted again */
+		output.record.key = memcpy(palloc(output.record.key_len), output.record.key, output.record.key_len);
+		begin_output(&old_row, capture);
+		set_key(&old_row, before);
+		if (old_row.record.key_len != output.record.key_len ||
+			memcmp(old_row.record.key, output.record.key, old_row.record.key_len) != 0)
+		{
+			put_moved(&old_row, &output, before, after);
+			return;
+		}
+	}
+	put_row(&output, 'u', before, after);
+}
+
+/* To every partition, since each holds rows that are gone. */
+void
+ks_change_truncate(KsCapture *capture)
+{
+	Output output;
+	const KsTopic *topic;
+	int32 partition;
+
+	begin_output(&output, capture);
+	topic = ks_produce_topic(output.topic);
+	if ((topic->options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot truncate table \"%s\", which is captured into compacted topic \"%s\"",
+						capture->table_name, capture->topic),
+				 errdetail("Compaction keeps the last record of each key, and a truncation has none."),
+				 errhint("Use DELETE.")));
+	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
+		set_envelope(&output, 't', &capture->columns, NULL, NULL);
+	else
+		set_header(&output, "__op", "t", 1);
+	for (partition = 0; partition < topic->partitions; partition++)
+	{
+		if (partition == 0 || !KS_MUTANT("truncate_once"))
+			put(&output, partition);
+	}
+}

@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ * hooks.c
+ *	  What others do to captured tables, seen by the object access hook.
+ *
+ * When a table goes, or one of a capture's triggers, the capture's row goes in
+ * the same moment: the oid of a table that is gone must not stand in the
+ * catalog, for another table can get it, and a capture that has lost a part
+ * must not go on as if nothing were.  Triggers that stay behind refuse to work
+ * (see capture.c) until capture() or uncapture() is called: a change is never
+ * lost in silence.
+ *
+ * TRUNCATE fires no trigger of a partitioned table when a partition is
+ * truncated alone, so that is refused when the partitioned table is captured.
+ *
+ * Abort: rows are deleted in the transaction that drops.
+ *
+ * src/cdc/hooks.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "cdc/capture.h"
+#include "cdc/cdc.h"
+#include "cdc/change.h"
+
+static object_access_hook_type prev_object_access_hook = NULL;
+
+/* The captured table that the command at hand truncates as a whole. */
+static Oid truncated_root = InvalidOid;
+static CommandId truncated_command;
+static TimestampTz truncated_statement;
+
+/* Has it triggers? */
+static bool
+may_be_captured(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_class) GETSTRUCT(tuple))->relhastriggers;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* The table and name of a trigger; false when it is no capture's. */
+static bool
+find_capture_trigger(Oid trigger, Oid *relid, NameData *name)
+{
+	Relation rel = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	KsCaptureTrigger kind;
+	bool found = false;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(rel, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		*relid = form->tgrelid;
+		*name = form->tgname;
+		found = !OidIsValid(form->tgparentid) && ks_capture_trigger_parse(NameStr(*name), &kind);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+static void
+trigger_dropped(Oid trigger)
+{
+	Oid relid;
+	NameData name;
+	KsCaptureTrigger kind;
+	ListCell *lc;
+
+	if (!find_capture_trigger(trigger, &relid, &name))
+		return;
+	(void) ks_capture_trigger_parse(NameStr(name), &kind);
+	foreach (lc, ks_capture_rows(relid))
+	{
+		KsCaptureRow *row = lfirst(lc);
+
+		if (strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(name)) == 0)
+			(void) ks_capture_delete_rows(relid, row->topic);
+	}
+}
+
+static void
+truncated(Oid relid)
+{
+	ListCell *lc;
+
+	if (!may_be_captured(relid))
+		return;
+	if (!get_rel_relispartition(relid))
+	{
+		truncated_root = relid;
+		truncated_command = GetCurrentCommandId(false);
+		truncated_statement = GetCurrentStatementStartTimestamp();
+		return;
+	}
+	foreach (lc, get_partition_ancestors(relid))
+	{
+		Oid root = lfirst_oid(lc);
+
+		if (truncated_root == root && truncated_command == GetCurrentCommandId(false) &&
+			truncated_statement == GetCurrentStatementStartTimestamp())
+			return;
+		if (ks_capture_rows(root) != NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot truncate partition \"%s\" of captured table \"%s\"", get_rel_name(relid), get_rel_name(root)),
+					 errdetail("No record could say that a part of the table is empty now."),
+					 errhint("Use DELETE, truncate the whole table, or detach the partition.")));
+	}
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access_hook)
+		prev_object_access_hook(access, class, object, sub, arg);
+	if (access == OAT_DROP && class == TriggerRelationId)
+		trigger_dropped(object);
+	else if (access == OAT_DROP && class == RelationRelationId && sub == 0 && may_be_captured(object))
+		(void) ks_capture_delete_rows(object, NULL);
+	else if (access == OAT_TRUNCATE && class == RelationRelationId)
+		truncated(object);
+}
+
+void
+ks_cdc_init(void)
+{
+	ks_capture_init();
+	prev_object_access_hook = object_access_hook;
+	object_access_hook = object_access;
+}
+
+void
+ks_cdc_end(void)
+{
+	ks_change_end();
+}

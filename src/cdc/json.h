@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ * json.h
+ *	  Pieces of JSON text, appended to a StringInfo.
+ *
+ * src/cdc/json.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_CDC_JSON_H
+#define KS_CDC_JSON_H
+
+#include "lib/stringinfo.h"
+
+/* A string with its quotes; `text` is in the server encoding. */
+extern void ks_json_string(StringInfo out, const char *text, int len);
+
+/* Bytes as a string in base64, as Kafka Connect writes them. */
+extern void ks_json_base64(StringInfo out, const char *bytes, int len);
+
+extern void ks_json_int(StringInfo out, int64 value);
+
+/* A literal. */
+#define ks_json_literal(out, literal) appendBinaryStringInfo((out), (literal), sizeof(literal) - 1)
+
+/*
+ * A decimal number, given as numeric_out writes it, as the bytes of its
+ * unscaled value: big-endian two's complement, in base64.
+ */
+extern void ks_json_unscaled(StringInfo out, const char *decimal, int len);
+
+/* The same of an integer. */
+extern void ks_json_unscaled_int(StringInfo out, int64 value);
+
+#endif /* KS_CDC_JSON_H */

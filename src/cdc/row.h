@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ * row.h
+ *	  A row as JSON.
+ *
+ * src/cdc/row.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_CDC_ROW_H
+#define KS_CDC_ROW_H
+
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "nodes/pg_list.h"
+
+#include "base/compat.h"
+#include "cdc/value.h"
+
+typedef struct KsColumn
+{
+	AttrNumber attnum; /* in the rows to be written */
+	bool varlena;
+	char *label; /* ,"name": */
+	int label_len;
+	KsValueType type;
+} KsColumn;
+
+/* Some columns of a relation, in order. */
+typedef struct KsColumnList
+{
+	int count;
+	KsColumn *columns;
+	bool pinned; /* one of them is */
+} KsColumnList;
+
+/*
+ * Prepare to write the columns of these names, which rows of `desc` must have;
+ * it lives in `context`.
+ */
+extern void ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsCaptureFormat format,
+							MemoryContext context);
+
+/*
+ * Append a row, all of whose columns have been fetched, as an object.  54000
+ * for one with a value larger than max_size, before that is fetched.
+ */
+extern void ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot, int64 max_size);
+
+/* Are these columns of two rows the same, byte for byte? */
+extern bool ks_columns_identical(const KsColumnList *list, TupleTableSlot *a, TupleTableSlot *b);
+
+/* 54000: a row that needs so many bytes, of at most so many. */
+extern void ks_row_too_large(int64 size, int64 max_size) pg_attribute_noreturn();
+
+#endif /* KS_CDC_ROW_H */

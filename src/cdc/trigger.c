@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ * trigger.c
+ *	  The trigger that captures, as PostgreSQL calls it.
+ *
+ * It is an AFTER trigger: a BEFORE trigger would see rows that other triggers
+ * may still change or suppress.  Its name, not an argument, says which part of
+ * a capture it is; what it may do stands in kstream.capture (see capture.c).
+ *
+ * src/cdc/trigger.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "cdc/change.h"
+
+static void
+name_capture(void *arg)
+{
+	KsCapture *capture = arg;
+
+	errcontext("capture of table \"%s\" into topic \"%s\"", capture->table_name, capture->topic);
+}
+
+/* Was it made as capture() makes it? */
+static void
+check_event(const TriggerData *data, KsCaptureTrigger kind)
+{
+	bool fits = TRIGGER_FIRED_AFTER(data->tg_event);
+
+	switch (kind)
+	{
+		case KS_TRIGGER_ROW:
+			fits = fits && TRIGGER_FIRED_FOR_ROW(data->tg_event);
+			break;
+		case KS_TRIGGER_INSERT:
+			fits = fits && TRIGGER_FIRED_FOR_ROW(data->tg_event) && TRIGGER_FIRED_BY_INSERT(data->tg_event);
+			break;
+		case KS_TRIGGER_UPDATE:
+		case KS_TRIGGER_ENTER:
+		case KS_TRIGGER_LEAVE:
+			fits = fits && TRIGGER_FIRED_FOR_ROW(data->tg_event) && TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+			break;
+		case KS_TRIGGER_DELETE:
+			fits = fits && TRIGGER_FIRED_FOR_ROW(data->tg_event) && TRIGGER_FIRED_BY_DELETE(data->tg_event);
+			break;
+		case KS_TRIGGER_TRUNCATE:
+			fits = fits && TRIGGER_FIRED_BY_TRUNCATE(data->tg_event);
+			break;
+		default:
+			fits = false;
+	}
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" on table \"%s\" was not made by kstream.capture()",
+						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation))));
+}
+
+static void
+capture_change(KsCapture *capture, const TriggerData *data)
+{
+	TupleTableSlot *row = data->tg_trigslot;
+	TupleTableSlot *after = data->tg_newslot;
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+	{
+		ks_change_truncate(capture);
+		return;
+	}
+	slot_getallattrs(row);
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+	{
+		slot_getallattrs(after);
+		if (capture->kind == KS_TRIGGER_ENTER)
+			ks_change_insert(capture, after);
+		else if (capture->kind == KS_TRIGGER_LEAVE)
+			ks_change_delete(capture, row);
+		else
+			ks_change_update(capture, row, after);
+	}
+	else if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		ks_change_insert(capture, row);
+	else
+		ks_change_delete(capture, row);
+}
+
+PG_FUNCTION_INFO_V1(kstream_capture_trigger);
+Datum
+kstream_capture_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	ErrorContextCallback context;
+	KsCapture *capture;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("kstream.capture_trigger() can only be called as a trigger")));
+	ks_require_preloaded();
+	capture = ks_capture_for_trigger(data->tg_relation, data->tg_trigger->tgoid, data->tg_trigger->tgname);
+	check_event(data, capture->kind);
+
+	context.callback = name_capture;
+	context.arg = capture;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	capture_change(capture, data);
+	error_context_stack = context.previous;
+	return PointerGetDatum(NULL);
+}

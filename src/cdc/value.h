@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ * value.h
+ *	  A column's value as JSON.
+ *
+ * src/cdc/value.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_CDC_VALUE_H
+#define KS_CDC_VALUE_H
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+/* How rows are written. */
+typedef enum KsCaptureFormat
+{
+	KS_CAPTURE_DEBEZIUM, /* Debezium's envelope and types */
+	KS_CAPTURE_JSON      /* the row alone, types as row_to_json has them */
+} KsCaptureFormat;
+
+/* What is looked up once per column. */
+typedef struct KsValueType
+{
+	void (*write)(StringInfo out, Datum value, struct KsValueType *type);
+	int32 typmod;
+	FmgrInfo function; /* output function, or what makes JSON of it */
+
+	/* arrays */
+	struct KsValueType *element;
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+
+	bool pinned; /* depends on settings: see ks_payload_pin_output */
+} KsValueType;
+
+/* Look up how a type is written; what is kept lives in `context`. */
+extern void ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat format,
+							   MemoryContext context);
+
+/* Append a value that is not NULL. */
+static inline void
+ks_value_write(StringInfo out, Datum value, KsValueType *type)
+{
+	type->write(out, value, type);
+}
+
+#endif /* KS_CDC_VALUE_H */

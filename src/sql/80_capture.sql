@@ -1,0 +1,48 @@
+/* Change capture. */
+
+CREATE TABLE kstream.capture (
+    relation  regclass NOT NULL,
+    topic     text     COLLATE pg_catalog."C" NOT NULL,
+    role_name text     NOT NULL,
+    options   jsonb    NOT NULL,
+    PRIMARY KEY (relation, topic)
+);
+COMMENT ON TABLE kstream.capture IS 'one row per capture; its triggers do nothing without it';
+COMMENT ON COLUMN kstream.capture.role_name IS 'who called kstream.capture(): it is this role that must be allowed to produce to the topic';
+COMMENT ON COLUMN kstream.capture.options IS 'as they were given; columns and condition are those of the triggers';
+
+SELECT pg_catalog.pg_extension_config_dump('kstream.capture', '');
+
+CREATE FUNCTION kstream.capture_trigger() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_capture_trigger';
+COMMENT ON FUNCTION kstream.capture_trigger() IS 'produces the changes of captured tables; works only in triggers that kstream.capture() made';
+
+CREATE FUNCTION kstream.capture(relation regclass, topic text DEFAULT NULL, key_columns name[] DEFAULT NULL,
+                                options jsonb DEFAULT '{}') RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_capture';
+COMMENT ON FUNCTION kstream.capture(regclass, text, name[], jsonb) IS 'have every change of a table produced to a topic, in the transaction that makes it';
+
+CREATE FUNCTION kstream.uncapture(relation regclass, topic text DEFAULT NULL) RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_uncapture';
+COMMENT ON FUNCTION kstream.uncapture(regclass, text) IS 'end the capture of a table into a topic, or into all of them';
+
+CREATE FUNCTION kstream.capture_key(topic text) RETURNS text
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'kstream_capture_key';
+COMMENT ON FUNCTION kstream.capture_key(text) IS 'name of the trigger whose column list is the key of a capture into a topic';
+
+CREATE VIEW kstream.captures WITH (security_barrier) AS
+SELECT c.relation, c.topic,
+       (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place)
+        FROM pg_catalog.pg_trigger t,
+             LATERAL pg_catalog.unnest(t.tgattr::pg_catalog.int2[]) WITH ORDINALITY k(attnum, place),
+             pg_catalog.pg_attribute a
+        WHERE t.tgrelid OPERATOR(pg_catalog.=) c.relation
+          AND t.tgname OPERATOR(pg_catalog.=) kstream.capture_key(c.topic)::pg_catalog.name
+          AND a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+          AND a.attnum OPERATOR(pg_catalog.=) k.attnum) AS key_columns,
+       c.options
+FROM kstream.capture c
+WHERE pg_catalog.has_table_privilege(c.relation, 'SELECT')
+   OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW kstream.captures IS 'captured tables that the role may read; all for members of pg_monitor';
+COMMENT ON COLUMN kstream.captures.key_columns IS 'columns that make the key of a record, NULL for none';
