@@ -23,6 +23,9 @@ import collections
 # two transactions may interleave between partitions.
 REPORTED = ('G0', 'G1c-inferred')
 
+# In compacted topics a value's key is its client and its number modulo this.
+KEYS = 40
+
 CLASSES = (
     'inconsistent-offsets', 'duplicate', 'lost-write', 'unseen', 'G1a', 'precommitted-read', 'torn-txn',
     'poll-skip', 'int-poll-skip', 'nonmonotonic-poll', 'int-nonmonotonic-poll',
@@ -67,6 +70,7 @@ class History:
         self.txns = []
         self.final = {}         # k -> [[offset, value], ...] of the last reading
         self.start = {}         # k -> log start offset at the end
+        self.compacted = set()  # topics of which only the latest record of a key must remain
         self.groups = {}        # name -> Group
         self.samples = []       # {'t0', 't1', 'server', 'ends': {k: [start, stable, end]},
                                 #  'epochs': {g: n}, 'owned': {g: [k, ...]}, 'committed': {g: {k: o}}}
@@ -92,6 +96,7 @@ class Checker:
         self.offsets = {}       # k -> sorted offsets of every record that is or was there
         self.at = {}            # k -> {offset: value}
         self.place = {}         # value -> (k, offset)
+        self.newest = {}        # k, key -> greatest number of a committed value, in compacted topics
         self.sent_before = {}   # k -> for each offset, the latest COMMIT sent up to there
 
     def found(self, kind, text):
@@ -106,6 +111,7 @@ class Checker:
         for index, txn in enumerate(self.history.txns):
             txn.index = index
         self.check_witnesses()
+        self.find_newest()
         self.order_versions()
         self.check_writes()
         self.check_sends()
@@ -165,6 +171,19 @@ class Checker:
                 else:
                     self.place[value] = (k, offset)
 
+    def find_newest(self):
+        for txn in self.history.txns:
+            if txn.outcome == 'ok':
+                for k, value in txn.writes:
+                    if topic_of(k) in self.history.compacted:
+                        number = int(value.split('.')[1])
+                        self.newest[k, key_of(value)] = max(number, self.newest.get((k, key_of(value)), 0))
+
+    def superseded(self, k, value):
+        """May compaction have taken it?"""
+        return topic_of(k) in self.history.compacted and '.' in value and \
+            int(value.split('.')[1]) < self.newest.get((k, key_of(value)), 0)
+
     def check_writes(self):
         """Committed records are there, others are not."""
         there = {value for rows in self.history.final.values() for _, value in rows}
@@ -195,6 +214,8 @@ class Checker:
     def missing(self, txn, k, value, highest):
         place = self.place.get(value)
         start = self.history.start.get(k, 0)
+        if self.superseded(k, value):
+            return
         if place is not None:
             if place[1] < start:
                 return          # by retention
@@ -220,7 +241,7 @@ class Checker:
             for k, offsets in where.items():
                 if any(a >= b for a, b in zip(offsets, offsets[1:])):
                     self.found('int-nonmonotonic-send', '%s sent to %s and got %s' % (txn.name, k, brief(offsets)))
-                elif offsets[-1] - offsets[0] != len(offsets) - 1:
+                elif offsets[-1] - offsets[0] != len(offsets) - 1 and topic_of(k) not in self.history.compacted:
                     self.found('int-send-skip', '%s sent to %s and got %s' % (txn.name, k, brief(offsets)))
                 before = last.get((txn.process, k))
                 if before is not None and offsets[0] <= before[0]:
@@ -278,8 +299,8 @@ class Checker:
             value = self.at[k][offset]
             text = '%s read %s in %s and did not get %s at %d' % (txn.name, brief(got), k, value, offset)
             owner = self.owner.get(value)
-            if owner is None or owner.outcome != 'ok':
-                continue        # told as G1a
+            if owner is None or owner.outcome != 'ok' or self.superseded(k, value):
+                continue        # told as G1a, or taken by compaction
             if id(owner) in returned:
                 self.found('torn-txn', text)
             self.found(('int-' if prefix or offset > got[0] else '') + 'poll-skip', text)
@@ -330,7 +351,7 @@ class Checker:
                     self.found('eos-wrong', '%s applied %s for %s@%d, which holds %s' % (
                         name, value, k, offset, known))
             for k, rows in self.history.final.items():
-                if k.rsplit('/', 1)[0] not in group.topics:
+                if topic_of(k) not in group.topics:
                     continue
                 for offset, value in rows:
                     if offset < group.committed.get(k, 0) and offset not in effects[k]:
@@ -410,6 +431,15 @@ class Checker:
                 continue
             path = cycle(component[0], inside, after)
             self.found(kind, ' -> '.join(self.history.txns[node].name for node in path))
+
+
+def topic_of(k):
+    return k.rsplit('/', 1)[0]
+
+
+def key_of(value):
+    client, number = value.split('.')
+    return '%s/%d' % (client, int(number) % KEYS)
 
 
 def brief(offsets):

@@ -121,6 +121,22 @@ class Nemesis:
             self.cursor().execute('SELECT pg_cancel_backend(%s)', (pid,))
         return pid
 
+    def worker(self):
+        """The maintenance worker or its launcher: killed, terminated, or asleep for a while."""
+        cursor = self.cursor()
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type ~ '^kstream' ORDER BY random() LIMIT 1")
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        how = self.random.choice((signal.SIGTERM, signal.SIGTERM, signal.SIGSTOP, signal.SIGSTOP, signal.SIGKILL))
+        if not self.send(row[0], how):
+            return False
+        if how == signal.SIGSTOP:
+            self.stopped.append(row[0])
+            time.sleep(self.random.uniform(0.1, 1))
+            self.heal()
+        return '%s %d' % (how.name, row[0])
+
     # ---- the server
 
     def immediate(self):

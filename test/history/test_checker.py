@@ -54,6 +54,26 @@ def sound():
     return h
 
 
+def compacted(h):
+    """m.41 is gone; m.81, of the same key, was committed, m.82 was not."""
+    h.compacted = {'t'}
+    h.txns += [write('m:1', 30, 31, 32, (K, 'm.41'), (K, 'm.42'), offsets={K: 5}),
+               write('m:2', 33, 34, 35, (K, 'm.81'), offsets={K: 7}),
+               write('m:3', 33, 34, None, (K, 'm.82'), outcome='fail')]
+    h.txns[:] = [t for t in h.txns if not t.moves]
+    for t in h.txns:
+        for w in t.writes:
+            w[1] = w[1] if '.' in w[1] else w[1] + '.1'
+    for t in h.txns:
+        for r in t.reads:
+            r['rows'] = [[o, v + '.1'] for o, v in r['rows']]
+    h.final = {k: [[o, v + '.1'] for o, v in rows] for k, rows in h.final.items()}
+    h.final[K] += [[6, 'm.42'], [7, 'm.81']]
+    h.groups = {}
+    h.witnesses |= {'m:1', 'm:2'}
+    h.txns.append(reader('s:1', read(40, K, 4, (4, 'f.1'), (6, 'm.42'), (7, 'm.81'))))
+
+
 def txn(h, name):
     return next(t for t in h.txns if t.name == name)
 
@@ -183,6 +203,12 @@ def committed_went_back(h):
     h.samples[0]['committed']['g'][K] = 4
 
 
+def compacted_too_much(h):
+    """m.41 is not the latest of its key: m.81 was committed; m.42 is, for m.82 was not."""
+    compacted(h)
+    h.final[K].remove([6, 'm.42'])
+
+
 def two_owners(h):
     h.samples[0]['owned']['g'] = [K, L, K]
 
@@ -205,7 +231,7 @@ def found_by_a_client(h):
 
 
 BAD = {
-    inconsistent_offsets: 'inconsistent-offsets', duplicate: 'duplicate', lost_write: 'lost-write', unseen: 'unseen',
+    inconsistent_offsets: 'inconsistent-offsets', duplicate: 'duplicate', lost_write: 'lost-write', compacted_too_much: 'lost-write', unseen: 'unseen',
     aborted_read: 'G1a', aborted_savepoint_read: 'G1a', written_by_nobody: 'G1a', precommitted_read: 'precommitted-read',
     torn_txn: 'torn-txn', poll_skip: 'poll-skip', poll_skip_at_restart: 'poll-skip', int_poll_skip: 'int-poll-skip',
     nonmonotonic_poll: 'nonmonotonic-poll', int_nonmonotonic_poll: 'int-nonmonotonic-poll',
@@ -266,6 +292,11 @@ class Good(unittest.TestCase):
         h.final[K] = h.final[K][2:]
         h.start[K] = 3
         h.groups['g'].effects = h.groups['g'].effects[1:]
+        self.assertEqual(anomalies(h), {})
+
+    def test_compaction(self):
+        h = sound()
+        compacted(h)
         self.assertEqual(anomalies(h), {})
 
     def test_batch_limit(self):

@@ -23,13 +23,15 @@ import time
 import psycopg2
 import psycopg2.extensions
 
-from checker import Txn
+from checker import Txn, key_of
 
 PARTITIONS = 4
 TOPICS = ('a', 'b', 'c', 'd')       # mixed clients write to them
 COPIED = 'copied'                   # the copiers write to it
+KEPT = 'kept'                       # is compacted
+EVERY_TOPIC = TOPICS + (COPIED, KEPT)
 PLACES = ['%s/%d' % (t, p) for t in TOPICS for p in range(PARTITIONS)]
-ALL_PLACES = PLACES + ['%s/%d' % (COPIED, p) for p in range(PARTITIONS)]
+ALL_PLACES = ['%s/%d' % (t, p) for t in EVERY_TOPIC for p in range(PARTITIONS)]
 GROUPS = {'copy': ['a', 'b'], 'sink': ['c', 'd']}
 
 SCHEMA = """
@@ -196,20 +198,31 @@ class Mixed(Client):
 
     def __init__(self, run, name):
         super().__init__(run, name)
+        self.known = {}         # where it once was in each place
         self.positions = {}
         self.subscribe()
 
     def subscribe(self):
-        """A new assignment; some of it is followed from elsewhere than before."""
+        """A new assignment; what it had before goes on where it was."""
+        self.known.update(self.positions)
         chosen = self.random.sample(ALL_PLACES, self.random.randint(2, len(ALL_PLACES)))
-        self.positions = {k: self.positions.get(k, 0) for k in chosen}
+        self.positions = {k: self.known.get(k, 0) for k in chosen}
 
     def partition(self):
         return min(int(self.random.expovariate(1.2)), PARTITIONS - 1)
 
     # ---- sending
 
+    def send_kept(self, cursor, txn):
+        value, partition = self.value(), self.partition()
+        cursor.execute('SELECT kstream.produce(%s, %s, %s, partition => %s)',
+                       (KEPT, key_of(value), value + ' ' + 'x' * self.random.randrange(6000), partition))
+        txn.writes.append(['%s/%d' % (KEPT, partition), value])
+
     def send(self, cursor, txn, deferred):
+        if self.random.random() < 0.1:
+            self.send_kept(cursor, txn)
+            return
         topic, value = self.random.choice(TOPICS), self.value()
         place = [None, value]
         padding = 'x' * int(self.random.expovariate(1 / 150))
@@ -290,7 +303,7 @@ class Mixed(Client):
 
     def fetch(self, cursor, k, position):
         topic, partition = k.split('/')
-        limit = self.random.choice((1, 7, 100, 100, 2000))
+        limit = self.random.choice((1, 7, 30, 100, 500))
         how = self.random.random()
         if how < 0.2:
             cursor.execute('SELECT o, v FROM fetch_stable(%s, %s, %s, %s)', (topic, partition, position, limit))
@@ -331,9 +344,9 @@ class Mixed(Client):
         chance = self.random.random()
         if chance < 0.02:
             self.subscribe()
-        elif chance < 0.03:
+        elif chance < 0.024:
             return self.seek()
-        elif chance < 0.032:
+        elif chance < 0.026:
             self.crash()
         txn, moved = self.begin(self.isolation()), {}
         cursor = self.connection.cursor()
