@@ -13,6 +13,7 @@ to another transaction.)
 
 test/history/workload.py
 """
+import io
 import json
 import os
 import random
@@ -245,7 +246,13 @@ class Mixed(Client):
                 return
         elif how < 0.8:
             cursor.execute('INSERT INTO outbox VALUES (%s, %s, %s)', (topic, partition, record))
+        elif how < 0.83:
+            cursor.execute('INSERT INTO kstream_topic.%s (partition, value) VALUES (%%s, %%s)' % topic,
+                           (partition, record.encode()))
         elif how < 0.85:
+            cursor.copy_expert('COPY kstream_topic.%s (partition, value) FROM STDIN' % topic,
+                               io.StringIO('%d\t\\\\x%s\n' % (partition, record.encode().hex())))
+        elif how < 0.88:
             cursor.execute('INSERT INTO outbox_deferred VALUES (%s, %s, %s)', (topic, partition, record))
             deferred.append(place)
             return
@@ -307,7 +314,12 @@ class Mixed(Client):
         how = self.random.random()
         if how < 0.2:
             cursor.execute('SELECT o, v FROM fetch_stable(%s, %s, %s, %s)', (topic, partition, position, limit))
-        elif how < 0.3 and not self.alone:
+        elif how < 0.27:
+            # shows what there is, from wherever the log begins now
+            self.asking['from'] = None
+            cursor.execute('SELECT "offset", kstream.text(value) FROM kstream_topic.%s WHERE partition = %%s'
+                           ' AND "offset" >= %%s ORDER BY "offset" LIMIT %%s' % topic, (partition, position, limit))
+        elif how < 0.35 and not self.alone:
             cursor.execute('DECLARE c CURSOR FOR SELECT r.offset, kstream.text(r.value)'
                            ' FROM kstream.fetch(%s, %s, %s, %s) r', (topic, partition, position, limit))
             cursor.execute('FETCH %s FROM c', (self.random.choice((1, 10, 100)),))
