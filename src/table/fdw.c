@@ -69,29 +69,46 @@ named_topic(Oid relid)
 	return NULL;
 }
 
-void
-ks_table_topic(Relation rel, KsTopic *topic)
+static void
+check_columns(Relation rel)
 {
-	const char *name = named_topic(RelationGetRelid(rel));
-
-	ks_require_preloaded();
-	if (name == NULL || !ks_topic_find(name, topic) || topic->relid != RelationGetRelid(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("foreign table \"%s\" is not the table of a topic", RelationGetRelationName(rel)),
-				 errhint("A topic and its table are made with kstream.create_topic().")));
 	if (!has_topic_columns(RelationGetDescr(rel)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("columns of topic table \"%s\" have been altered", RelationGetRelationName(rel))));
 }
 
+static pg_attribute_noreturn() void not_a_topic(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("foreign table \"%s\" is not the table of a topic", RelationGetRelationName(rel)),
+			 errhint("A topic and its table are made with kstream.create_topic().")));
+}
+
 void
-ks_table_topic_by_oid(Oid relid, KsTopic *topic)
+ks_table_topic(Relation rel, KsTopic *topic)
+{
+	const char *name = named_topic(RelationGetRelid(rel));
+
+	ks_require_preloaded();
+	if (name == NULL || !ks_topic_find_or_bind(name, topic) || topic->relid != RelationGetRelid(rel))
+		not_a_topic(rel);
+	check_columns(rel);
+}
+
+void
+ks_table_topic_to_plan(Oid relid, KsTopic *topic)
 {
 	Relation rel = table_open(relid, NoLock);
+	const char *name = named_topic(relid);
 
-	ks_table_topic(rel, topic);
+	ks_require_preloaded();
+	if (name == NULL || !ks_topic_find(name, topic))
+		memset(topic, 0, sizeof(KsTopic));
+	else if (topic->relid != relid)
+		not_a_topic(rel);
+	check_columns(rel);
 	table_close(rel, NoLock);
 }
 

@@ -204,7 +204,7 @@ ks_table_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	Estimate all;
 	KsRange everything;
 
-	ks_table_topic_by_oid(relid, &info->topic);
+	ks_table_topic_to_plan(relid, &info->topic);
 	info->record_bytes = average_bytes(&info->topic);
 	rel->fdw_private = info;
 	ks_range_init(&everything, info->topic.partitions);

@@ -125,7 +125,10 @@ ks_table_begin(ForeignScanState *node, int eflags)
 	TableScan *scan = palloc0(sizeof(TableScan));
 
 	node->fdw_state = scan;
-	ks_table_topic(node->ss.ss_currentRelation, &scan->topic);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+		ks_table_topic_to_plan(RelationGetRelid(node->ss.ss_currentRelation), &scan->topic);
+	else
+		ks_table_topic(node->ss.ss_currentRelation, &scan->topic);
 	init_conds(scan, node);
 	ks_row_init(&scan->maker, scan->topic.name, RelationGetDescr(node->ss.ss_currentRelation),
 				list_nth(plan->fdw_private, KS_PRIVATE_COLUMNS));

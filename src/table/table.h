@@ -24,12 +24,17 @@
 #define KS_TABLE_COLUMNS (KS_RECORD_COLUMNS - 1)
 
 /*
- * The topic whose table this is.  42501 where the table says that it is a
- * topic's, but the topic's row in the catalog names another.  55000 when the
- * columns are not those of a topic's table.
+ * The topic whose table this is, made if only its table was restored.  42501
+ * where the table says that it is a topic's, but the topic's row in the catalog
+ * names another.  55000 when the columns are not those of a topic's table.
  */
 extern void ks_table_topic(Relation rel, KsTopic *topic);
-extern void ks_table_topic_by_oid(Oid relid, KsTopic *topic);
+
+/*
+ * The same, but makes nothing: a topic that is not there yet has no partitions.
+ * The caller holds a lock on the table.
+ */
+extern void ks_table_topic_to_plan(Oid relid, KsTopic *topic);
 
 /* ---------- conditions that decide what is read (conds.c) ---------- */
 

@@ -37,7 +37,7 @@ SELECT kstream.create_topic('orders', 3, '{"retention": "3000 days", "compressio
 SELECT kstream.create_topic('$long');
 SELECT kstream.create_topic('dots.and-dashes');
 GRANT SELECT, INSERT ON kstream_topic.orders TO reader;
-SELECT kstream.produce('orders', 'k' || i % 20, format('{"n": %s}', i), '{"h": "v", "b": {"base64": "AP8="}}', event_time => timestamptz '2026-01-01' + i * interval '1 s')
+SELECT kstream.produce('orders', 'k' || i % 20, format('{"n": %s}', i), '{"h": "v", "b": {"base64": "AP8="}}', event_time => timestamptz 'today' + i * interval '1 s')
 FROM generate_series(1, 300) i;
 SELECT kstream.produce('$long', NULL, NULL), kstream.produce('dots.and-dashes', 'k', 'v');
 RESET ROLE;
@@ -71,6 +71,8 @@ SELECT topic, partition, segment, base_offset, rows FROM kstream.segments ORDER 
 SELECT group_id, topic, partition, "offset", metadata, committed_at AT TIME ZONE 'UTC' FROM kstream.committed_offsets ORDER BY 1, 2, 3;
 SELECT group_id, owner, options FROM kstream.consumer_group ORDER BY 1;
 SELECT t.topic, e.partition, e.epoch, e.first_offset FROM kstream.leader_epoch e JOIN kstream.topic t USING (topic_id) ORDER BY 1, 2, 3;
+SELECT t.topic, p.partitions FROM kstream.key_placement p JOIN kstream.topic t USING (topic_id) ORDER BY 1, 2;
+SELECT count(*) FROM kstream_topic.orders WHERE key = 'k7';
 SELECT t.topic, v.* FROM kstream.topics t, kstream.verify(t.topic) v;
 SQL
 }
@@ -149,6 +151,10 @@ $node->safe_psql('empty', 'CALL kstream.run_maintenance()');
 is($node->safe_psql('empty', 'SELECT count(*) FROM kstream.topics'), 0, 'there is no topic at first');
 is(sqlstate($node, "BEGIN READ ONLY; SELECT kstream.fetch('orders', 0, 0)", 'empty'), '42704', 'a read-only transaction makes none');
 is(sqlstate($node, "SET ROLE left_behind; SELECT kstream.fetch('orders', 0, 0)", 'empty'), '42501', 'nor does a role without rights');
+is(sqlstate($node, 'BEGIN READ ONLY; SELECT * FROM kstream_topic.orders', 'empty'), '42704', 'nor does its table, read only');
+is($node->safe_psql('empty', 'EXPLAIN (COSTS OFF) SELECT * FROM kstream_topic.orders'), "Foreign Scan on orders\n  Partitions: none", 'nor EXPLAIN');
+is($node->safe_psql('empty', "BEGIN; SELECT count(*) FROM kstream_topic.orders WHERE key = 'k'; SELECT partitions FROM kstream.topics; ROLLBACK"), "0\n3", 'SELECT on its table does');
+is($node->safe_psql('empty', "BEGIN; INSERT INTO kstream_topic.orders (key) VALUES ('k') RETURNING partition < 3; SELECT partitions FROM kstream.topics; ROLLBACK"), "t\n3", 'and INSERT');
 is(sqlstate($node, "BEGIN; SELECT kstream.produce('orders', 'k', '{}'); ROLLBACK; SELECT 1 / count(*) FROM kstream.topics", 'empty'), '22012', 'it is transactional');
 is( $node->safe_psql('empty', "SET ROLE reader; SELECT kstream.produce('orders', 'k', '{}') >= 0; RESET ROLE; SELECT topic, owner, partitions, options FROM kstream.topics; SELECT sum(latest) FROM kstream.list_offsets('orders')"),
 	"t\norders|maker|3|{\"key_type\": \"text\", \"retention\": \"3000 days\", \"value_type\": \"jsonb\", \"compression\": \"lz4\"}\n1",

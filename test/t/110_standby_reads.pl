@@ -108,7 +108,7 @@ sub caught_up { $primary->wait_for_catchup($standby, 'replay'); return; }
 	$session->quit;
 }
 is(sqlstate($standby, $_), '25006', "a standby refuses $_") foreach
-  "COPY kstream_topic.t (value) FROM '/dev/null'",
+  "COPY kstream_topic.t (value) FROM '/dev/null'", 'INSERT INTO kstream_topic.t (value) VALUES (NULL)',
   'TRUNCATE kstream_topic.t', 'DROP FOREIGN TABLE kstream_topic.t';
 foreach my $view (split /\n/, $primary->safe_psql('postgres',
 		"SELECT oid::regclass FROM pg_class WHERE relnamespace = 'kstream'::regnamespace AND relkind = 'v' ORDER BY 1"))
@@ -132,6 +132,13 @@ foreach my $view (split /\n/, $primary->safe_psql('postgres',
 	cmp_ok($primary->safe_psql('postgres', "SELECT count(*) FROM kstream.segments WHERE topic = 't'"), '>', 4, 'segments were sealed');
 	is($followers[$_]->finish->{out}, $primary->safe_psql('postgres', "SELECT follow('t', $_)"),
 		"a follower on the standby got the log of partition $_") foreach 0, 1;
+	caught_up();
+	is($standby->safe_psql('postgres', $_), $primary->safe_psql('postgres', $_), "the standby answers: $_") foreach
+	  'SELECT partition, count(*), min("offset"), max("offset"), sum(length(value)) FROM kstream_topic.t GROUP BY 1 ORDER BY 1',
+	  'SELECT count(*), md5(string_agg(value, NULL ORDER BY "offset")) FROM kstream_topic.t WHERE partition = 1 AND "offset" BETWEEN 100 AND 300',
+	  'SELECT count(*) FROM kstream_topic.t a JOIN kstream_topic.t b USING (partition, "offset")',
+	  "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; SELECT count(*) FROM kstream_topic.t WHERE \"timestamp\" > now() - interval '1 day'",
+	  "SELECT count(*) FROM kstream_topic.t WHERE key = 'k'";
 	$_->quit foreach @writers, @followers;
 }
 
