@@ -25,9 +25,12 @@
  * committed.  A crash between the two leaves a spare that the next recovery,
  * or the next pass, finds in the catalog.
  *
- * Locking: ShareUpdateExclusiveLock on the topic's table, if it is free at
- * once: it keeps out another pass, add_partitions and a drop.  Producers and
- * readers are not hindered by any of it.
+ * Locking: AccessShareLock on the topic's table, which keeps out a drop, and an
+ * object lock of the partition's own, which keeps out another process at the
+ * same; each if it is free at once.  Not the lock that compaction and its like
+ * take on the table: a spare must not wait until a segment is rewritten, and
+ * what they touch is older than the two segments that matter here.  Producers
+ * and readers are not hindered by any of it.
  *
  * src/admin/maintain.c
  *-------------------------------------------------------------------------
@@ -201,6 +204,18 @@ read_state(const KsTopic *topic, int32 partition, const KsPartitionKey *key, KsP
 	return true;
 }
 
+/* Lock the newest end of a partition, to the end of the transaction. */
+static bool
+lock_newest(const KsTopic *topic, int32 partition)
+{
+	LOCKTAG tag;
+
+	if (!ConditionalLockRelationOid(topic->relid, AccessShareLock))
+		return false;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->leader_epoch, (uint32) topic->topic_id, (uint16) partition);
+	return LockAcquire(&tag, ShareUpdateExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 bool
 ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
 {
@@ -218,7 +233,7 @@ ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done
 		return true;
 	if (OidIsValid(info.spare.relid) && !info.epoch_is_new)
 		return false; /* it was made when all before was decided */
-	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock))
+	if (!lock_newest(given, partition))
 		return false;
 	if (!ks_topic_find_by_id(given->topic_id, &topic))
 		return false;

@@ -19,6 +19,8 @@
 
 #include "miscadmin.h"
 
+#include "base/debug.h"
+
 /* Set by the background worker; NULL elsewhere. */
 extern void (*ks_yield_hook)(void);
 
@@ -26,6 +28,7 @@ static inline void
 ks_yield_point(void)
 {
 	CHECK_FOR_INTERRUPTS();
+	KS_DEBUG_POINT("yield");
 	if (ks_yield_hook != NULL)
 		ks_yield_hook();
 }

@@ -1,6 +1,10 @@
 /*-------------------------------------------------------------------------
  * expire.c
- *	  Offsets of groups that have been empty for long.
+ *	  Members that fell silent, offsets of groups that have been empty for long.
+ *
+ * Whoever calls for a group puts its silent members out (rebalance.c); where
+ * nobody calls, maintenance does, so that a group whose consumers have all
+ * died is seen to be empty.
  *
  * A committed offset goes when its group has had no members for
  * offsets_retention and it was committed longer ago than that.  The first is
@@ -18,6 +22,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -88,4 +93,55 @@ ks_group_expire_offsets(const char *name)
 							   quote_literal_cstr(name), retention);
 	ks_owner_end(&scope);
 	return removed > 0 && is_empty(&key, &empty_for, &retention);
+}
+
+List *
+ks_group_list_peopled(MemoryContext context)
+{
+	List *names = NIL;
+	int i;
+
+	LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
+	for (i = 0; i < ks_max_groups; i++)
+	{
+		const KsGroup *group = &ks_groups[i];
+		char name[KS_GROUP_NAME_MAX + 1];
+		MemoryContext old;
+
+		/* Without the group's lock: one that is just being joined can wait. */
+		if (!group->used || group->member_count == 0 || group->key.dbid != MyDatabaseId)
+			continue;
+		strlcpy(name, group->key.name, sizeof(name));
+		old = MemoryContextSwitchTo(context);
+		names = lappend(names, pstrdup(name));
+		MemoryContextSwitchTo(old);
+	}
+	LWLockRelease(&ks_group_shared->index_lock);
+	return names;
+}
+
+/* Changes when a member goes or is set aside. */
+static int64
+group_epoch(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	int64 epoch;
+
+	if (group == NULL)
+		return -1;
+	epoch = group->epoch;
+	LWLockRelease(&group->lock);
+	return epoch;
+}
+
+bool
+ks_group_expire_members(const char *name)
+{
+	KsGroupKey key;
+	int64 epoch;
+
+	ks_group_make_key(name, &key);
+	epoch = group_epoch(&key);
+	ks_member_look_after(&key);
+	return group_epoch(&key) != epoch;
 }

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * expire.h
- *	  Offsets of groups that have been empty for long.
+ *	  Members that fell silent, offsets of groups that have been empty for long.
  *
  * src/group/expire.h
  *-------------------------------------------------------------------------
@@ -18,5 +18,13 @@ extern List *ks_group_list_expirable(MemoryContext context);
  * joined meanwhile, or nothing was due; the caller rolls back.
  */
 extern bool ks_group_expire_offsets(const char *name);
+
+/*
+ * Names of this database's groups that have members (char *, in context); and
+ * of one of them put out the names that fell silent, set aside who does not
+ * poll.  False: there were none.
+ */
+extern List *ks_group_list_peopled(MemoryContext context);
+extern bool ks_group_expire_members(const char *name);
 
 #endif /* KS_GROUP_EXPIRE_H */

@@ -223,12 +223,13 @@ slot_is_idle(KsPartition *part)
  * mode, so nobody can lock another slot through it; who already holds a slot's
  * lock is waited for.
  */
-static void
+static int
 reclaim_slots(void)
 {
+	int count = 0;
 	int i;
 
-	for (i = 0; i < ks_max_partitions; i++)
+	for (i = 0; i < ks_shared->used_limit; i++)
 	{
 		KsPartition *part = &ks_partitions[i];
 
@@ -238,7 +239,9 @@ reclaim_slots(void)
 		part->used = false;
 		part->next_free = ks_shared->free_partition;
 		ks_shared->free_partition = i;
+		count++;
 	}
+	return count;
 }
 
 /*
@@ -253,12 +256,14 @@ drop_slots_of_dropped_databases(void)
 	bool exists = true;
 	int i;
 
-	for (i = 0; i < ks_max_partitions; i++)
+	for (i = 0; i < ks_shared->used_limit; i++)
 	{
 		KsPartitionKey key;
 
 		LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
 		key = ks_partitions[i].key;
+		if (!ks_partitions[i].used || ks_partitions[i].dropped)
+			key.dbid = InvalidOid;
 		LWLockRelease(&ks_shared->index_lock);
 		if (key.dbid == MyDatabaseId || !OidIsValid(key.dbid))
 			continue;
@@ -284,7 +289,7 @@ take_slot(const KsPartitionKey *key)
 	int32 slot;
 
 	if (ks_shared->free_partition < 0)
-		reclaim_slots();
+		(void) reclaim_slots();
 	slot = ks_shared->free_partition;
 	if (slot < 0)
 		return NULL;
@@ -369,6 +374,35 @@ ks_partition_install(const KsPartitionKey *key, const KsPartitionStart *start)
 			 errmsg("too many partitions are in use"),
 			 errdetail("The setting kstream.max_partitions is %d.", ks_max_partitions),
 			 errhint("Raise kstream.max_partitions and restart the server.")));
+}
+
+/* Is there a slot to reclaim?  Only a hint: the slots' own locks are not taken. */
+static bool
+any_dropped(void)
+{
+	bool found = false;
+	int i;
+
+	LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
+	for (i = 0; i < ks_shared->used_limit && !found; i++)
+		found = ks_partitions[i].used && ks_partitions[i].dropped;
+	LWLockRelease(&ks_shared->index_lock);
+	return found;
+}
+
+int
+ks_partition_sweep(void)
+{
+	int count;
+
+	ks_wait_prepare_wake();
+	drop_slots_of_dropped_databases();
+	if (!any_dropped())
+		return 0;
+	LWLockAcquire(&ks_shared->index_lock, LW_EXCLUSIVE);
+	count = reclaim_slots();
+	LWLockRelease(&ks_shared->index_lock);
+	return count;
 }
 
 void

@@ -108,6 +108,12 @@ extern bool ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info);
 extern void ks_partition_install(const KsPartitionKey *key, const KsPartitionStart *start);
 
 /*
+ * Give back the slots of what was dropped, databases too, as far as nobody is
+ * linked to them; returns how many.  In a transaction.
+ */
+extern int ks_partition_sweep(void);
+
+/*
  * The tables were looked at again before the first reservation: raise the
  * next offset (and the committed end) to what they show.
  */

@@ -14,8 +14,10 @@
  *					(status.c); rolled back: nothing happens.
  * DROP EXTENSION	the worker is woken at the commit, finds nothing and leaves.
  *					Until then, and when it is rolled back, it stays.
- * CREATE DATABASE	a new row of pg_database, seen at the next look (LOOK_EVERY);
- *					with TEMPLATE the extension can be there.
+ * CREATE DATABASE	announced like that: with TEMPLATE the extension can be there.
+ * a database that was not announced
+ *					(ALLOW_CONNECTIONS turned on) is seen at the next look at
+ *					pg_database (LOOK_EVERY).
  * DROP, RENAME, SET TABLESPACE, and being a TEMPLATE
  *					the worker leaves (worker.c), and is started again when the
  *					lock on the database can be had: so not before the command is
@@ -149,7 +151,7 @@ look_for_databases(void)
 	forget_unseen();
 }
 
-/* Databases in which CREATE EXTENSION has committed. */
+/* Databases that are new, or in which an extension is. */
 static void
 hear_announcements(void)
 {
@@ -341,7 +343,7 @@ ks_worker_register_launcher(void)
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = 5;
+	worker.bgw_restart_time = 1;
 	strlcpy(worker.bgw_library_name, "kstream", BGW_MAXLEN);
 	strlcpy(worker.bgw_function_name, "ks_launcher_main", BGW_MAXLEN);
 	strlcpy(worker.bgw_name, "kstream launcher", BGW_MAXLEN);
@@ -371,9 +373,13 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 {
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
+	if (access != OAT_POST_CREATE)
+		return;
 	/* Any extension: its name is not visible yet. */
-	if (access == OAT_POST_CREATE && class == ExtensionRelationId)
-		ks_worker_note_extension();
+	if (class == ExtensionRelationId)
+		ks_worker_note_database(MyDatabaseId);
+	else if (class == DatabaseRelationId)
+		ks_worker_note_database(object);
 }
 
 void

@@ -157,6 +157,23 @@ list_urgent(MemoryContext context)
 	return list;
 }
 
+/* The slots of shared memory as a whole: one item, without a name. */
+static List *
+list_nameless(MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List *list = list_make1("");
+
+	MemoryContextSwitchTo(old);
+	return list;
+}
+
+static bool
+sweep(const char *name)
+{
+	return ks_partition_sweep() > 0;
+}
+
 const KsPass ks_passes[] = {
 	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition, .list_urgent = list_urgent},
@@ -165,7 +182,9 @@ const KsPass ks_passes[] = {
 	{.name = "compaction", .is_long = true, .partition_step = ks_compact_partition, .list_partitions = list_compactable},
 	{.name = "garbage", .name_step = ks_garbage_drop, .list_names = ks_garbage_list},
 	{.name = "freeze", .is_long = true, .partition_step = ks_freeze_partition, .list_partitions = list_unfrozen},
+	{.name = "members", .name_step = ks_group_expire_members, .list_names = ks_group_list_peopled},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
+	{.name = "memory", .name_step = sweep, .list_names = list_nameless},
 };
 
 const int ks_pass_count = lengthof(ks_passes);

@@ -9,10 +9,11 @@
  * for the views and for the launcher: nothing that maintenance decides depends
  * on them, so having none is no error.
  *
- * CREATE EXTENSION announces its database: the object access hook notes it,
- * and the COMMIT callback puts the oid into a short list and sets the
- * launcher's latch.  A subtransaction that rolls back takes nothing back; the
- * worker that is started then finds no extension and leaves.
+ * CREATE EXTENSION and CREATE DATABASE announce the database: the object
+ * access hook notes it (one per transaction is enough, since CREATE DATABASE is
+ * alone in its own), and the COMMIT callback puts the oid into a short list and
+ * sets the launcher's latch.  A subtransaction that rolls back takes nothing
+ * back; the worker that is started then finds no extension and leaves.
  *
  * Locking: one lock for all of it, held for a few instructions; no other lock
  * is taken under it.  It is taken after the commit record too, where it cannot
@@ -60,7 +61,7 @@ static KsDatabaseStatus *my_slot = NULL;
 static KsWorkerRole my_role;
 
 /* This transaction */
-static bool extension_noted = false;
+static Oid noted_database = InvalidOid;
 static int step_pass = -1;
 
 static int
@@ -358,9 +359,9 @@ ks_status_step_failed(int pass, const char *error)
 }
 
 void
-ks_worker_note_extension(void)
+ks_worker_note_database(Oid dbid)
 {
-	extension_noted = true;
+	noted_database = dbid;
 }
 
 static void
@@ -381,9 +382,9 @@ ks_worker_end_transaction(bool committed)
 {
 	if (step_pass >= 0)
 		end_step();
-	if (extension_noted && committed && shared != NULL)
-		ks_status_announce(MyDatabaseId);
-	extension_noted = false;
+	if (OidIsValid(noted_database) && committed && shared != NULL)
+		ks_status_announce(noted_database);
+	noted_database = InvalidOid;
 }
 
 bool

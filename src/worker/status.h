@@ -71,8 +71,7 @@ extern void ks_status_launcher_begin(void);
 extern void ks_status_launcher_wake(void);
 
 /*
- * CREATE EXTENSION has committed in a database: tell the launcher.  Throws
- * nothing.  The launcher takes the databases; false in the end, or *all when
+ * The launcher should look into a database: tell it.  Throws nothing.  The launcher takes the databases; false in the end, or *all when
  * there were too many to remember.
  */
 extern void ks_status_announce(Oid dbid);
@@ -101,8 +100,8 @@ extern void ks_status_step_failed(int pass, const char *error);
 /* For xact.c: the step at hand is over.  Throws nothing. */
 extern void ks_worker_end_transaction(bool committed);
 
-/* This transaction makes the extension. */
-extern void ks_worker_note_extension(void);
+/* This transaction makes a database, or an extension in it. */
+extern void ks_worker_note_database(Oid dbid);
 
 /* A copy of what is known of this database; false: nothing. */
 extern bool ks_status_read(KsDatabaseStatus *status);

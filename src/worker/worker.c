@@ -186,9 +186,9 @@ yield(void)
 	if (now - last_tick < TICK || InterruptHoldoffCount > 0 || CritSectionCount > 0)
 		return;
 	last_tick = now;
-	if (!ks_worker_database_is_free(MyDatabaseId))
+	if (!ks_worker_database_is_free(MyDatabaseId) && !KS_MUTANT("worker_pins"))
 		leave(KS_OUTCOME_YIELDED);
-	if (somebody_waits())
+	if (somebody_waits() && !KS_MUTANT("worker_blocks"))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("canceling step of maintenance"),
@@ -210,7 +210,7 @@ check_stay(void)
 	last_tick = ks_monotonic_ms();
 	if (!ks_worker_enabled)
 		leave(KS_OUTCOME_NONE);
-	if (!ks_worker_database_is_free(MyDatabaseId))
+	if (!ks_worker_database_is_free(MyDatabaseId) && !KS_MUTANT("worker_pins"))
 		leave(KS_OUTCOME_YIELDED);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -389,6 +389,8 @@ fix_settings(void)
 		KS_TRANSACTION_TIMEOUT_OFF{"row_security", "on"}};
 	int i;
 
+	if (KS_MUTANT("worker_settings"))
+		return;
 	for (i = 0; i < (int) lengthof(settings); i++)
 		SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
 }
