@@ -89,7 +89,8 @@ class Run:
     # ---- the server
 
     def set_up(self):
-        conf = 'max_standby_streaming_delay = 5s\n'
+        # The worker at its busiest
+        conf = "max_standby_streaming_delay = 5s\nkstream.worker_naptime = '100 ms'\n"
         if self.mutant:
             conf += "kstream.mutant = '%s'\n" % self.mutant
         self.server = Server(os.environ['PGBIN'], os.path.join(self.directory, 'one'), 5432)
