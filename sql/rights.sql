@@ -68,6 +68,28 @@ INSERT INTO call (name, statement) VALUES
 	('in_flight', $$ SELECT * FROM kstream.in_flight $$),
 	('stats', $$ SELECT * FROM kstream.stats $$),
 	('text, json, header', $$ SELECT kstream.text('x'), kstream.json('1'), kstream.try_json('1'), kstream.header('{}', 'h'), kstream.add_header('{}', 'h', 'v') $$),
+	('worker_state, pass_states', $$ SELECT * FROM kstream.worker_state(), kstream.pass_states() $$),
+	('replica_states', $$ SELECT * FROM kstream.replica_states() $$),
+	('compaction_state', $$ SELECT * FROM kstream.compaction_state('t', 0) $$),
+	('lag_seconds', $$ SELECT * FROM kstream.lag_seconds('t', 0, 0) $$),
+	('capture_key', $$ SELECT kstream.capture_key('t') $$),
+	('compactions', $$ SELECT * FROM kstream.compactions $$),
+	('replicas', $$ SELECT * FROM kstream.replicas $$),
+	('captures', $$ SELECT * FROM kstream.captures $$),
+	('SELECT from the table', $$ SELECT * FROM kstream_topic.t $$),
+	('SELECT of a column', $$ SELECT partition FROM kstream_topic.t $$),
+	('COPY (SELECT) TO', $$ COPY (SELECT value FROM kstream_topic.t) TO '/dev/null' $$),
+	('SELECT FOR UPDATE', $$ SELECT * FROM kstream_topic.t FOR UPDATE $$),
+	('INSERT into the table', $$ INSERT INTO kstream_topic.t (key, value) VALUES ('k', 'v') $$),
+	('INSERT ... RETURNING', $$ INSERT INTO kstream_topic.t (key, value) VALUES ('k', 'v') RETURNING partition $$),
+	('COPY FROM', $$ COPY kstream_topic.t (value) FROM '/dev/null' $$),
+	('UPDATE of the table', $$ UPDATE kstream_topic.t SET value = 'v' $$),
+	('DELETE from the table', $$ DELETE FROM kstream_topic.t $$),
+	('TRUNCATE of the table', $$ TRUNCATE kstream_topic.t $$),
+	('ANALYZE of the table', $$ ANALYZE kstream_topic.t $$),
+	('trigger on the table', $$ CREATE TRIGGER x AFTER INSERT ON kstream_topic.t EXECUTE FUNCTION suppress_redundant_updates_trigger() $$),
+	('rename the table', $$ ALTER FOREIGN TABLE kstream_topic.t RENAME TO u $$),
+	('log table', $$ SELECT * FROM kstream_log.topic_0_0_0 $$),
 	('table kstream.topic', $$ SELECT * FROM kstream.topic $$),
 	('table kstream.partition', $$ UPDATE kstream.partition SET log_start_offset = 0 $$),
 	('table kstream.segment', $$ DELETE FROM kstream.segment $$),
@@ -91,14 +113,31 @@ INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
 SET ROLE kstream_member;
 INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
 RESET ROLE;
+INSERT INTO result SELECT 'superuser', id, outcome(statement) FROM call;
+-- nobody, in a function that acts as the topic's owner, and a superuser in nobody's
+CREATE FUNCTION outcome_for_owner(statement text) RETURNS text SECURITY DEFINER LANGUAGE sql AS $$ SELECT outcome(statement) $$;
+ALTER FUNCTION outcome_for_owner OWNER TO kstream_owner;
+SET ROLE kstream_nobody;
+INSERT INTO result SELECT 'for_owner', id, outcome_for_owner(statement) FROM call;
+RESET ROLE;
+CREATE FUNCTION outcome_for_nobody(statement text) RETURNS text SECURITY DEFINER LANGUAGE sql AS $$ SELECT outcome(statement) $$;
+ALTER FUNCTION outcome_for_nobody OWNER TO kstream_nobody;
+INSERT INTO result SELECT 'for_nobody', id, outcome_for_nobody(statement) FROM call;
+DROP FUNCTION outcome_for_owner, outcome_for_nobody;
 RESET client_min_messages;
 \pset format aligned
 SELECT name, max(outcome) FILTER (WHERE role = 'kstream_nobody') AS nobody, max(outcome) FILTER (WHERE role = 'kstream_reader') AS "SELECT",
 	   max(outcome) FILTER (WHERE role = 'kstream_writer') AS "INSERT", max(outcome) FILTER (WHERE role = 'kstream_deleter') AS "TRUNCATE",
 	   max(outcome) FILTER (WHERE role = 'kstream_monitor') AS pg_monitor, max(outcome) FILTER (WHERE role = 'kstream_owner') AS owner,
-	   max(outcome) FILTER (WHERE role = 'kstream_member') AS member
+	   max(outcome) FILTER (WHERE role = 'kstream_member') AS member, max(outcome) FILTER (WHERE role = 'superuser') AS superuser,
+	   max(outcome) FILTER (WHERE role = 'for_owner') AS "for owner", max(outcome) FILTER (WHERE role = 'for_nobody') AS "for nobody"
 FROM result JOIN call USING (id) GROUP BY id, name ORDER BY id;
 \pset format unaligned
+-- What is not in this table has one of its own (group_rights, capture_rights), or takes no part (the handler of the tables).
+SELECT DISTINCT proname AS "not called here" FROM pg_proc WHERE pronamespace = 'kstream'::regnamespace
+	AND NOT EXISTS (SELECT FROM call WHERE statement LIKE '%kstream.' || proname || '(%') ORDER BY 1;
+SELECT relname AS "not read here" FROM pg_class WHERE relnamespace = 'kstream'::regnamespace AND relkind IN ('v', 'm')
+	AND NOT EXISTS (SELECT FROM call WHERE statement LIKE '%kstream.' || relname || '%') ORDER BY 1;
 DROP TABLE call, result;
 -- maintenance, where it may run: only superusers
 SET ROLE kstream_owner;
