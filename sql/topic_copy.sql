@@ -57,7 +57,8 @@ SELECT count(*), sum(value::bigint) FROM kstream_topic.typed WHERE key LIKE 'key
 RESET kstream.produce_buffer_size;
 -- COPY TO is of tables; PostgreSQL says what to do
 COPY kstream_topic.t TO stdout;
-\copy kstream_topic.t from /dev/null (freeze)
+-- for another reason since PostgreSQL 18
+DO $$ BEGIN COPY kstream_topic.t FROM '/dev/null' (FREEZE); EXCEPTION WHEN feature_not_supported OR object_not_in_prerequisite_state THEN RAISE NOTICE 'refused'; END $$;
 BEGIN READ ONLY;
 \copy kstream_topic.t from /dev/null
 ROLLBACK;

@@ -45,7 +45,7 @@ tell()
 	passed=$((passed + ${sum%% passed*}))
 	sum=${sum#*, }
 	failed=$((failed + ${sum% failed}))
-	grep -E '^(tap|style) .* FAILED$|^not ok|^test .* FAILED' "$logs/$major.log" | sed "s/^/$major:   /"
+	grep -E '^(tap|style) .* FAILED$|^not ok .* ms$|^test .* FAILED' "$logs/$major.log" | sed "s/^/$major:   /"
 }
 
 # run_here MAJOR [PG_CONFIG]: in private copies on this machine; the versions do

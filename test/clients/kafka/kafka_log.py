@@ -112,7 +112,7 @@ def segment_of(cursor, topic):
 def produce(cursor, name):
     topic = "sql." + name
     cursor.execute("SELECT kstream.create_topic(%s, 1, %s)",
-                   (topic, json.dumps({"compression": name})))
+                   (topic, json.dumps({"compression": name, "retention": "infinite"})))
     for records in samples():
         times, keys, values, headers = zip(*records)
         cursor.execute(
@@ -176,7 +176,8 @@ def foreign_batches(name):
 def write(cursor, name):
     """Before anybody used the topic: the server has no state of it yet."""
     topic = "kafka." + name
-    cursor.execute("SELECT kstream.create_topic(%s, 1)", (topic,))
+    cursor.execute("SELECT kstream.create_topic(%s, 1, '{\"retention\": \"infinite\"}')",
+                   (topic,))
     segment = segment_of(cursor, topic)
     used = set()
     for base_offset, records, data in foreign_batches(name):
