@@ -126,6 +126,18 @@ is_past_lag(const KsTopic *topic, const KsSegment *segment, int64 now)
 	return ks_ms_from_timestamptz(segment->max_timestamp) <= now - lag || KS_MUTANT("compact_ignores_lag");
 }
 
+/* Where the i-th segment ends, or -1 if it may still be written to. */
+static int64
+sealed_end(List *segments, int i)
+{
+	const KsSegment *segment = list_nth(segments, i);
+	const KsSegment *next = i + 1 < list_length(segments) ? list_nth(segments, i + 1) : NULL;
+
+	if (KS_MUTANT("compact_active") && next != NULL && next->base_offset < 0)
+		return PG_INT64_MAX - 1;
+	return segment->sealed && next != NULL ? next->base_offset : -1;
+}
+
 void
 ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan)
 {
@@ -141,11 +153,11 @@ ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan
 	for (i = 0; i < list_length(segments); i++)
 	{
 		KsSegment *segment = list_nth(segments, i);
-		KsSegment *next = i + 1 < list_length(segments) ? list_nth(segments, i + 1) : NULL;
+		int64 end = sealed_end(segments, i);
 
-		if (!segment->sealed || next == NULL || next->base_offset < 0)
+		if (end < 0)
 			break;
-		if (next->base_offset <= plan->first_dirty)
+		if (end <= plan->first_dirty)
 		{
 			plan->clean_bytes += segment->bytes;
 			continue;
@@ -155,7 +167,7 @@ ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan
 		if (plan->dirty_bytes == 0)
 			plan->oldest_dirty = *segment;
 		plan->dirty_bytes += segment->bytes;
-		plan->end = next->base_offset;
+		plan->end = end;
 	}
 	list_free_deep(segments);
 }
@@ -354,19 +366,19 @@ next_group(const KsTopic *topic, int32 partition, int32 from, int64 log_start, i
 	int64 bytes = 0;
 	int i;
 
-	for (i = 0; i + 1 < list_length(segments); i++)
+	for (i = 0; i < list_length(segments); i++)
 	{
 		KsSegment *segment = list_nth(segments, i);
-		const KsSegment *next = list_nth(segments, i + 1);
+		int64 segment_end = sealed_end(segments, i);
 
-		if (segment->number < from || (group == NIL && next->base_offset <= log_start))
+		if (segment->number < from || (group == NIL && segment_end >= 0 && segment_end <= log_start))
 			continue;
-		if (!segment->sealed || segment->base_offset >= run.end ||
+		if (segment_end < 0 || segment->base_offset >= run.end ||
 			(group != NIL && bytes + segment->bytes > topic->options.segment_bytes))
 			break;
 		group = lappend(group, segment);
 		bytes += segment->bytes;
-		*end = next->base_offset;
+		*end = segment_end;
 	}
 	return group;
 }
@@ -498,16 +510,16 @@ pack_segment(const KsTopic *topic, int32 partition, KsMaintenance *done)
 	KsRewrite rewrite;
 	int i;
 
-	for (i = 0; i + 1 < list_length(segments); i++)
+	for (i = 0; i < list_length(segments); i++)
 	{
 		KsSegment *segment = list_nth(segments, i);
-		const KsSegment *next = list_nth(segments, i + 1);
+		int64 end = sealed_end(segments, i);
 
-		if (!segment->sealed || segment->rewritten)
+		if (end < 0 || segment->rewritten)
 			continue;
 		ks_log_info(topic, partition, &info); /* as for a run */
 		ks_owner_begin(&scope);
-		begin_rewrite(topic, partition, list_make1(segment), next->base_offset, &rewrite);
+		begin_rewrite(topic, partition, list_make1(segment), end, &rewrite);
 		rewrite_group(&rewrite, done);
 		ks_owner_end(&scope);
 		return true;

@@ -78,7 +78,10 @@ COMMENT ON FUNCTION kstream.compaction_state(text, integer) IS 'how much of a pa
 CREATE VIEW kstream.compactions WITH (security_barrier) AS
     SELECT t.topic, p.partition,
            CASE WHEN c.pid IS NULL THEN 'idle'
-                WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) c.pid) THEN 'running'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l
+                             WHERE l.pid OPERATOR(pg_catalog.=) c.pid AND l.locktype OPERATOR(pg_catalog.=) 'object'
+                               AND l.classid OPERATOR(pg_catalog.=) 'kstream.topic'::pg_catalog.regclass
+                               AND l.objid OPERATOR(pg_catalog.=) p.topic_id::pg_catalog.oid) THEN 'running'
                 ELSE 'interrupted' END AS state,
            s.dirty_offset, s.cleanable_offset, s.clean_bytes, s.dirty_bytes,
            pg_catalog.round(s.dirty_bytes OPERATOR(pg_catalog./)
