@@ -52,6 +52,8 @@ typedef struct TableInfo
 {
 	KsTopic topic;
 	double record_bytes;
+	int64 *starts; /* log start of each partition; -1: not asked so far */
+	int64 *ends;
 } TableInfo;
 
 /* What a scan with some conditions costs. */
@@ -120,9 +122,18 @@ sort_cond(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, SortedConds *
 		guess_share(&cond, sorted);
 }
 
+/* Ask for a partition's state; a standby has to look into its tables for it. */
+static void
+ask_partition(TableInfo *table, int32 partition, KsPartitionInfo *info)
+{
+	ks_log_info(&table->topic, partition, info);
+	table->starts[partition] = info->log_start;
+	table->ends[partition] = info->end;
+}
+
 /* Offsets in the range, over all of its partitions, by asking some. */
 static double
-count_offsets(const KsTopic *topic, const KsRange *range)
+count_offsets(TableInfo *table, const KsRange *range)
 {
 	int members = bms_num_members(range->partitions);
 	int step = (members + MAX_PROBES - 1) / MAX_PROBES;
@@ -137,8 +148,9 @@ count_offsets(const KsTopic *topic, const KsRange *range)
 
 		if (i++ % step != 0)
 			continue;
-		ks_log_info(topic, partition, &info);
-		offsets += Max(Min(info.end, range->to) - Max(info.log_start, range->from), 0);
+		if (table->starts[partition] < 0)
+			ask_partition(table, partition, &info);
+		offsets += Max(Min(table->ends[partition], range->to) - Max(table->starts[partition], range->from), 0);
 		asked++;
 	}
 	return asked == 0 ? 0 : offsets * members / asked;
@@ -158,7 +170,7 @@ estimate(PlannerInfo *root, RelOptInfo *rel, List *clauses, Estimate *result)
 	foreach (lc, clauses)
 		sort_cond(root, rel, lfirst_node(RestrictInfo, lc), &sorted);
 	partitions = Max(bms_num_members(sorted.range.partitions) * sorted.parts, 1);
-	read = count_offsets(&info->topic, &sorted.range) * sorted.share * sorted.parts;
+	read = count_offsets(info, &sorted.range) * sorted.share * sorted.parts;
 	if (sorted.one_each)
 		read = Min(read, partitions);
 	read = clamp_row_est(read);
@@ -176,18 +188,18 @@ estimate(PlannerInfo *root, RelOptInfo *rel, List *clauses, Estimate *result)
 
 /* Bytes that a record takes, by the segments that are being written. */
 static double
-average_bytes(const KsTopic *topic)
+average_bytes(TableInfo *table)
 {
-	int step = (topic->partitions + MAX_PROBES - 1) / MAX_PROBES;
+	int step = (table->topic.partitions + MAX_PROBES - 1) / MAX_PROBES;
 	double bytes = 0;
 	double records = 0;
 	int32 partition;
 
-	for (partition = 0; partition < topic->partitions; partition += step)
+	for (partition = 0; partition < table->topic.partitions; partition += step)
 	{
 		KsPartitionInfo info;
 
-		ks_log_info(topic, partition, &info);
+		ask_partition(table, partition, &info);
 		if (info.active_base >= 0 && info.next_offset > info.active_base)
 		{
 			bytes += info.active_bytes;
@@ -205,10 +217,13 @@ ks_table_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	KsRange everything;
 
 	ks_table_topic_to_plan(relid, &info->topic);
-	info->record_bytes = average_bytes(&info->topic);
+	info->starts = palloc(sizeof(int64) * info->topic.partitions);
+	info->ends = palloc(sizeof(int64) * info->topic.partitions);
+	memset(info->starts, -1, sizeof(int64) * info->topic.partitions);
+	info->record_bytes = average_bytes(info);
 	rel->fdw_private = info;
 	ks_range_init(&everything, info->topic.partitions);
-	rel->tuples = clamp_row_est(count_offsets(&info->topic, &everything));
+	rel->tuples = clamp_row_est(count_offsets(info, &everything));
 	estimate(root, rel, rel->baserestrictinfo, &all);
 	rel->rows = all.rows;
 }

@@ -136,17 +136,24 @@ ks_table_begin(ForeignScanState *node, int eflags)
 		fix_ends(scan, node);
 }
 
-/* Evaluate what to read. */
+/*
+ * Evaluate what to read.  A scan can be started for each row of a join, so
+ * what that takes goes with the row; only its result stays.
+ */
 static void
 start_scan(TableScan *scan, ForeignScanState *node)
 {
-	MemoryContext old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	MemoryContext old = MemoryContextSwitchTo(node->ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+	KsRange range;
 	int i;
 
-	bms_free(scan->range.partitions);
-	ks_range_init(&scan->range, scan->topic.partitions);
+	ks_range_init(&range, scan->topic.partitions);
 	for (i = 0; i < scan->cond_count; i++)
-		apply_cond(scan, node, &scan->conds[i], &scan->range);
+		apply_cond(scan, node, &scan->conds[i], &range);
+	MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	bms_free(scan->range.partitions);
+	scan->range = range;
+	scan->range.partitions = bms_copy(range.partitions);
 	scan->partition = -1;
 	scan->reading = false;
 	scan->started = true;
