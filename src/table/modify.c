@@ -45,6 +45,7 @@
 typedef struct TableInsert
 {
 	KsProducerTopic *topic;
+	bool ignore_offset; /* COPY brings the offsets of a dump */
 	bool append_time;
 	KsPayloadType key;
 	KsPayloadType value;
@@ -70,7 +71,7 @@ ks_table_plan_modify(PlannerInfo *root, ModifyTable *plan, Index relation, int s
 }
 
 static void
-begin_insert(ResultRelInfo *rel)
+begin_insert(ResultRelInfo *rel, bool copied)
 {
 	TupleDesc desc = RelationGetDescr(rel->ri_RelationDesc);
 	TableInsert *insert = palloc0(sizeof(TableInsert));
@@ -79,6 +80,7 @@ begin_insert(ResultRelInfo *rel)
 
 	ks_table_topic(rel->ri_RelationDesc, &topic);
 	insert->topic = ks_produce_begin_table(&topic, serial, "INSERT");
+	insert->ignore_offset = copied;
 	insert->append_time = topic.options.append_time != 0;
 	ks_payload_type_init(&insert->key, TupleDescAttr(desc, KS_COLUMN_KEY - 1)->atttypid, CurrentMemoryContext);
 	ks_payload_type_init(&insert->value, TupleDescAttr(desc, KS_COLUMN_VALUE - 1)->atttypid, CurrentMemoryContext);
@@ -90,14 +92,14 @@ void
 ks_table_begin_modify(ModifyTableState *state, ResultRelInfo *rel, List *private, int subplan, int eflags)
 {
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
-		begin_insert(rel);
+		begin_insert(rel, false);
 }
 
-/* COPY FROM, and rows that a partitioned table sends here. */
+/* COPY FROM (which has no plan), and rows that a partitioned table sends here. */
 void
 ks_table_begin_insert(ModifyTableState *state, ResultRelInfo *rel)
 {
-	begin_insert(rel);
+	begin_insert(rel, state->ps.plan == NULL);
 }
 
 /* A row as a record.  Returns the partition that the row names. */
@@ -107,7 +109,7 @@ record_from_row(TableInsert *insert, const Datum *values, const bool *isnull, Ks
 	memset(record, 0, sizeof(KsRecord));
 	record->key_len = -1;
 	record->value_len = -1;
-	if (!isnull[KS_COLUMN_OFFSET - 1])
+	if (!isnull[KS_COLUMN_OFFSET - 1] && !insert->ignore_offset)
 		ereport(ERROR,
 				(errcode(ERRCODE_GENERATED_ALWAYS),
 				 errmsg("cannot insert a value into column \"%s\"", "offset"),

@@ -67,7 +67,7 @@ SELECT t.topic, t.owner, t.partitions, t.options, c.relname, c.relacl FROM kstre
 SELECT t.topic, o.* FROM kstream.topics t, kstream.list_offsets(t.topic) o ORDER BY 1, 2;
 SELECT t.topic, r.partition, r.offset, r.timestamp AT TIME ZONE 'UTC', md5(r.key), md5(r.value), r.headers
 FROM kstream.topics t, kstream.list_offsets(t.topic) o, kstream.fetch(t.topic, o.partition, o.earliest, 100000) r ORDER BY 1, 2, 3;
-SELECT topic, partition, segment, base_offset, rows FROM kstream.segments ORDER BY 1, 2, 3;
+SELECT topic, partition, segment, base_offset, rows FROM kstream.segments WHERE base_offset IS NOT NULL ORDER BY 1, 2, 3;
 SELECT group_id, topic, partition, "offset", metadata, committed_at AT TIME ZONE 'UTC' FROM kstream.committed_offsets ORDER BY 1, 2, 3;
 SELECT group_id, owner, options FROM kstream.consumer_group ORDER BY 1;
 SELECT t.topic, e.partition, e.epoch, e.first_offset FROM kstream.leader_epoch e JOIN kstream.topic t USING (topic_id) ORDER BY 1, 2, 3;
@@ -79,7 +79,10 @@ SQL
 
 sub has_log_of { my ($dbname) = @_; return $node->safe_psql($dbname, "SELECT count(*) FROM pg_class WHERE relnamespace = 'kstream_log'::regnamespace AND relkind = 'r'"); }
 
+$node->safe_psql('source', 'CALL kstream.run_maintenance()');
 my $before = describe('source');
+my $count = 'SELECT count(*) FROM kstream.topics, kstream.list_offsets(topic) o, kstream.fetch(topic, o.partition, o.earliest, 100000) r';
+my $records = $node->safe_psql('source', $count);
 cmp_ok(scalar(split /\n/, $before), '>', 340, 'there is something to dump');
 like($before, qr/^rolled\|0\|3\|/m, 'in more than one segment');
 
@@ -192,6 +195,21 @@ foreach my $section ('pre-data', 'data', 'post-data')
 }
 is_restored('sections', 'section by section');
 
+# One topic, by its owner, as rows: the offsets are new.
+$node->safe_psql('source', "SELECT kstream.create_topic('one', 2, '{\"key_type\": \"text\"}'); ALTER FOREIGN TABLE kstream_topic.one OWNER TO maker; SELECT kstream.produce('one', 'k' || i, i::text, '{\"h\": \"v\"}', event_time => now() - i * interval '1 s') FROM generate_series(1, 50) i; SELECT kstream.delete_records('one', 0, 3)");
+$node->safe_psql('postgres', 'ALTER ROLE maker LOGIN');
+my $rows = "SELECT r.partition, r.timestamp, kstream.text(r.key), kstream.text(r.value), r.headers FROM kstream.list_offsets('one') o, kstream.fetch('one', o.partition, o.earliest) r ORDER BY r.partition, r.offset";
+$node->command_ok([ 'pg_dump', '-U', 'maker', '-d', $node->connstr('source'), '-t', 'kstream_topic.one', '--include-foreign-data=kstream', '-Fc', '-f', "$dir/one" ], 'the owner dumps one topic');
+new_database('one');
+$node->safe_psql('one', 'CREATE EXTENSION kstream');
+$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('one'), "$dir/one" ], 'it is restored alone');
+is($node->safe_psql('one', $rows), $node->safe_psql('source', $rows), 'its records are there');
+is($node->safe_psql('one', "SELECT min(earliest), sum(latest) FROM kstream.list_offsets('one'); SELECT owner FROM kstream.topics"), "0|47\nmaker", 'under new offsets');
+$node->safe_psql('one', "SELECT kstream.drop_topic('one'); GRANT CREATE ON SCHEMA kstream_topic TO maker; SET ROLE maker; SELECT kstream.create_topic('one', 2)");
+$node->command_ok([ 'pg_restore', '-e', '-U', 'maker', '--data-only', '-d', $node->connstr('one'), "$dir/one" ], 'the owner adds its records to a topic that is there');
+is($node->safe_psql('one', $rows), $node->safe_psql('source', $rows), 'they are there');
+is(sqlstate($node, q{INSERT INTO kstream_topic.one (partition, "offset") VALUES (0, 7)}, 'one'), '428C9', 'an INSERT that names offsets is refused');
+
 # Without the logs' data.
 dump_source('all but the logs', '-Fc', '--exclude-table-data=kstream_log.*', '-f', "$dir/nologs");
 $node->command_ok([ 'pg_restore', '-e', '-d', new_database('nologs'), "$dir/nologs" ], 'and restored');
@@ -204,8 +222,7 @@ my $other = new_node('other', no_extension => 1);
 $other->safe_psql('postgres', 'CREATE DATABASE stranger');
 $other->command_fails([ 'pg_restore', '-d', $other->connstr('stranger'), "$dir/custom" ], 'a restore tells of roles that are missing');
 is($other->safe_psql('stranger', 'SELECT DISTINCT owner = current_user FROM kstream.topics'), 't', 'the topics are there, owned by who restored');
-is($other->safe_psql('stranger', "SELECT count(*) FROM kstream.topics, kstream.list_offsets(topic) o, kstream.fetch(topic, o.partition, o.earliest, 100000) r"),
-	$node->safe_psql('source', "SELECT count(*) FROM kstream.topics, kstream.list_offsets(topic) o, kstream.fetch(topic, o.partition, o.earliest, 100000) r"), 'with their records');
+is($other->safe_psql('stranger', $count), $records, 'with their records');
 is(sqlstate($other, "CREATE ROLE somebody; GRANT ALL ON ALL TABLES IN SCHEMA kstream_topic TO somebody; SET ROLE somebody; SELECT * FROM kstream.poll('of the left behind', '{orders}') r", 'stranger'), '42501', 'a group without its owner is nobody\'s');
 is(sqlstate($other, "SELECT kstream.poll('of the left behind', '{orders}')", 'stranger'), '', 'but a superuser\'s');
 is($other->safe_psql('stranger', "SELECT kstream.produce('rolled', NULL, 'new'); CALL kstream.run_maintenance(); SELECT max(epoch) FROM kstream.leader_epoch"), "0\n1", 'another server writes under a new leader epoch');
