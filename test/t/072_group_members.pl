@@ -47,7 +47,7 @@ my $node;
 		%ENV = (%ENV, LD_PRELOAD => $faketime, FAKETIME_TIMESTAMP_FILE => $clock,
 			FAKETIME_NO_CACHE => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1);
 	}
-	$node = new_node('main');
+	$node = new_node('main', worker => 'on', conf => "kstream.worker_naptime = '100 ms'\n");
 }
 my $watcher = session($node);
 

@@ -338,4 +338,10 @@ $node->reload;
 	$node->stop('fast');
 	cmp_ok(time - $begin, '<', 10, 'fast shutdown within ten seconds, without the synchronous standby');
 }
+
+# As pg_upgrade starts a server.
+my @pg_ctl = ($node->installed_command('pg_ctl'), '-w', '-D', $node->data_dir);
+PostgreSQL::Test::Utils::system_or_bail(@pg_ctl, '-l', $node->logfile, '-o', '-b', 'start');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'kstream%'"), 0, 'no launcher in binary-upgrade mode');
+PostgreSQL::Test::Utils::system_or_bail(@pg_ctl, '-m', 'fast', 'stop');
 done_testing();
