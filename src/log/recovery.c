@@ -15,6 +15,10 @@
  * written after is forgotten by a crash: then the old segment goes on, with no
  * harm done.)
  *
+ * A restore that leaves the logs' data behind brings empty segments.  Groups
+ * have been further than those say, so where the active segment is empty no
+ * offset below what a group has committed is given again.
+ *
  * On a standby there is no shared state.  There the last visible row says
  * which offsets were decided when it was written (stable_offset), and from
  * there on the log is readable as far as visible rows follow each other
@@ -27,8 +31,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -36,6 +47,11 @@
 #include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
+
+/* Of kstream.committed_offset: must match src/sql/15_group_catalog.sql. */
+#define Anum_committed_topic_id 2
+#define Anum_committed_partition 3
+#define Anum_committed_committed 5
 
 /* What one segment holds. */
 typedef struct SegmentTail
@@ -109,6 +125,36 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 		start->next_offset = Max(start->next_offset, tail->last_row.last_offset + 1);
 }
 
+/*
+ * The greatest offset that a group has committed in the partition, 0 if none
+ * has.  A look at all rows of the table: its index begins with the group.
+ */
+static int64
+greatest_committed(const KsTopic *topic, int32 partition)
+{
+	Oid relid = get_relname_relid("committed_offset", get_namespace_oid("kstream", false));
+	Relation rel = table_open(relid, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	int64 greatest = 0;
+
+	ScanKeyInit(&keys[0], Anum_committed_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	ScanKeyInit(&keys[1], Anum_committed_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool isnull;
+		Datum committed = heap_getattr(tuple, Anum_committed_committed, RelationGetDescr(rel), &isnull);
+
+		if (!isnull)
+			greatest = Max(greatest, DatumGetInt64(committed));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return greatest;
+}
+
 void
 ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
@@ -132,6 +178,8 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 		{
 			fill_start(segment, &tail, spare, start);
 			start->committed_end = visible_end(segments, place, &tail, snapshot, start->log_start);
+			if (!tail.has_rows && !KS_MUTANT("groups_ahead"))
+				start->committed_end = Max(start->committed_end, greatest_committed(topic, partition));
 			break;
 		}
 		spare = segment;
