@@ -152,23 +152,25 @@ ks_capture_trigger_columns(Relation rel, const char *topic, KsCaptureTrigger kin
 
 /* ---- the catalog ---- */
 
-/* NULL when it is not there, or on its way out. */
+/* A table of ours; NULL when it is not there, or on its way out. */
 static Relation
-open_catalog(LOCKMODE lockmode)
+open_catalog(const char *name, LOCKMODE lockmode)
 {
 	Oid namespace = get_namespace_oid("kstream", true);
-	Oid relid = OidIsValid(namespace) ? get_relname_relid("capture", namespace) : InvalidOid;
+	Oid relid = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
 
 	return OidIsValid(relid) ? try_table_open(relid, lockmode) : NULL;
 }
 
+/* Both tables begin with relation and topic, and that is their key. */
 static SysScanDesc
 scan_catalog(Relation catalog, Oid relid, ScanKeyData *key)
 {
-	Oid index = get_relname_relid("capture_pkey", RelationGetNamespace(catalog));
+	List *indexes = RelationGetIndexList(catalog);
 
+	list_free(indexes);
 	ScanKeyInit(key, Anum_capture_relation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	return systable_beginscan(catalog, index, OidIsValid(index), NULL, 1, key);
+	return systable_beginscan(catalog, catalog->rd_pkindex, OidIsValid(catalog->rd_pkindex), NULL, 1, key);
 }
 
 static KsCaptureRow *
@@ -188,7 +190,7 @@ read_row(Relation catalog, HeapTuple tuple)
 List *
 ks_capture_rows(Oid relid)
 {
-	Relation catalog = open_catalog(AccessShareLock);
+	Relation catalog = open_catalog("capture", AccessShareLock);
 	List *rows = NIL;
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -204,28 +206,46 @@ ks_capture_rows(Oid relid)
 	return rows;
 }
 
-int
-ks_capture_delete_rows(Oid relid, const char *topic)
+static void
+delete_rows(const char *table, Oid relid, const char *topic)
 {
-	Relation catalog = open_catalog(RowExclusiveLock);
-	int deleted = 0;
+	Relation catalog = open_catalog(table, RowExclusiveLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 
 	if (catalog == NULL)
-		return 0;
+		return;
 	scan = scan_catalog(catalog, relid, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		if (topic != NULL && strcmp(read_row(catalog, tuple)->topic, topic) != 0)
-			continue;
-		simple_heap_delete(catalog, &tuple->t_self);
-		deleted++;
+		bool isnull;
+		Datum name = heap_getattr(tuple, Anum_capture_topic, RelationGetDescr(catalog), &isnull);
+
+		if (topic == NULL || strcmp(TextDatumGetCString(name), topic) == 0)
+			simple_heap_delete(catalog, &tuple->t_self);
 	}
 	systable_endscan(scan);
 	table_close(catalog, RowExclusiveLock);
-	return deleted;
+}
+
+void
+ks_capture_delete_rows(Oid relid, const char *topic)
+{
+	delete_rows("capture", relid, topic);
+	delete_rows("capture_snapshot", relid, topic);
+}
+
+void
+ks_capture_missing(Relation rel, const char *topic)
+{
+	if (topic != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" is not captured into topic \"%s\"", RelationGetRelationName(rel), topic)));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("table \"%s\" is not captured", RelationGetRelationName(rel))));
 }
 
 /* ---- the cache ---- */

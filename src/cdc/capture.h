@@ -12,6 +12,7 @@
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "cdc/row.h"
 #include "produce/produce.h"
 
@@ -43,8 +44,14 @@ typedef struct KsCaptureRow
 /* The rows of a relation, as KsCaptureRow, in CurrentMemoryContext. */
 extern List *ks_capture_rows(Oid relid);
 
-/* Remove the row of a relation and topic, or all of a relation (topic NULL). */
-extern int ks_capture_delete_rows(Oid relid, const char *topic);
+/* 42704: there is no such capture (topic NULL: none at all). */
+extern void ks_capture_missing(Relation rel, const char *topic) pg_attribute_noreturn();
+
+/*
+ * Remove the row of a relation and topic, or all of a relation (topic NULL), and
+ * how far their snapshots have come.
+ */
+extern void ks_capture_delete_rows(Oid relid, const char *topic);
 
 /*
  * Triggers.  A capture is a set of triggers whose names begin with the prefix

@@ -73,17 +73,6 @@ kstream_capture(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static pg_attribute_noreturn() void not_captured(Relation rel, const char *topic)
-{
-	if (topic != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("table \"%s\" is not captured into topic \"%s\"", RelationGetRelationName(rel), topic)));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("table \"%s\" is not captured", RelationGetRelationName(rel))));
-}
-
 /* The topics of a relation's captures, also of what is left of broken ones. */
 static List *
 captured_topics(Relation rel)
@@ -121,7 +110,7 @@ kstream_uncapture(PG_FUNCTION_ARGS)
 	if (ks_capture_remove_leftovers(rel, topic))
 		removed++;
 	if (removed == 0)
-		not_captured(rel, topic);
+		ks_capture_missing(rel, topic);
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }

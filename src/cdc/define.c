@@ -430,7 +430,7 @@ ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, 
 
 	/* of an earlier call */
 	drop_triggers(rel, topic_name);
-	(void) ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
+	ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
 	CommandCounterIncrement();
 
 	insert_row(rel, topic_name, json);
@@ -441,7 +441,7 @@ void
 ks_capture_remove(Relation rel, const char *topic_name)
 {
 	drop_triggers(rel, topic_name);
-	(void) ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
+	ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
 }
 
 bool

@@ -100,7 +100,7 @@ trigger_dropped(Oid trigger)
 		KsCaptureRow *row = lfirst(lc);
 
 		if (strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(name)) == 0)
-			(void) ks_capture_delete_rows(relid, row->topic);
+			ks_capture_delete_rows(relid, row->topic);
 	}
 }
 
@@ -142,7 +142,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 	if (access == OAT_DROP && class == TriggerRelationId)
 		trigger_dropped(object);
 	else if (access == OAT_DROP && class == RelationRelationId && sub == 0 && may_be_captured(object))
-		(void) ks_capture_delete_rows(object, NULL);
+		ks_capture_delete_rows(object, NULL);
 	else if (access == OAT_TRUNCATE && class == RelationRelationId)
 		truncated(object);
 }

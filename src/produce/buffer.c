@@ -137,6 +137,14 @@ ks_produce_begin_as(const char *name, size_t name_len, Oid user)
 	state = get_state();
 	if (is_checked(state->last_topic, name, name_len, user))
 		return state->last_topic;
+	for (entry = state->topics; entry != NULL; entry = entry->next)
+	{
+		if (is_checked(entry, name, name_len, user))
+		{
+			state->last_topic = entry;
+			return entry;
+		}
+	}
 
 	terminated = pnstrdup(name, name_len);
 	serial = ks_topic_cache_serial;

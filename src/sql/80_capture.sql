@@ -46,3 +46,31 @@ WHERE pg_catalog.has_table_privilege(c.relation, 'SELECT')
    OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW kstream.captures IS 'captured tables that the role may read; all for members of pg_monitor';
 COMMENT ON COLUMN kstream.captures.key_columns IS 'columns that make the key of a record, NULL for none';
+
+/* Rows that are there already. */
+CREATE TABLE kstream.capture_snapshot (
+    relation    regclass    NOT NULL,
+    topic       text        COLLATE pg_catalog."C" NOT NULL,
+    key         text        NOT NULL,
+    last_key    text[],
+    rows        bigint      NOT NULL,
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz,
+    PRIMARY KEY (relation, topic)
+);
+COMMENT ON TABLE kstream.capture_snapshot IS 'how far kstream.snapshot() has come with a capture; not dumped, since it speaks of rows as they are here';
+COMMENT ON COLUMN kstream.capture_snapshot.key IS 'columns of the index that it goes along; empty when there is none';
+COMMENT ON COLUMN kstream.capture_snapshot.last_key IS 'everything up to this key is done';
+
+CREATE PROCEDURE kstream.snapshot(relation regclass, topic text DEFAULT NULL, options jsonb DEFAULT '{}')
+    LANGUAGE C AS 'MODULE_PATHNAME', 'kstream_snapshot';
+COMMENT ON PROCEDURE kstream.snapshot(regclass, text, jsonb) IS 'produce the rows that a captured table has, key range by key range; called again after a failure it goes on';
+
+CREATE VIEW kstream.snapshots WITH (security_barrier) AS
+SELECT s.relation, s.topic, s.rows, s.last_key, s.started_at, s.finished_at
+FROM kstream.capture_snapshot s
+WHERE pg_catalog.has_table_privilege(s.relation, 'SELECT')
+   OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW kstream.snapshots IS 'how far kstream.snapshot() has come with tables that the role may read; all for members of pg_monitor';
+COMMENT ON COLUMN kstream.snapshots.rows IS 'rows produced';
+COMMENT ON COLUMN kstream.snapshots.finished_at IS 'NULL while there are rows left';

@@ -13,4 +13,4 @@ GRANT SELECT ON kstream.topics, kstream.segments, kstream.partitions, kstream.in
 GRANT SELECT ON kstream.groups, kstream.members, kstream.committed_offsets, kstream.lag TO PUBLIC;
 GRANT SELECT ON kstream.compactions TO PUBLIC;
 GRANT SELECT ON kstream.worker, kstream.maintenance TO PUBLIC;
-GRANT SELECT ON kstream.captures TO PUBLIC;
+GRANT SELECT ON kstream.captures, kstream.snapshots TO PUBLIC;
