@@ -43,7 +43,7 @@ run()
 	local mutant=$1 suite=$2
 	shift 2
 
-	env KSTREAM_MUTANT="$mutant" TESTS="$*" PROVE_TESTS="$(printf 'test/t/%s.pl ' "$@")" PGISOLATIONTIMEOUT=20 \
+	env KSTREAM_MUTANT="$mutant" KSTREAM_HISTORY_SECONDS=20 TESTS="$*" PROVE_TESTS="$(printf 'test/t/%s.pl ' "$@")" PGISOLATIONTIMEOUT=20 \
 		bash test/run_all.sh "$suite" > "$log" 2>&1
 	grep -qE '^[0-9]+ passed, [0-9]+ failed$' "$log"
 }

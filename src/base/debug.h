@@ -8,10 +8,11 @@
  *
  * "wait" takes and releases the advisory lock KS_DEBUG_LOCK, or the one of the
  * key, in shared mode, so a test that holds it exclusively sees the waiter in
- * pg_locks, and with two keys lets two waiters go apart.  "nth" acts on
- * the nth arrival only (default: each).  Two of these with a comma between them
- * are for one after the other: the second counts when the first has acted.  In COMMIT and ABORT callbacks only
- * sleep and sigkill are legal.  In other builds the macro is nothing.
+ * pg_locks, and with two keys lets two waiters go apart.  "nth" acts on the nth
+ * arrival only (default: each).  Two of these with a comma between them are for
+ * one after the other: the second counts when the first has acted.  In COMMIT
+ * and ABORT callbacks only sleep and sigkill are legal.  In other builds the
+ * macro is nothing.
  *
  * KS_MUTANT("name") is true while that build's setting kstream.mutant is the
  * name: a bug put there on purpose, by which the tests prove that they can fail.
