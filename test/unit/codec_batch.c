@@ -228,3 +228,46 @@ test_compacted(void)
 	ks_batch_close(&reader);
 	tap_ok(ok, "a batch without records");
 }
+
+/* What compaction writes: gaps, a delete horizon, a stretched or empty end. */
+void
+test_sparse(void)
+{
+	size_t len;
+	char *batch = sample_sparse_batch(300, KS_CODEC_ZSTD, &len);
+	KsBatchReader reader;
+	KsBatchWriter writer;
+	SampleBuffer buf;
+	KsRecord want,
+		got;
+	int i;
+	bool ok = ks_batch_open(&reader, batch, len, true, 10000000) == KS_BATCH_OK;
+
+	tap_ok(ok && reader.header.record_count == 100 &&
+			   reader.header.last_offset_delta == 299 + SAMPLE_STRETCH &&
+			   reader.header.attributes == (KS_CODEC_ZSTD | KS_BATCH_ATTR_DELETE_HORIZON) &&
+			   reader.header.base_timestamp == SAMPLE_HORIZON &&
+			   reader.header.max_timestamp == SAMPLE_TIME + 50,
+		   "sparse: header");
+	for (i = 0; i < 300 && ok; i += 3)
+	{
+		sample_record(i, &buf, &want);
+		ok = ks_batch_next(&reader, &got) == KS_BATCH_OK && got.offset == i &&
+			 got.timestamp == want.timestamp &&
+			 same_bytes(want.key, want.key_len, got.key, got.key_len) &&
+			 same_bytes(want.value, want.value_len, got.value, got.value_len);
+	}
+	tap_ok(ok && ks_batch_next(&reader, &got) == KS_BATCH_END, "sparse: records");
+	ks_batch_close(&reader);
+	free(batch);
+
+	ks_batch_init(&writer, CurrentMemoryContext);
+	ks_batch_stretch(&writer, 7);
+	(void) ks_batch_finish(&writer, KS_CODEC_ZSTD);
+	ok = ks_batch_open(&reader, writer.image + VARHDRSZ, KS_BATCH_HEADER_SIZE, true, 1000) == KS_BATCH_OK;
+	tap_ok(ok && reader.header.record_count == 0 && reader.header.last_offset_delta == 7 &&
+			   reader.header.attributes == KS_CODEC_NONE && ks_batch_next(&reader, &got) == KS_BATCH_END,
+		   "a batch without records, written by us");
+	ks_batch_close(&reader);
+	pfree(writer.image);
+}

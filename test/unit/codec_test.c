@@ -101,14 +101,28 @@ sample_record(int i, SampleBuffer *buf, KsRecord *record)
 	sample_headers(i, buf->headers, record);
 }
 
+/* A finished batch in plain malloc. */
+static char *
+finish_sample(KsBatchWriter *writer, KsCodec codec, size_t *len)
+{
+	struct varlena *image = ks_batch_finish(writer, codec);
+	char *batch;
+
+	*len = VARSIZE(image) - VARHDRSZ;
+	batch = malloc(*len);
+	memcpy(batch, VARDATA(image), *len);
+	if ((char *) image != writer->image)
+		pfree(image);
+	pfree(writer->image);
+	return batch;
+}
+
 char *
 sample_batch(int count, KsCodec codec, size_t *len)
 {
 	KsBatchWriter writer;
 	SampleBuffer buf;
 	KsRecord record;
-	struct varlena *image;
-	char *batch;
 	int i;
 
 	ks_batch_init(&writer, CurrentMemoryContext);
@@ -117,14 +131,26 @@ sample_batch(int count, KsCodec codec, size_t *len)
 		sample_record(i, &buf, &record);
 		ks_batch_append(&writer, &record);
 	}
-	image = ks_batch_finish(&writer, codec);
-	*len = VARSIZE(image) - VARHDRSZ;
-	batch = malloc(*len);
-	memcpy(batch, VARDATA(image), *len);
-	if ((char *) image != writer.image)
-		pfree(image);
-	pfree(writer.image);
-	return batch;
+	return finish_sample(&writer, codec, len);
+}
+
+char *
+sample_sparse_batch(int count, KsCodec codec, size_t *len)
+{
+	KsBatchWriter writer;
+	SampleBuffer buf;
+	KsRecord record;
+	int i;
+
+	ks_batch_init(&writer, CurrentMemoryContext);
+	ks_batch_set_delete_horizon(&writer, SAMPLE_HORIZON);
+	for (i = 0; i < count; i += 3)
+	{
+		sample_record(i, &buf, &record);
+		ks_batch_append_at(&writer, &record, i);
+	}
+	ks_batch_stretch(&writer, count + SAMPLE_STRETCH - 1);
+	return finish_sample(&writer, codec, len);
 }
 
 /* ---------- varints ---------- */
@@ -444,6 +470,7 @@ main(int argc, char **argv)
 	test_extremes();
 	test_incompressible();
 	test_compacted();
+	test_sparse();
 	test_truncation();
 	test_bit_flips();
 	test_contradictions();

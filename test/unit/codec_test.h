@@ -40,12 +40,21 @@ extern void sample_record(int i, SampleBuffer *buf, KsRecord *record);
 /* A finished batch of the first `count` sample records, in plain malloc. */
 extern char *sample_batch(int count, KsCodec codec, size_t *len);
 
+/*
+ * The same as compaction leaves it: every third record, a delete horizon, and
+ * an end above that of the last record.
+ */
+#define SAMPLE_HORIZON INT64CONST(1900000000000)
+#define SAMPLE_STRETCH 10
+extern char *sample_sparse_batch(int count, KsCodec codec, size_t *len);
+
 /* Sound batches (codec_batch.c). */
 extern void test_golden(void);
 extern void test_round_trip(void);
 extern void test_extremes(void);
 extern void test_incompressible(void);
 extern void test_compacted(void);
+extern void test_sparse(void);
 
 /* Hostile bytes (codec_fuzz.c). */
 extern void test_truncation(void);

@@ -59,6 +59,13 @@ tool_write(const char *dir)
 			ok &= write_file(dir, "append-time", batch, len);
 		}
 		free(batch);
+		if (codec == KS_CODEC_GZIP)
+		{
+			batch = sample_sparse_batch(WRITE_COUNT, KS_CODEC_GZIP, &len);
+			ks_batch_set_base_offset(batch, WRITE_BASE_OFFSET);
+			ok &= write_file(dir, "compacted", batch, len);
+			free(batch);
+		}
 	}
 	return ok ? 0 : 1;
 }

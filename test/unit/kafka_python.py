@@ -106,6 +106,13 @@ def check_reading(directory):
            "it finds the header of our %s sound" % name)
 
 
+def check_compacted(directory):
+    """python3-kafka reads what compaction leaves of a batch."""
+    lines, batch = python_reads(os.path.join(directory, "compacted.batch"))
+    ok(lines == expected(BASE_OFFSET)[::3], "it reads our compacted batch")
+    ok(batch.last_offset_delta == COUNT + 9, "and where that ends")
+
+
 def check_writing(program, directory, name, number):
     """We read python3-kafka's."""
     path = os.path.join(directory, "python-" + name + ".batch")
@@ -121,6 +128,7 @@ def main():
     program, directory = sys.argv[1:]
     subprocess.run([program, "write", directory], check=True)
     check_reading(directory)
+    check_compacted(directory)
     for number, name in enumerate(CODECS):
         data = check_writing(program, directory, name, number)
         if name == "snappy":
