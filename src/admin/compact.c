@@ -366,6 +366,7 @@ next_group(const KsTopic *topic, int32 partition, int32 from, int64 log_start, i
 	int64 bytes = 0;
 	int i;
 
+	*end = 0;
 	for (i = 0; i < list_length(segments); i++)
 	{
 		KsSegment *segment = list_nth(segments, i);

@@ -103,7 +103,7 @@ ks_json_base64(StringInfo out, const char *bytes, int len)
 				 errmsg("value is too large to be captured")));
 	enlargeStringInfo(out, (int) size + 2);
 	out->data[out->len++] = '"';
-	out->len += pg_b64_encode(bytes, len, out->data + out->len, (int) size);
+	out->len += pg_b64_encode((const void *) bytes, len, out->data + out->len, (int) size);
 	out->data[out->len++] = '"';
 	out->data[out->len] = '\0';
 }

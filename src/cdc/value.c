@@ -54,8 +54,8 @@
 #define EPOCH_DIFF_USECS ((int64) EPOCH_DIFF_DAYS * USECS_PER_DAY)
 
 /* What the JDBC driver, and so Debezium, makes of an infinite timestamp. */
-#define TIMESTAMP_INFINITY INT64CONST(9223372036825200000)
-#define TIMESTAMP_MINUS_INFINITY INT64CONST(-9223372036832400000)
+#define JDBC_INFINITY INT64CONST(9223372036825200000)
+#define JDBC_MINUS_INFINITY INT64CONST(-9223372036832400000)
 
 /* A month of 365.25 / 12 days, as Debezium counts. */
 #define USECS_PER_AVERAGE_MONTH INT64CONST(2629800000000)
@@ -261,9 +261,9 @@ write_timestamp_number(StringInfo out, Datum value, KsValueType *type)
 	Timestamp timestamp = DatumGetTimestamp(value);
 
 	if (TIMESTAMP_IS_NOBEGIN(timestamp))
-		ks_json_int(out, TIMESTAMP_MINUS_INFINITY);
+		ks_json_int(out, JDBC_MINUS_INFINITY);
 	else if (TIMESTAMP_IS_NOEND(timestamp))
-		ks_json_int(out, TIMESTAMP_INFINITY);
+		ks_json_int(out, JDBC_INFINITY);
 	else if (is_coarse(type))
 		ks_json_int(out, (timestamp + EPOCH_DIFF_USECS) / 1000);
 	else
