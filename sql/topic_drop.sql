@@ -134,3 +134,15 @@ SELECT kstream.produce('t', 'k', 'v');
 ROLLBACK;
 SELECT kstream.drop_topic('t');
 SELECT * FROM pg_temp.leftovers();
+
+-- Who drops the table that records go to breaks the topic: producers are told, and it can still be dropped.
+SELECT kstream.create_topic('broken'), kstream.produce('broken', 'k', 'v');
+SELECT format('DROP TABLE %s', relation) AS drop_it FROM kstream.segments WHERE topic = 'broken' \gset
+SET client_min_messages = warning;
+:drop_it;
+RESET client_min_messages;
+\set VERBOSITY terse
+SELECT kstream.produce('broken', 'k', 'v');
+\set VERBOSITY default
+SELECT kstream.drop_topic('broken');
+SELECT * FROM pg_temp.leftovers();

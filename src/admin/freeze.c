@@ -86,6 +86,7 @@ freeze_table(Oid relid)
 	bool frozen;
 
 	fill_params(&params);
+	KS_DEBUG_POINT("freeze.vacuum");
 	if (!is_all_frozen(rel))
 		KS_TABLE_VACUUM(rel, &params, strategy);
 	frozen = is_all_frozen(rel);

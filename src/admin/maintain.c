@@ -191,14 +191,15 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 /*
  * The state of a partition that this pass may have to do with.  One that is
  * not in shared memory nobody has used since server start; it is looked at
- * only because what it holds may expire.
+ * only because what it holds may expire, and only while slots are left: those
+ * that are used need them more.
  */
 static bool
 read_state(const KsTopic *topic, int32 partition, const KsPartitionKey *key, KsPartitionInfo *info)
 {
 	if (ks_partition_read(key, info))
 		return true;
-	if (!deletes_by_time(topic))
+	if (!deletes_by_time(topic) || !ks_partition_has_room())
 		return false;
 	ks_log_info(topic, partition, info);
 	return true;

@@ -48,6 +48,17 @@ wait_for_advisory_lock(uint32 key)
 	SetLatch(MyLatch);
 }
 
+/* Where interrupts are held, in callbacks, none ends it. */
+static void
+sleep_for(long ms)
+{
+	for (; ms > 0; ms -= 10)
+	{
+		pg_usleep(Min(ms, 10) * 1000L);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 static void
 act(const char *name, const char *action)
 {
@@ -64,7 +75,7 @@ act(const char *name, const char *action)
 	else if (strncmp(action, "sigkill", 7) == 0)
 		kill(MyProcPid, SIGKILL);
 	else if (strncmp(action, "sleep:", 6) == 0)
-		pg_usleep(atol(action + 6) * 1000L);
+		sleep_for(atol(action + 6));
 }
 
 void

@@ -55,6 +55,17 @@ static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
 			 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped after this transaction produced to it.")));
 }
 
+/* Not by our doing: somebody dropped it behind our back. */
+static pg_attribute_noreturn() void table_is_gone(const KsAppend *append, int32 segment)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
+					segment, append->topic->name, append->partition),
+			 errdetail("The table that new records go to is gone."),
+			 errhint("Restore it from a backup, or drop the topic.  See kstream.verify().")));
+}
+
 /* Lock the toast table of a segment and its index, as heap_insert will. */
 static void
 lock_toast_table(Oid toast)
@@ -121,6 +132,7 @@ open_target(KsAppend *append, int64 now)
 {
 	KsPartitionKey key;
 	KsPartitionInfo info;
+	Oid missing = InvalidOid;
 
 	ks_topic_partition_key(append->topic, append->partition, &key);
 	for (;;)
@@ -143,6 +155,9 @@ open_target(KsAppend *append, int64 now)
 		if (!ks_topic_find(append->topic->name, append->topic) ||
 			memcmp(&append->topic->uuid, &key.topic, sizeof(pg_uuid_t)) != 0)
 			topic_is_gone(append);
+		if (info.active.relid == missing)
+			table_is_gone(append, info.active.number);
+		missing = info.active.relid;
 	}
 	if (spare_may_be_needed(append, &info, now) &&
 		!open_for_append(append, info.spare.relid, &append->spare_heap, &append->spare_index))

@@ -101,6 +101,7 @@ typedef struct KsShared
 	/* Protects the hash table, used, key and the list of free slots */
 	LWLock index_lock;
 	int32 free_partition;
+	int32 used_partitions;
 	int32 used_limit; /* no slot at or past it was ever used */
 
 	/* Protects the two lists of free entries */

@@ -239,6 +239,7 @@ reclaim_slots(void)
 		part->used = false;
 		part->next_free = ks_shared->free_partition;
 		ks_shared->free_partition = i;
+		ks_shared->used_partitions--;
 		count++;
 	}
 	return count;
@@ -297,6 +298,7 @@ take_slot(const KsPartitionKey *key)
 	entry->slot = slot;
 	part = &ks_partitions[slot];
 	ks_shared->free_partition = part->next_free;
+	ks_shared->used_partitions++;
 	ks_shared->used_limit = Max(ks_shared->used_limit, slot + 1);
 	return part;
 }
@@ -358,6 +360,12 @@ try_install(const KsPartitionKey *key, const KsPartitionStart *start)
 		fill_slot(part, key, start);
 	LWLockRelease(&ks_shared->index_lock);
 	return part != NULL;
+}
+
+bool
+ks_partition_has_room(void)
+{
+	return ks_shared->used_partitions < ks_max_partitions - ks_max_partitions / 10;
 }
 
 void

@@ -101,6 +101,9 @@ extern void ks_state_shmem_init(void);
 /* Copy a partition's state; false when it is not in shared memory. */
 extern bool ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info);
 
+/* Is more than a tenth of the slots free?  A hint. */
+extern bool ks_partition_has_room(void);
+
 /*
  * Put what the tables say into shared memory, unless another backend was
  * first.  53400 when there is no slot left.

@@ -267,6 +267,17 @@ ks_status_is_running(Oid dbid, KsWorkerRole role, KsWorkerOutcome *outcome)
 	return running;
 }
 
+int
+ks_status_long_worker(void)
+{
+	int pid;
+
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	pid = my_slot->pid[KS_WORKER_LONG];
+	LWLockRelease(&shared->lock);
+	return pid;
+}
+
 void
 ks_status_forget(Oid dbid)
 {

@@ -87,6 +87,9 @@ extern void ks_status_set_outcome(KsWorkerOutcome outcome);
 /* Does a worker run there, and why did the last one leave? */
 extern bool ks_status_is_running(Oid dbid, KsWorkerRole role, KsWorkerOutcome *outcome);
 
+/* The pid of the second worker beside this one; 0: there is none. */
+extern int ks_status_long_worker(void);
+
 /* Nothing is remembered of a database (it has no worker). */
 extern void ks_status_forget(Oid dbid);
 

@@ -26,7 +26,8 @@
  *   refused, it leaves, and the launcher starts it again when the lock can be
  *   had.
  * - Who waits for a lock that a long step holds (a drop of the topic, say)
- *   makes the worker give the step up; it is taken up later.
+ *   makes the worker give the step up; it is taken up later.  The first process
+ *   looks for the second, too, and ends or cancels what it does.
  * - It waits for no lock itself: steps take what is free, and where PostgreSQL
  *   would wait, lock_timeout ends it soon.
  * - Its commits do not wait for the disk or for standbys: what it does is done
@@ -56,6 +57,7 @@
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
@@ -155,9 +157,9 @@ has_waiters(const PROCLOCK *held)
 	return false;
 }
 
-/* Is somebody kept waiting by a lock that this process holds? */
+/* Is somebody kept waiting by a lock that a process holds? */
 static bool
-somebody_waits(void)
+somebody_waits_for(PGPROC *proc)
 {
 	bool found = false;
 	int i;
@@ -168,9 +170,9 @@ somebody_waits(void)
 		PROCLOCK *held;
 
 		LWLockAcquire(partition, LW_SHARED);
-		for (held = KS_FIRST_PROCLOCK(&MyProc->myProcLocks[i]);
+		for (held = KS_FIRST_PROCLOCK(&proc->myProcLocks[i]);
 			 held != NULL && !found;
-			 held = KS_NEXT_PROCLOCK(&MyProc->myProcLocks[i], held))
+			 held = KS_NEXT_PROCLOCK(&proc->myProcLocks[i], held))
 			found = has_waiters(held);
 		LWLockRelease(partition);
 	}
@@ -188,17 +190,36 @@ yield(void)
 	last_tick = now;
 	if (!ks_worker_database_is_free(MyDatabaseId) && !KS_MUTANT("worker_pins"))
 		leave(KS_OUTCOME_YIELDED);
-	if (somebody_waits() && !KS_MUTANT("worker_blocks"))
+	if (somebody_waits_for(MyProc) && !KS_MUTANT("worker_blocks"))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("canceling step of maintenance"),
 				 errdetail("Another process waits for a lock that it holds.")));
 }
 
+/*
+ * Look, for the second worker, whether somebody waits for it: VACUUM of a
+ * segment has no yield points.
+ */
+static void
+look_after_long_worker(bool database_is_free)
+{
+	int pid = my_role == KS_WORKER_MAIN ? ks_status_long_worker() : 0;
+	PGPROC *proc = pid != 0 ? BackendPidGetProc(pid) : NULL;
+
+	if (proc == NULL)
+		return;
+	if (!database_is_free)
+		(void) kill(pid, SIGTERM);
+	else if (somebody_waits_for(proc))
+		(void) kill(pid, SIGINT);
+}
+
 /* Leave if there is no reason to be here; outside of a transaction. */
 static void
 check_stay(void)
 {
+	bool is_free;
 	bool exists;
 
 	CHECK_FOR_INTERRUPTS();
@@ -210,7 +231,9 @@ check_stay(void)
 	last_tick = ks_monotonic_ms();
 	if (!ks_worker_enabled)
 		leave(KS_OUTCOME_NONE);
-	if (!ks_worker_database_is_free(MyDatabaseId) && !KS_MUTANT("worker_pins"))
+	is_free = ks_worker_database_is_free(MyDatabaseId) || KS_MUTANT("worker_pins");
+	look_after_long_worker(is_free);
+	if (!is_free)
 		leave(KS_OUTCOME_YIELDED);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -220,10 +243,14 @@ check_stay(void)
 		leave(KS_OUTCOME_ABSENT);
 }
 
-/*
- * After an error: abort, report it, note it.  A lock that was not free is no
- * failure; the step is taken up later.
- */
+/* A step that made way for others is taken up later. */
+static bool
+made_way(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_QUERY_CANCELED;
+}
+
+/* After an error: abort, report it, note it. */
 static void
 end_failed_step(KsMaintainer *maintainer, MemoryContext context)
 {
@@ -233,13 +260,13 @@ end_failed_step(KsMaintainer *maintainer, MemoryContext context)
 	error = CopyErrorData();
 	HOLD_INTERRUPTS();
 	error_context_stack = NULL;
-	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+	if (!made_way(error))
 		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
 	MemoryContextSwitchTo(context);
 	RESUME_INTERRUPTS();
-	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+	if (!made_way(error))
 		ks_status_step_failed(maintainer->pass, error->message);
 	FreeErrorData(error);
 	maintainer->failed = true;

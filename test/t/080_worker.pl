@@ -255,7 +255,7 @@ is_quick('DROP DATABASE c', 'DROP DATABASE');
 # Amid long work: reading a segment as a whole takes minutes here.
 SKIP:
 {
-	skip 'not a test build', 7 unless has_debug_points($node);
+	skip 'not a test build', 10 unless has_debug_points($node);
 	my $reading = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.backend_type = 'kstream worker' AND a.datname = 'long'"
 	  . " AND l.relation IS NOT NULL AND l.mode = 'AccessShareLock' AND a.state = 'active' AND a.xact_start < clock_timestamp() - interval '200 ms'";
 
@@ -285,8 +285,31 @@ SKIP:
 	wait_worker('long');
 	wait_until('it is at long work once more', sub { $watcher->query($reading) > 0 });
 	is_quick('DROP DATABASE long', 'DROP DATABASE amid long work');
-	$node->safe_psql('postgres', 'ALTER SYSTEM RESET kstream.debug_point; SELECT pg_reload_conf()');
 	$node->safe_psql('postgres', 'DROP DATABASE copy');
+
+	# Amid a VACUUM, which has no points to make way at: the second worker is told to.
+	my $freezing = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'kstream long worker' AND datname = 'frozen' AND query LIKE '%freeze' AND state = 'active'"
+	  . " AND xact_start < clock_timestamp() - interval '500 ms'";
+	$node->safe_psql('postgres', "ALTER SYSTEM SET kstream.debug_point = 'freeze.vacuum=sleep:60000'; SELECT pg_reload_conf()");
+	$node->safe_psql('postgres', 'CREATE DATABASE frozen');
+	$node->safe_psql('frozen', q(CREATE EXTENSION kstream; SELECT kstream.create_topic(t, 1, '{"segment_bytes": "1MB"}') FROM unnest('{t,u}'::text[]) t));
+	wait_worker('frozen');
+	$session = session($node, 'frozen');
+	foreach my $topic ('t', 'u')
+	{
+		$session->query("SELECT FROM kstream.produce_batch('$topic', NULL, array_fill(repeat('x', 1000), '{700}'))");
+		wait_until('there is a spare', sub { $node->safe_psql('frozen', "SELECT count(*) FROM kstream.segments WHERE topic = '$topic'") == 2 });
+		$session->query("SELECT FROM kstream.produce_batch('$topic', NULL, array_fill(repeat('x', 1000), '{700}'))");
+		wait_until('it freezes', sub { $watcher->query($freezing) > 0 });
+		last if $topic eq 'u';
+		$begin = time;
+		$session->query("SELECT kstream.drop_topic('t')");
+		cmp_ok(time - $begin, '<', 5, 'a topic can be dropped amid a VACUUM of it');
+		is($session->query('SELECT sum(failures) FROM kstream.maintenance'), 0, 'which is no failure either');
+	}
+	$session->quit;
+	is_quick('DROP DATABASE frozen', 'DROP DATABASE amid a VACUUM');
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET kstream.debug_point; SELECT pg_reload_conf()');
 }
 
 # kill -9, of the worker and of the launcher.
