@@ -36,6 +36,7 @@
 #include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "utils/memutils.h"
 
@@ -348,7 +349,11 @@ lz4_decompress(Sink *sink, const char *src, size_t src_len)
 		rc = LZ4F_decompress(dctx, sink->data + sink->len, &out_len,
 							 src + used, &in_len, NULL);
 		if (LZ4F_isError(rc))
+		{
+			/* The numbers of its errors are not public, their names are. */
+			sink->out_of_memory = strcmp(LZ4F_getErrorName(rc), "ERROR_allocation_failed") == 0;
 			break;
+		}
 		used += in_len;
 		sink->len += out_len;
 		if (rc == 0 && used == src_len)
@@ -382,7 +387,10 @@ zstd_decompress(Sink *sink, const char *src, size_t src_len)
 
 		rc = ZSTD_decompressStream(dctx, &out, &in);
 		if (ZSTD_isError(rc))
+		{
+			sink->out_of_memory = ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation;
 			break;
+		}
 		sink->len = out.pos;
 		if (in.pos == in.size && (rc == 0 || out.pos < out.size))
 		{
