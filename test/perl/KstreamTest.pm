@@ -191,7 +191,7 @@ sub wait_usable
 		my $count = () = $log =~ /terminated by signal 9/g;
 
 		$crashes{ $node->name } = $count;
-		return $count > $seen && $log =~ /.*terminated by signal 9.*ready to accept connections/s;
+		return $count > $seen && $log =~ /.*terminated by signal 9.*ready to accept (?:read-only )?connections/s;
 	});
 
 	# Not psql, which gets its SQL by a pipe that breaks when it is turned away.
