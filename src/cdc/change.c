@@ -233,11 +233,11 @@ append_envelope_end(StringInfo out, Output *output, char op)
 	int64 lsn = (int64) current_lsn();
 	int64 *order = collection_order(capture);
 
-	appendBinaryStringInfo(out, capture->source_head.data, capture->source_head.len);
+	ks_json_bytes(out, capture->source_head.data, capture->source_head.len);
 	ks_json_int(out, output->record.timestamp);
-	appendBinaryStringInfo(out, mid->data, mid->len);
+	ks_json_bytes(out, mid->data, mid->len);
 	ks_json_int(out, lsn);
-	appendBinaryStringInfo(out, capture->source_tail.data, capture->source_tail.len);
+	ks_json_bytes(out, capture->source_tail.data, capture->source_tail.len);
 	ks_json_int(out, (int64) transaction.xid);
 	ks_json_literal(out, ",\"lsn\":");
 	ks_json_int(out, lsn);
@@ -246,7 +246,7 @@ append_envelope_end(StringInfo out, Output *output, char op)
 	ks_json_literal(out, "\",\"ts_ms\":");
 	ks_json_int(out, output->record.timestamp);
 	ks_json_literal(out, ",\"transaction\":{\"id\":\"");
-	appendBinaryStringInfo(out, transaction.id, transaction.id_len);
+	ks_json_bytes(out, transaction.id, transaction.id_len);
 	ks_json_literal(out, "\",\"total_order\":");
 	ks_json_int(out, ++transaction.total_order);
 	ks_json_literal(out, ",\"data_collection_order\":");

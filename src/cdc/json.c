@@ -85,7 +85,7 @@ ks_json_string(StringInfo out, const char *text, int len)
 			text += sizeof(uint64);
 		while (text < end && is_plain(*text))
 			text++;
-		appendBinaryStringInfo(out, run, text - run);
+		ks_json_bytes(out, run, text - run);
 		if (text < end)
 			append_escaped(out, *text++);
 	}
@@ -111,9 +111,8 @@ ks_json_base64(StringInfo out, const char *bytes, int len)
 void
 ks_json_int(StringInfo out, int64 value)
 {
-	char digits[MAXINT8LEN + 1];
-
-	appendBinaryStringInfo(out, digits, pg_lltoa(value, digits));
+	enlargeStringInfo(out, MAXINT8LEN);
+	out->len += pg_lltoa(value, out->data + out->len);
 }
 
 /* Two's complement, without bytes that only repeat the sign. */

@@ -85,9 +85,9 @@ ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot,
 
 		/* without the comma before the first */
 		if (i == 0)
-			appendBinaryStringInfo(out, column->label + 1, column->label_len - 1);
+			ks_json_bytes(out, column->label + 1, column->label_len - 1);
 		else
-			appendBinaryStringInfo(out, column->label, column->label_len);
+			ks_json_bytes(out, column->label, column->label_len);
 		if (slot->tts_isnull[column->attnum - 1])
 		{
 			ks_json_literal(out, "null");

@@ -116,7 +116,7 @@ append_double(StringInfo out, double value)
 	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
 
 	if (!write_not_finite(out, value))
-		appendBinaryStringInfo(out, digits, double_to_shortest_decimal_bufn(value, digits));
+		ks_json_bytes(out, digits, double_to_shortest_decimal_bufn(value, digits));
 }
 
 static void
@@ -126,7 +126,7 @@ write_float4(StringInfo out, Datum value, KsValueType *type)
 	char digits[FLOAT_SHORTEST_DECIMAL_LEN];
 
 	if (!write_not_finite(out, number))
-		appendBinaryStringInfo(out, digits, float_to_shortest_decimal_bufn(number, digits));
+		ks_json_bytes(out, digits, float_to_shortest_decimal_bufn(number, digits));
 }
 
 static void
@@ -172,7 +172,7 @@ write_uuid(StringInfo out, Datum value, KsValueType *type)
 		*p++ = hex[uuid->data[i] & 0xf];
 	}
 	*p++ = '"';
-	appendBinaryStringInfo(out, text, p - text);
+	ks_json_bytes(out, text, p - text);
 }
 
 /* A function that makes JSON text of the value: rows, hstore. */
@@ -181,7 +181,7 @@ write_function_raw(StringInfo out, Datum value, KsValueType *type)
 {
 	struct varlena *json = PG_DETOAST_DATUM_PACKED(FunctionCall1(&type->function, value));
 
-	appendBinaryStringInfo(out, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	ks_json_bytes(out, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
 }
 
 static void
@@ -307,7 +307,7 @@ write_timestamptz_zulu(StringInfo out, Datum value, KsValueType *type)
 		appendStringInfo(out, "-%02d-%02dT%02d:%02d:%02d", tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		snprintf(fraction, sizeof(fraction), ".%06d", fsec);
 		if (width > 0)
-			appendBinaryStringInfo(out, fraction, width + 1);
+			ks_json_bytes(out, fraction, width + 1);
 		ks_json_literal(out, "Z\"");
 	}
 }
@@ -497,7 +497,7 @@ write_numeric_number(StringInfo out, Datum value, KsValueType *type)
 	int len;
 
 	if (!numeric_text(out, value, &text, &len))
-		appendBinaryStringInfo(out, text, len);
+		ks_json_bytes(out, text, len);
 	pfree(text);
 }
 
@@ -534,7 +534,7 @@ write_json_raw(StringInfo out, Datum value, KsValueType *type)
 {
 	struct varlena *json = PG_DETOAST_DATUM_PACKED(value);
 
-	appendBinaryStringInfo(out, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	ks_json_bytes(out, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
 }
 
 static void
