@@ -84,6 +84,7 @@ soak:
 
 bench:
 	@$(SETUP) build bench
+	@$(SETUP) peers || true	# a figure says what it goes without
 	@$(PRIVATE) release -- bash test/bench/run.sh
 
 stage:

@@ -29,7 +29,9 @@ copy_postgres()
 	local lib=${bindir%/bin} share mark
 
 	[ -x "$bindir/postgres" ] || fail "there is no $bindir/postgres"
-	mark=$(stat -c '%n %s %Y' "$bindir/postgres" "$bindir/psql")
+	# the directories tell of an extension that was installed since
+	mark=$(stat -c '%n %s %Y' "$bindir/postgres" "$bindir/psql" \
+		"$("$config" --pkglibdir)" "$("$config" --sharedir)/extension")
 	if [ "$(cat "$variant/copied" 2>/dev/null)" = "$mark" ]; then
 		return
 	fi

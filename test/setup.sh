@@ -27,6 +27,10 @@ packages()
 		demo | bench)
 			echo "python3-psycopg2"
 			;;
+		peers)
+			# queues to measure against, one a line
+			echo "postgresql-$major-pgq3"
+			;;
 		check)
 			# what the demonstration uses is tested too
 			packages demo
@@ -128,21 +132,21 @@ install()
 	release
 }
 
-# A language that this machine cannot have, for instance because it has another
-# distributor's runtime, is left out; its tests say so.
-install_clients()
+# What this machine cannot have, for instance because it has another
+# distributor's runtime, is left out, line by line; the tests say so.
+install_what_can_be()
 {
-	local -a language
+	local -a line
 
-	while read -ra language; do
-		[ -n "$(missing "${language[@]}")" ] || continue
-		apt-cache show "${language[@]}" >/dev/null 2>&1 || update_lists
-		if apt-get -qq -s install "${language[@]}" >/dev/null 2>&1; then
-			install "${language[@]}"
+	while read -ra line; do
+		[ -n "$(missing "${line[@]}")" ] || continue
+		apt-cache show "${line[@]}" >/dev/null 2>&1 || update_lists
+		if apt-get -qq -s install "${line[@]}" >/dev/null 2>&1; then
+			install "${line[@]}"
 		else
-			echo "cannot be installed here, left out: ${language[*]}" >&2
+			echo "cannot be installed here, left out: ${line[*]}" >&2
 		fi
-	done < <(packages clients)
+	done < <(packages "$1")
 }
 
 trap release EXIT
@@ -153,8 +157,8 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 
 for purpose in "$@"; do
-	if [ "$purpose" = clients ]; then
-		install_clients
+	if [ "$purpose" = clients ] || [ "$purpose" = peers ]; then
+		install_what_can_be "$purpose"
 		continue
 	fi
 	list=$(packages "$purpose")

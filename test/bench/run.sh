@@ -5,7 +5,7 @@
 #
 # Usage: test/bench/run.sh [quick] [FIGURE...]
 #
-# Figures: single bulk batch fetch table latency many group retention; all of them by default.  With
+# Figures: single bulk batch fetch table latency many group capture retention; all of them by default.  With
 # "quick" there are fewer and shorter runs of a subset, for eight minutes.
 # README.md tells what each measures.
 #
@@ -23,7 +23,7 @@
 set -euo pipefail
 
 bench=$(cd "$(dirname "$0")" && pwd)
-all=(single bulk batch fetch table latency many group retention)
+all=(single bulk batch fetch table latency many group capture retention)
 
 fail()
 {
