@@ -12,6 +12,8 @@
 #	make check-style
 #	make soak			clients, faults and the checker of test/history for an hour
 #	make bench			measurements on the release build
+#	make bench-quick	four ratios of it in three minutes, to compare a change
+#	make bench-peers	the same work on kstream, Kafka, PgQ and others; see test/bench/peers
 #	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
 #	make check-assert	the suites on a PostgreSQL with assertions, built from source
 #	make deb			the Debian package for one version of PostgreSQL, into build/deb
@@ -34,7 +36,7 @@
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
 SUITES = check-unit check-regress check-isolation check-tap check-history check-style
-HOUSE  = demo check soak bench stage format check-mutants check-versions check-assert \
+HOUSE  = demo check soak bench bench-quick bench-peers stage format check-mutants check-versions check-assert \
 		 deb check-deb $(SUITES)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
@@ -86,6 +88,19 @@ bench:
 	@$(SETUP) build bench
 	@$(SETUP) peers || true	# a figure says what it goes without
 	@$(PRIVATE) release -- bash test/bench/run.sh
+
+bench-quick:
+	@$(SETUP) build bench
+	@BENCH_FIGURES="quick single bulk fetch latency" BENCH_SECONDS=$${BENCH_SECONDS:-2} \
+		BENCH_ROWS=$${BENCH_ROWS:-300000} $(PRIVATE) release -- bash test/bench/run.sh
+
+# The results replace those of test/bench/results.
+bench-peers:
+	@$(SETUP) build bench plots
+	@bash test/bench/peers/get.sh
+	@$(PRIVATE) release -- python3 test/bench/peers/run.py
+	@mkdir -p test/bench/results
+	@cp "$$($(PRIVATE) release -- printenv STAGE | tail -n 1)"/out/peers/* test/bench/results/
 
 stage:
 	@$(SETUP) build

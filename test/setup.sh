@@ -31,6 +31,9 @@ packages()
 			# queues to measure against, one a line
 			echo "postgresql-$major-pgq3"
 			;;
+		plots)
+			echo "python3-matplotlib"
+			;;
 		check)
 			# what the demonstration uses is tested too
 			packages demo

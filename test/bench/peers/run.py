@@ -1,0 +1,367 @@
+#!/usr/bin/python3
+"""The same work on kstream and on its peers, one after the other on one machine.
+
+make bench-peers calls it in the private copy of PostgreSQL; README.md tells what
+each cell measures and how to read the results.  From the environment:
+
+    PEERS           quick or full (the default), or with PEERS_MINUTES neither
+    PEERS_MINUTES   a budget: as many turns of the most telling cells as fit
+    PEERS_ONLY      sides to run, for instance "kstream kafka/os"
+    PEERS_CELLS     letters of the cells to run, for instance "ab"
+    PEERS_SECONDS   of each timed cell
+    PEERS_TURNS     how often every side has its turn
+    PEERS_HELD_MINUTES  of cell (f), for each side
+    PEERS_RATE      records a second of (d) at a common rate
+    PEERS_HELD_RATE     records a second of (f)
+
+Writes peers.json, peers.md and plots to $STAGE/out/peers, anew after every turn,
+so that a run that is stopped leaves what it had.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import report
+import servers
+
+STAGE = os.environ["STAGE"]
+OUT = os.path.join(STAGE, "out", "peers")
+WORK = os.path.join(STAGE, "peers-run")
+LOAD = os.path.join(servers.PEERS, "bin", "load")
+SCALES = {
+    # seconds of a cell, turns, minutes of (f), records of (e), value sizes of (a) (d) (e), of (b) (c)
+    "quick": (0.4, 1, 0.2, 10000, (100,), (100,)),
+    "minutes": (1.5, 99, 1.5, 200000, (100,), (100, 1024)),
+    "full": (8, 5, 30, 1000000, (100, 1024), (100, 1024)),
+}
+
+# What is done to the topic of each side, and on which server; "level" is what
+# an acknowledgement promises (report.LEVELS).
+SIDES = [
+    # name, server, peer, level, variant, cells
+    ("kstream/fsync", "postgres", "kstream", "fsync", "", "abcdef"),
+    ("kstream/memory", "postgres", "kstream", "memory", "", "abcde"),
+    ("outbox/fsync", "postgres", "outbox", "fsync", "", "abcdef"),
+    ("pgq/fsync", "postgres", "pgq", "fsync", "", "abcdef"),
+    ("pgq-copy/fsync", "postgres", "pgq", "fsync", "copy", "b"),
+    ("table/fsync", "postgres", "table", "fsync", "", "abc"),
+    ("table/memory", "postgres", "table", "memory", "", "ab"),
+    ("kafka/os", "kafka", "kafka", "os", "", "abcde"),
+    ("kafka/fsync", "kafka", "kafka", "fsync", "", "abcde"),
+    ("redis/os", "redis-os", "redis", "os", "", "abcde"),
+    ("redis/fsync", "redis-fsync", "redis", "fsync", "", "abcde"),
+    ("nats/os", "nats-os", "nats", "os", "", "abcde"),
+    ("nats/fsync", "nats-fsync", "nats", "fsync", "", "abcde"),
+    ("rabbitmq/os", "rabbitmq", "rabbitmq", "os", "", "abcde"),
+]
+
+
+def make_server(name):
+    """Each on ports of its own, since a closed port lingers."""
+    where = os.path.join(WORK, name)
+    return {
+        "postgres": lambda: servers.Postgres(where, 27500),
+        "kafka": lambda: servers.Kafka(where, 27510),
+        "redis-os": lambda: servers.Redis(where, 27520, "everysec"),
+        "redis-fsync": lambda: servers.Redis(where, 27521, "always"),
+        "nats-os": lambda: servers.Nats(where, 27530, ""),
+        "nats-fsync": lambda: servers.Nats(where, 27531, "always"),
+        "rabbitmq": lambda: servers.Rabbit(where, 27540),
+    }[name]()
+
+
+class Comparison:
+    def __init__(self):
+        minutes = float(os.environ.get("PEERS_MINUTES") or 0)
+        self.scale = "minutes" if minutes else os.environ.get("PEERS") or "full"
+        if self.scale not in SCALES or self.scale == "minutes" and not minutes:
+            sys.exit(f"run.py: PEERS is quick or full, not \"{self.scale}\"")
+        seconds, turns, held, self.fan_records, self.sizes, self.batch_sizes = SCALES[self.scale]
+        self.seconds = float(os.environ.get("PEERS_SECONDS") or seconds)
+        self.turns = int(os.environ.get("PEERS_TURNS") or turns)
+        self.held_minutes = float(os.environ.get("PEERS_HELD_MINUTES") or held)
+        self.cells = os.environ.get("PEERS_CELLS") or "abcdef"
+        self.rate = float(os.environ.get("PEERS_RATE") or 1000)
+        self.held_rate = float(os.environ.get("PEERS_HELD_RATE") or 500)
+        only = os.environ.get("PEERS_ONLY", "").split()
+        self.sides = [side for side in SIDES
+                      if not only or side[0] in only or side[0].split("/")[0] in only]
+        self.started = time.monotonic()
+        self.budget = minutes * 60 or None
+        self.figures = {}   # cell -> side -> list of results, one a turn
+        self.failed = {}    # side or side and cell -> why
+        self.versions = {}
+        self.settings = {}
+        self.done = 0
+        self.topics = 0
+        self.reserved = 0   # seconds for (f)
+
+    def say(self, text):
+        print(f"[{time.monotonic() - self.started:6.0f} s] {text}", flush=True)
+
+    def load(self, side, server, **arguments):
+        """One run of the load generator."""
+        _, _, peer, level, variant, _ = side
+        arguments = {"peer": peer, "level": level, "mode": variant, "address": server.address,
+                     "pids": server.pids, "seconds": 0} | arguments
+        command = [LOAD] + [f"-{name}={str(value).lower() if isinstance(value, bool) else value}"
+                            for name, value in arguments.items()]
+        patience = 90 + 10 * self.seconds + 2 * float(arguments["seconds"])
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience)
+        if done.returncode:
+            raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1][:300])
+        return json.loads(done.stdout)
+
+    def topic(self):
+        self.topics += 1
+        return f"t{self.topics}"
+
+    def note(self, cell, side, result):
+        self.figures.setdefault(cell, {}).setdefault(side[0], []).append(result)
+        latency = result.get("latency_us") or {}
+        self.say(f"{side[0]:16} {cell:12} {result['rate']:12,.0f}/s"
+                 + (f"  p50 {latency['p50']} us  p99 {latency['p99']} us" if latency.get("p50") else ""))
+
+    def attempt(self, cell, side, work):
+        """A cell that fails is told; the others go on."""
+        try:
+            return work()
+        except (RuntimeError, subprocess.TimeoutExpired, OSError, ValueError, KeyError, IndexError) as problem:
+            reason = "took too long" if isinstance(problem, subprocess.TimeoutExpired) else str(problem)
+            self.failed[f"{side[0]} {cell}"] = reason
+            self.say(f"{side[0]:16} {cell:12} failed: {reason}")
+            return None
+
+    # The cells.
+
+    def single(self, side, server, size):
+        """(a) a record per acknowledged request"""
+        rates = {}
+        for producers in (1, 16, 64):
+            def work():
+                topic = self.topic()
+                server.settle()
+                result = self.load(side, server, cell="produce", create=True, topic=topic,
+                                   producers=producers, size=size, seconds=self.seconds)
+                self.note(f"a{producers}-{size}", side, result)
+                rates[producers] = result["rate"]
+            self.attempt(f"a{producers}-{size}", side, work)
+        return rates.get(16)
+
+    def batches(self, side, server, size, codec="none"):
+        """(b) batches of 1,000, then (c) all of it from the start; (g) on the way"""
+        topic = self.topic()
+        suffix = f"{size}" + ("" if codec == "none" else f"-{codec}")
+
+        def produce():
+            # made beforehand, so that what an empty topic takes does not count
+            self.load(side, server, cell="produce", create=True, topic=topic, size=size, batch=1000,
+                      records=1000, codec=codec)
+            server.settle()
+            disk, wal = server.disk(), server.wal()
+            result = self.load(side, server, cell="produce", topic=topic, size=size, batch=1000,
+                               seconds=self.seconds, codec=codec)
+            if wal is not None:
+                result["wal_per_record"] = (server.wal() - wal) / result["records"]
+            if self.scale != "quick":
+                server.settle()
+            result["disk_per_record"] = (server.disk() - disk) / result["records"]
+            self.note(f"b-{suffix}", side, result)
+            return result["records"] + 1000
+
+        records = self.attempt(f"b-{suffix}", side, produce)
+        if not records or "c" not in side[5]:
+            return
+
+        def consume(cell, **more):
+            self.note(cell, side, self.load(side, server, cell="consume", groups=-1, topic=topic,
+                                            records=records, **more))
+
+        if "c" in self.cells:
+            self.attempt(f"c-{suffix}", side, lambda: consume(f"c-{suffix}"))
+            if side[0] == "kstream/fsync":
+                self.attempt(f"cs-{suffix}", side, lambda: consume(f"cs-{suffix}", mode="server"))
+                self.attempt(f"cl-{suffix}", side, lambda: self.note(
+                    f"cl-{suffix}", side, {"rate": server.libpq_rows(topic, records)}))
+        if side[0] == "kafka/os":
+            self.attempt(f"bp-{suffix}", side, lambda: self.note(
+                f"bp-{suffix}", side, {"rate": server.perf_produce(
+                    self.made(side, server), records if self.scale == "quick" else max(records, 500000), size)}))
+            if "c" in self.cells:
+                self.attempt(f"cp-{suffix}", side, lambda: self.note(
+                    f"cp-{suffix}", side, {"rate": server.perf_consume(topic, records)}))
+
+    def made(self, side, server):
+        topic = self.topic()
+        self.load(side, server, cell="produce", create=True, topic=topic, records=1)
+        return topic
+
+    def latency(self, side, server, size, own):
+        """(d) produce and consume at once at a steady rate"""
+        for cell, rate in (("own", own / 2 if own else None), ("common", self.rate)):
+            if rate is None:
+                continue
+
+            def work():
+                server.settle()
+                result = self.load(side, server, cell="both", create=True, topic=self.topic(), size=size,
+                                   producers=16, rate=round(rate), seconds=2 * self.seconds)
+                self.note(f"d-{cell}-{size}", side, result)
+            self.attempt(f"d-{cell}-{size}", side, work)
+
+    def fan_out(self, side, server, size):
+        """(e) five groups read everything"""
+        def work():
+            topic = self.topic()
+            # fewer where they would take too long to load
+            made = self.load(side, server, cell="produce", create=True, topic=topic, groups=5, size=size,
+                             batch=1000, records=self.fan_records, seconds=4 * self.seconds)
+            server.settle()
+            self.note(f"e-{size}", side, self.load(side, server, cell="consume", topic=topic, groups=5,
+                                                   records=made["records"]))
+        self.attempt(f"e-{size}", side, work)
+
+    def warm_up(self, side, server):
+        """What a server that runs for long has behind it: above all Java's compiler"""
+        seconds = self.seconds if self.scale == "quick" else 4 if server.cold and side[1] == "kafka" else 1
+        server.cold = False
+        topic = self.topic()
+        for batch in (1000, 1):
+            self.load(side, server, cell="produce", create=batch == 1000, topic=topic, producers=4,
+                      batch=batch, seconds=seconds)
+        if "d" in side[5]:
+            self.load(side, server, cell="both", create=True, topic=self.topic(), producers=4, rate=200,
+                      seconds=min(seconds, 1))
+
+    def out_of_time(self):
+        return self.budget and time.monotonic() - self.started + self.reserved > self.budget
+
+    def work(self, side, server):
+        """All cells of a side but (f)."""
+        cells = [cell for cell in self.cells if cell in side[5]]
+        if self.attempt("warm-up", side, lambda: self.warm_up(side, server) or True) is None:
+            return
+        for size in self.sizes:
+            own = None
+            if "a" in cells or "d" in cells:
+                own = self.single(side, server, size)
+            if "d" in cells:
+                self.latency(side, server, size, own)
+            if "e" in cells:
+                self.fan_out(side, server, size)
+        if "b" in cells:
+            for size in self.batch_sizes:
+                self.batches(side, server, size)
+            if self.scale == "full" and side[2] in ("kstream", "kafka"):
+                self.batches(side, server, self.batch_sizes[0], "lz4")
+
+    # The course of the whole.
+
+    def on_server(self, name, sides, work):
+        """Start a server, have sides do their work on it, stop it."""
+        if work == self.work and self.out_of_time():
+            self.say(f"{name} left out, time is up")
+            return
+        try:
+            server = make_server(name)
+            try:
+                server.start()
+                self.versions[name] = server.version
+                self.settings[name] = server.settings
+                for side in sides:
+                    if side[2] == "pgq" and server.pgq is None:
+                        with open(os.path.join(servers.PEERS, "absent", "pgq")) as reason:
+                            self.failed[side[0]] = "cannot be had here: " + reason.read().strip()
+                        continue
+                    work(side, server)
+            finally:
+                server.stop()
+        except servers.Absent as reason:
+            for side in sides:
+                self.failed[side[0]] = f"cannot be had here: {reason}"
+            self.say(f"{name} cannot be had here: {reason}")
+        except (RuntimeError, subprocess.TimeoutExpired, OSError) as problem:
+            for side in sides:
+                self.failed[side[0]] = str(problem)
+            self.say(f"{name} failed: {problem}")
+
+    def turn(self, number):
+        names = list(dict.fromkeys(side[1] for side in self.sides))
+        # there and back, so that nobody always follows the same neighbour
+        for name in names if number % 2 == 0 else reversed(names):
+            sides = [side for side in self.sides if side[1] == name]
+            if name == "postgres":
+                # on an empty cluster each, or one's tables are another's checkpoints
+                groups = [[side for side in sides if side[2] == peer]
+                          for peer in dict.fromkeys(side[2] for side in sides)]
+            else:
+                groups = [sides]
+            for group in groups if number % 2 == 0 else reversed(groups):
+                self.on_server(name, group if number % 2 == 0 else group[::-1], self.work)
+
+    def held(self):
+        """(f) a steady load with a transaction held open"""
+        for side in self.sides:
+            if "f" not in side[5] or side[0] in self.failed:
+                continue
+
+            def work(side, server):
+                result = self.load(side, server, cell="held", create=True, topic=self.topic(), size=100,
+                                   producers=4, rate=self.held_rate, seconds=self.held_minutes * 60)
+                self.note("f-100", side, result)
+            self.on_server(side[1], [side], lambda side, server: self.attempt("f-100", side, lambda: work(side, server)))
+
+    def write(self):
+        with open("/proc/cpuinfo") as info:
+            model = re.search(r"model name\s*: (.*)", info.read())
+        with open("/proc/loadavg") as info:
+            load = info.read().split()[:3]
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "load", "go.mod")) as text:
+            clients = re.findall(r"^\t(\S+) (\S+)$", text.read(), re.MULTILINE)
+        facts = {
+            "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+            "machine": f"{os.cpu_count()} processors ({model.group(1) if model else 'unknown'}), "
+                       f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') >> 30} GiB, "
+                       f"Linux {os.uname().release.split('-')[0]}, load at the end {' '.join(load)}",
+            "scale": f"{self.scale}: {self.done} turns, {self.seconds:g} s a timed cell, "
+                     f"(d) common {self.rate:g} records/s, (e) {self.fan_records:,} records, "
+                     f"(f) {self.held_minutes:g} minutes a side at {self.held_rate:g} records/s",
+            "load_at_start": self.load_at_start,
+            "clients": [f"{path} {version}" for path, version in clients],
+            "versions": self.versions, "settings": self.settings,
+            "failed": self.failed, "figures": self.figures,
+        }
+        os.makedirs(OUT, exist_ok=True)
+        with open(os.path.join(OUT, "peers.json"), "w") as out:
+            json.dump(facts, out, indent=1)
+        report.write(facts, OUT)
+
+    def run(self):
+        shutil.rmtree(OUT, ignore_errors=True)
+        with open("/proc/loadavg") as info:
+            self.load_at_start = " ".join(info.read().split()[:3])
+        if "f" in self.cells:
+            self.reserved = sum(self.held_minutes * 60 + 15 for side in self.sides if "f" in side[5])
+        while self.done < self.turns and set(self.cells) - {"f"}:
+            self.turn(self.done)
+            self.done += 1
+            self.write()
+            if self.out_of_time():
+                break
+        if "f" in self.cells:
+            self.held()
+        self.write()
+        print(open(os.path.join(OUT, "peers.md")).read())
+        self.say(f"results in {OUT}")
+
+
+if __name__ == "__main__":
+    # so that the server in work is stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    Comparison().run()
