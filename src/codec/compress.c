@@ -64,6 +64,12 @@
  */
 #define SNAPPY_MAX_RATIO 22
 
+/*
+ * More than snappy allocates to compress a block (its hash table, the block, the
+ * compressed block) and than malloc asks of the system for that.
+ */
+#define SNAPPY_WORKING_MEMORY (256 * 1024)
+
 /* First guess of a sink's size, and how far a declared size is followed. */
 #define SINK_MIN_SIZE 1024
 #define SINK_GUESS_RATIO 4
@@ -170,6 +176,20 @@ gzip_compress(const char *src, size_t src_len, char *dst, size_t dst_size)
 	return rc == Z_STREAM_END ? (size_t) ((char *) zs.next_out - dst) : 0;
 }
 
+/*
+ * Snappy is C++, and where it finds no memory it throws what nobody here can
+ * catch: the process would abort, and the server restart.  So see first that
+ * there is some.
+ */
+static bool
+snappy_finds_memory(void)
+{
+	void *volatile probe = malloc(SNAPPY_WORKING_MEMORY);
+
+	free(probe);
+	return probe != NULL;
+}
+
 static size_t
 snappy_stream_compress(const char *src, size_t src_len, char *dst,
 					   size_t dst_size)
@@ -178,7 +198,7 @@ snappy_stream_compress(const char *src, size_t src_len, char *dst,
 	char *dst_end = dst + dst_size;
 	size_t done;
 
-	if (dst_size < XERIAL_HEADER_SIZE)
+	if (dst_size < XERIAL_HEADER_SIZE || !snappy_finds_memory())
 		return 0;
 	memcpy(p, xerial_magic, XERIAL_MAGIC_SIZE);
 	ks_wire_put32(p + XERIAL_MAGIC_SIZE, XERIAL_VERSION);
