@@ -114,8 +114,36 @@ gate_warnings()
 	return "$said"
 }
 
+# test/FAULTS.md names every debug point, and the tests that sweep it, and every
+# test that it names is there and has the point.
+gate_faults()
+{
+	local point files file found=0
+
+	while read -r point; do
+		files=$(sed -nE "s/^\| $point \|[^|]*\| (.*) \|\$/\1/p" test/FAULTS.md)
+		if [ -z "$files" ]; then
+			echo "test/FAULTS.md has no row for the debug point $point"
+			found=1
+		fi
+		for file in $files; do
+			if ! grep -qF "$point" "test/${file%,}" 2>/dev/null; then
+				echo "test/${file%,} has no debug point $point"
+				found=1
+			fi
+		done
+	done < <(grep -ohE 'KS_DEBUG_POINT\("[^"]+"' "${sources[@]}" "${headers[@]}" | sed 's/.*"\(.*\)"/\1/' | sort -u)
+	while read -r file; do
+		if ! compgen -G "test/$file" > /dev/null && [ ! -e "$file" ]; then
+			echo "test/FAULTS.md names $file, which is not there"
+			found=1
+		fi
+	done < <(grep -oE '\b(t/[0-9a-z_]+\.pl|isolation/specs/[a-z_]+\.spec|sql/[a-z_]+\.sql|history/[a-z_]+\.py)' test/FAULTS.md | sort -u)
+	return "$found"
+}
+
 failed=0
-[ $# -gt 0 ] || set -- format layers symbols versions release lengths warnings
+[ $# -gt 0 ] || set -- format layers symbols versions release lengths faults warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"
