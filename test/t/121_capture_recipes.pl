@@ -115,8 +115,12 @@ my $snapshot = session($node);
 start_snapshot($snapshot);
 follow() foreach 1 .. 3;
 
-# Consumer two dies with work done that has not been committed.
+# Consumer two dies with work done that has not been committed.  The writers may
+# have ended by now, so there are rows for it.
+my $row = 10000;
 wait_until('consumer two has something to do', sub {
+	$watcher->query("INSERT INTO orders SELECT i, 'more', i FROM generate_series($row + 1, $row + 40) i");
+	$row += 40;
 	$consumer[0]->query($follow);
 	$consumer[1]->query("BEGIN; $follow");
 	return 1 if $consumer[1]->query('SELECT count(*) > 0 FROM copy.orders WHERE xmin::text = pg_current_xact_id_if_assigned()::text') eq 't';
