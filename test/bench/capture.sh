@@ -16,7 +16,7 @@
 clients=16
 scale=20
 rows=$((ROWS / 2))
-updates=$WORK/updates
+turns_file=$WORK/turns
 [ "$QUICK" = 0 ] || scale=10
 
 # ---- TPC-B ----
@@ -24,28 +24,58 @@ updates=$WORK/updates
 "$PGBIN/pgbench" -i -q -s "$scale" "$PGDATABASE" > "$WORK/pgbench.out" 2>&1 ||
 	{ cat "$WORK/pgbench.out" >&2; exit 1; }
 
+# CPU time of all backends that have ended, in ticks; once no other is left.
+ended_cpu()
+{
+	until [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")" = 1 ]; do
+		sleep 0.1
+	done
+	REPLY=$(awk '{ print $16 + $17 }' "/proc/$(head -n 1 "$WORK/data/postmaster.pid")/stat")
+}
+
+# Transactions per second and per CPU second are appended to the line of this turn.
 tpcb()
 {
+	local before
+
 	sql -o /dev/null -c CHECKPOINT
+	ended_cpu
+	before=$REPLY
 	"$PGBIN/pgbench" -n -M prepared -b tpcb-like -c "$clients" -j 2 -T "$SECONDS_PER_RUN" "$PGDATABASE" \
 		> "$WORK/pgbench.out" 2>&1 || { cat "$WORK/pgbench.out" >&2; return 1; }
-	REPLY=$(sed -n 's/^tps = \([0-9.]*\) .*/\1/p' "$WORK/pgbench.out")
-	[ -n "$REPLY" ]
+	ended_cpu
+	line+=$(awk -v cpu=$((REPLY - before)) -v ticks="$(getconf CLK_TCK)" '
+		/^number of transactions actually processed:/ { done = $NF }
+		/^tps = / { tps = $3 }
+		END { printf " %.1f %.1f", tps, done * ticks / cpu }' "$WORK/pgbench.out")
 }
 
-tpcb_plain()
+# column N: what compare() would have measured, of its turn
+column()
 {
+	REPLY=$(awk -v turn="$turn" -v column="$1" 'NR == turn + 1 { print $column }' "$turns_file")
+}
+plain_rate() { column 1; }
+plain_cpu() { column 2; }
+captured_rate() { column 3; }
+captured_cpu() { column 4; }
+uncompressed_rate() { column 5; }
+uncompressed_cpu() { column 6; }
+pgq_rate() { column 7; }
+pgq_cpu() { column 8; }
+
+# The sides of one turn follow each other; the first turn does not count.
+: > "$turns_file"
+for ((turn = -1; turn < RUNS; turn++)); do
+	line=
 	sql -o /dev/null -c "SELECT kstream.uncapture(relation) FROM kstream.captures"
 	tpcb
-}
-
-tpcb_captured()
-{
 	sql -o /dev/null -c "SELECT kstream.capture('pgbench_accounts', 'accounts')"
 	tpcb
-}
-
-warm=1 compare tps uncaptured tpcb_plain -- capture.tpcb-16 tpcb_captured
+	[ "$turn" -lt 0 ] || echo "$line" >> "$turns_file"
+done
+compare tps uncaptured plain_rate -- capture.tpcb-16 captured_rate
+compare xacts/cpu-s uncaptured plain_cpu -- capture.tpcb-16.cpu captured_cpu
 sql -o /dev/null -c "SELECT kstream.uncapture('pgbench_accounts')" -c "SELECT kstream.drop_topic('accounts')"
 
 # ---- one UPDATE ----
@@ -106,34 +136,18 @@ update_pgq()
 		"DROP TRIGGER pgq_rows ON capture_row; SELECT pgq.drop_queue('rows', true);"
 }
 
-# The sides of one turn follow each other; the first turn does not count.
 has_pgq=$(sql -c "SELECT count(*) FROM pg_available_extensions WHERE name = 'pgq'")
 [ "$has_pgq" = 0 ] || sql -c 'CREATE EXTENSION IF NOT EXISTS pgq'
-: > "$updates"
+: > "$turns_file"
 for ((turn = -1; turn < RUNS; turn++)); do
 	line=
 	update_plain
 	update_captured ''
 	update_captured '{"compression": "none"}'
 	[ "$has_pgq" = 0 ] || update_pgq
-	[ "$turn" -lt 0 ] || echo "$line" >> "$updates"
+	[ "$turn" -lt 0 ] || echo "$line" >> "$turns_file"
 done
 
-# column N: what compare() would have measured, of its turn
-column()
-{
-	REPLY=$(awk -v turn="$turn" -v column="$1" 'NR == turn + 1 { print $column }' "$updates")
-}
-plain_rate() { column 1; }
-plain_cpu() { column 2; }
-captured_rate() { column 3; }
-captured_cpu() { column 4; }
-uncompressed_rate() { column 5; }
-uncompressed_cpu() { column 6; }
-pgq_rate() { column 7; }
-pgq_cpu() { column 8; }
-
-warm=0
 compare rows/s uncaptured plain_rate -- capture.update captured_rate capture.update-uncompressed uncompressed_rate
 compare rows/cpu-s uncaptured plain_cpu -- capture.update.cpu captured_cpu capture.update-uncompressed.cpu uncompressed_cpu
 if [ "$has_pgq" = 0 ]; then
