@@ -69,7 +69,7 @@ check-versions:
 	@bash test/check_versions.sh $(MAJORS)
 
 check-assert:
-	@$(SETUP) build check && bash test/check_assert.sh $(OR_NOT_RUN)
+	@$(SETUP) build check assert && bash test/check_assert.sh $(OR_NOT_RUN)
 
 deb:
 	@$(SETUP) build deb

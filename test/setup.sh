@@ -50,6 +50,10 @@ packages()
 		deb)
 			echo "postgresql-server-dev-all debhelper dpkg-dev fakeroot lintian"
 			;;
+		assert)
+			# PostgreSQL from source
+			echo "bison flex libxml2-dev"
+			;;
 		roots)
 			# other suites of Debian (test/roots.sh)
 			echo "debootstrap"

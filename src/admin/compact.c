@@ -357,7 +357,7 @@ read_next_segment(const KsTopic *topic, int32 partition)
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* Sealed neighbours from a number on that the run concerns, as many as fit. */
+/* Sealed neighbours from a number on that the run concerns, as many as fit; end is theirs, or 0. */
 static List *
 next_group(const KsTopic *topic, int32 partition, int32 from, int64 log_start, int64 *end)
 {
