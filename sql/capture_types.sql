@@ -29,7 +29,7 @@ CREATE FUNCTION said(topic text) RETURNS TABLE (n bigint, said text) LANGUAGE sq
 	SELECT row_number() OVER (ORDER BY r.offset), kstream.text(r.value)
 	FROM kstream.last_produced() p, LATERAL kstream.fetch(p.topic, 0, p.base_offset) r WHERE p.topic = $1
 $$;
-CREATE FUNCTION shown(OUT stored text, OUT debezium text, OUT json text) RETURNS SETOF record LANGUAGE plpgsql AS $$
+CREATE FUNCTION shown(OUT stored text, OUT debezium text, OUT "json" text) RETURNS SETOF record LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY SELECT one.c::text, regexp_replace(d.said, '^.*"after":\{"c":(.*)\},"source".*$', '\1'), regexp_replace(j.said, '^\{"c":(.*)\}$', '\1')
 	FROM (SELECT row_number() OVER () AS n, c FROM one) one JOIN said('debezium') d USING (n) JOIN said('json') j USING (n)

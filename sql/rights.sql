@@ -97,7 +97,7 @@ INSERT INTO call (name, statement) VALUES
 	('ALTER ... OWNER', $$ ALTER FOREIGN TABLE kstream_topic.t OWNER TO CURRENT_USER $$);
 CREATE TABLE result (role name, id int, outcome text);
 GRANT INSERT ON result TO PUBLIC;
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET ROLE kstream_nobody;
 INSERT INTO result SELECT current_user, id, outcome(statement) FROM call;
 SET ROLE kstream_reader;
