@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 #
 # soak.sh
-#	Let the profiles of history.py take turns for some time.
+#	Look for leaks, then let the profiles of history.py take turns.
 #
 # Usage: test/history/soak.sh SECONDS	in a tree that test/private-pg.sh has built
+#
+# The leaks come first: up to a million transactions of each kind in one session
+# (test/t/132_leaks.pl), a hundred for each second of the soak, with what was
+# measured.  They take about a minute for each hundred thousand.
 #
 # What a round with findings leaves is kept in STAGE/out/soak, until the next
 # soak begins.
@@ -11,4 +15,12 @@ set -euo pipefail
 
 rm -rf "${STAGE:?}/out/soak"
 mkdir -p "$STAGE/out/soak"
-exec python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak"
+
+transactions=$(($1 * 100))
+[ "$transactions" -le 1000000 ] || transactions=1000000
+leaks=0
+KSTREAM_LEAK_TRANSACTIONS=$transactions PG_TEST_TIMEOUT_DEFAULT=3600 \
+	PROVE_TESTS=test/t/132_leaks.pl bash test/run_all.sh tap || leaks=1
+sed -n 's/^# \(.* transactions, .*\)/\1/p' "$STAGE/out/tap/132_leaks.out"
+
+python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ]

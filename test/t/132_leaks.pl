@@ -27,7 +27,8 @@ use Time::HiRes qw(time);
 
 my $transactions = $ENV{KSTREAM_LEAK_TRANSACTIONS} // 15000;
 
-my $node = new_node('main', conf => <<'CONF');
+# With many of them the worker makes room on the disk.
+my $node = new_node('main', worker => $transactions > 100_000 ? 'on' : 'off', conf => <<'CONF');
 kstream.max_in_flight = 16
 kstream.max_partitions = 16
 kstream.max_waiters = 2
@@ -113,8 +114,9 @@ foreach my $kind (@kinds)
 	my $seconds = time - $begin;
 	diag sprintf('%-28s %8d transactions, %6.1f s; memory %d, %d, %d bytes; caches %d, %d, %d; files %d, %d, %d; RSS %d, %d, %d kB',
 		$name, 3 * $count, $seconds, map { my $i = $_; map { $_->[$i] } @seen } 0, 3, 1, 2);
-	# tables leave something in PostgreSQL's hash tables
-	cmp_ok($seen[2][0] - $seen[1][0], '<=', $price < 300 ? 8192 : 65536, "$name: memory stays what it is");
+	# tables leave something in PostgreSQL's hash tables, and in a long run
+	# segments come and go; the least that can be lost each time is 16 bytes
+	cmp_ok($seen[2][0] - $seen[1][0], '<=', $price < 300 ? 8192 + 8 * $count : 65536, "$name: memory stays what it is");
 	cmp_ok($watcher->query("SELECT sum(latest) FROM kstream.list_offsets('t')"), '>=', 3 * $count, "$name: each has made its record")
 	  if $name eq 'single records';
 	cmp_ok($seen[2][1] - $seen[1][1], '<=', 0, "$name: open files");
