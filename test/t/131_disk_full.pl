@@ -174,6 +174,9 @@ SQL
 	is($watcher->query($digest), $before, 'with the room that was freed compaction ends');
 	$holds->('retention');
 
+	fill_disk($disk);
+	is($session->run("SELECT kstream.drop_topic('spareless')")->{sqlstate}, '', 'a topic can be dropped');
+
 	# Room again.
 	fill_disk($disk);
 	$produce->(1000);
