@@ -165,8 +165,8 @@ class Nemesis:
         self.run.replica.start()
 
     def promote(self):
-        """Once: the primary is gone, the standby takes its place."""
-        if self.counts['promote']:
+        """Once, when there is nothing left to do with a standby: the primary is gone, the standby takes its place."""
+        if self.counts['promote'] or self.counts.get('standby_loss') == 0:
             return False
         self.run.promote()
         self.weights = {n: w for n, w in self.weights.items() if n not in ('promote', 'standby_loss')}
