@@ -297,7 +297,7 @@ class Good(unittest.TestCase):
     def test_retention_within_a_transaction(self):
         """Read at its beginning, deleted up to its end: what lies between is known of nobody."""
         h = sound()
-        h.txns.append(write('y:1', 20, 21, 22, (K, 'p'), (K, 'q'), (K, 'r'), offsets={K: 5}))
+        h.txns.append(write('y:1', 20, 21, 22, (K, 'p'), (K, 'q'), (K, 'r')))
         h.txns.append(reader('s:1', read(23, K, 4, (4, 'f'), (5, 'p'))))
         h.witnesses.add('y:1')
         h.final[K] = [[7, 'r']]
