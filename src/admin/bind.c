@@ -158,14 +158,14 @@ bind_table(const char *name, Oid relid)
 }
 
 /* For ks_topic_bind. */
-static bool
+static void
 bind_topic(const char *name)
 {
 	Oid relid = find_unbound(name);
 	KsTopic topic;
 
 	if (!OidIsValid(relid))
-		return false;
+		return;
 	if (pg_class_aclmask(relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_TRUNCATE, ACLMASK_ANY) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -180,11 +180,9 @@ bind_topic(const char *name)
 	if (!ks_topic_find(name, &topic))
 	{
 		relid = find_unbound(name);
-		if (!OidIsValid(relid))
-			return false;
-		bind_table(name, relid);
+		if (OidIsValid(relid))
+			bind_table(name, relid);
 	}
-	return true;
 }
 
 void

@@ -55,7 +55,7 @@ typedef struct CacheEntry
 } CacheEntry;
 
 uint64 ks_topic_cache_serial = 1;
-bool (*ks_topic_bind)(const char *name) = NULL;
+void (*ks_topic_bind)(const char *name) = NULL;
 
 static KsCatalog catalog;
 static bool catalog_valid = false;
@@ -398,7 +398,12 @@ ks_topic_find_or_bind(const char *name, KsTopic *topic)
 {
 	if (ks_topic_find(name, topic))
 		return true;
-	return ks_topic_bind != NULL && ks_topic_bind(name) && ks_topic_find(name, topic);
+	if (ks_topic_bind == NULL)
+		return false;
+	KS_DEBUG_POINT("topic.not_found");
+	/* somebody else may have made a topic of it since we looked */
+	ks_topic_bind(name);
+	return ks_topic_find(name, topic);
 }
 
 void

@@ -132,9 +132,9 @@ extern bool ks_topic_find_orphan(const char *name, KsTopic *topic);
 
 /*
  * Make a topic of a table that a schema-only dump restored, when the name has
- * one; false when it has not.  Set by admin/bind.c, which is above this room.
+ * one that is not a topic yet.  Set by admin/bind.c, which is above this room.
  */
-extern bool (*ks_topic_bind)(const char *name);
+extern void (*ks_topic_bind)(const char *name);
 extern bool ks_topic_find_or_bind(const char *name, KsTopic *topic);
 
 /* Look a topic up, or make it as above; 42704 when there is none. */

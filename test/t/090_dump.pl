@@ -178,6 +178,20 @@ $node->command_ok([ 'pg_restore', '-e', '-d', new_database('rivals'), "$dir/sche
 	$first->query('COMMIT');
 	is($second->finish->{sqlstate}, '', 'the second waits for the first');
 	is(values_of(scan($node, 'empty', 'rivals')), 'first second', 'both use the same topic');
+
+	# the first is done when the second has looked for the topic and not yet for its table
+	if (has_debug_points($node))
+	{
+		my $holder = session($node, 'rivals');
+		$holder->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+		$second->query("SET kstream.debug_point = 'topic.not_found=wait'");
+		$second->start("SELECT kstream.produce('orders', 'k', '{}', partition => 0)");
+		wait_at_point($holder, $second->pid);
+		$first->query("SELECT kstream.produce('orders', 'k', '{}', partition => 0)");
+		$holder->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+		is($second->finish->{sqlstate}, '', 'the second finds the topic of the first');
+		$holder->quit;
+	}
 	$_->quit foreach $first, $second;
 }
 

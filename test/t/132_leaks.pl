@@ -89,7 +89,11 @@ my $watcher = session($node);
 sub measure
 {
 	my ($session) = @_;
-	my ($bytes, $cache) = split /\|/, $session->query("SELECT sum(used_bytes) FILTER (WHERE NOT c), sum(used_bytes) FILTER (WHERE c) FROM (SELECT used_bytes, 'CacheMemoryContext' IN (name, COALESCE(parent, '')) AS c FROM pg_backend_memory_contexts) m");
+	# a context names its parent before PostgreSQL 18, and the path to it since
+	my ($bytes, $cache) = split /\|/, $session->query("WITH m AS MATERIALIZED (SELECT name, used_bytes, to_jsonb(b) AS b FROM pg_backend_memory_contexts b),"
+		  . " c AS (SELECT used_bytes, name = 'CacheMemoryContext' OR COALESCE(b ->> 'parent' = 'CacheMemoryContext' OR"
+		  . " b -> 'path' @> (SELECT b -> 'path' FROM m WHERE name = 'CacheMemoryContext'), false) AS is_cache FROM m)"
+		  . " SELECT sum(used_bytes) FILTER (WHERE NOT is_cache), sum(used_bytes) FILTER (WHERE is_cache) FROM c");
 	my @files = grep { !m{/pgdata/(?:base|global)/(?!pgsql_tmp)} || /deleted/ } map { readlink // () } glob '/proc/' . $session->pid . '/fd/*';
 	my $status = slurp_file('/proc/' . $session->pid . '/status');
 	my ($rss) = $status =~ /^RssAnon:\s+(\d+)/m;
