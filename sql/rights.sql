@@ -54,6 +54,7 @@ INSERT INTO call (name, statement) VALUES
 	('pending', $$ SELECT * FROM kstream.pending() $$),
 	('last_produced', $$ SELECT * FROM kstream.last_produced() $$),
 	('fetch', $$ SELECT * FROM kstream.fetch('t', 0, 0) $$),
+	('fetch_batches', $$ SELECT * FROM kstream.fetch_batches('t', 0, 0) $$),
 	('fetch in the select list', $$ SELECT kstream.fetch('t', 0, 0) $$),
 	('list_offsets', $$ SELECT * FROM kstream.list_offsets('t') $$),
 	('list_offsets by time', $$ SELECT * FROM kstream.list_offsets('t', now()) $$),

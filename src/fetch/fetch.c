@@ -22,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
@@ -169,6 +170,27 @@ ks_fetch_next(KsFetch *fetch, KsRecord *record)
 	fetch->records++;
 	fetch->bytes += bytes;
 	fetch->from = record->offset + 1;
+	return true;
+}
+
+bool
+ks_fetch_next_batch(KsFetch *fetch)
+{
+	int64 bytes;
+
+	if (!fetch->is_open || fetch->bytes >= fetch->max_bytes)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (!fetch->has_first && !ks_log_scan_next(&fetch->scan, &fetch->row))
+		return false;
+	bytes = toast_raw_datum_size(fetch->row.batch) - VARHDRSZ;
+	if (!fetch->has_first && fetch->bytes + bytes > fetch->max_bytes)
+	{
+		fetch->bytes = fetch->max_bytes;
+		return false;
+	}
+	fetch->has_first = false;
+	fetch->bytes += bytes;
 	return true;
 }
 

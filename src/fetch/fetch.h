@@ -68,6 +68,15 @@ extern bool ks_fetch_start(KsFetch *fetch, int64 max_wait);
  */
 extern bool ks_fetch_next(KsFetch *fetch, KsRecord *record);
 
+/*
+ * The next batch as it is stored, in fetch->row; false at the end or when
+ * max_bytes (of batches; the first one is returned whatever its size) would be
+ * exceeded.  It may begin before `from`, and, where compaction has put batches
+ * together, end after the end that was read: what it holds is committed.  Not
+ * to be mixed with ks_fetch_next().
+ */
+extern bool ks_fetch_next_batch(KsFetch *fetch);
+
 /* Let go of snapshot and tables; may be called more than once. */
 extern void ks_fetch_stop(KsFetch *fetch);
 

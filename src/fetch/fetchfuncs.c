@@ -87,6 +87,53 @@ kstream_fetch(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/*
+ * The arguments of kstream.fetch_batches, which are those of kstream.fetch but
+ * for the number of records.
+ */
+static int64
+prepare_batches(KsFetch *fetch, KsTopic *topic, const NullableDatum *args)
+{
+	NullableDatum all[ARGS];
+
+	memcpy(all, args, sizeof(NullableDatum) * ARG_MAX_RECORDS);
+	all[ARG_MAX_RECORDS].value = Int32GetDatum(PG_INT32_MAX);
+	all[ARG_MAX_RECORDS].isnull = false;
+	memcpy(all + ARG_MAX_RECORDS + 1, args + ARG_MAX_RECORDS, sizeof(NullableDatum) * (ARGS - ARG_MAX_RECORDS - 1));
+	return ks_fetch_prepare(fetch, topic, all);
+}
+
+PG_FUNCTION_INFO_V1(kstream_fetch_batches);
+Datum
+kstream_fetch_batches(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	KsTopic topic;
+	KsFetch fetch = {0};
+	int64 max_wait = prepare_batches(&fetch, &topic, fcinfo->args);
+	bool isnull[3] = {false};
+
+	fetch.up_to = PG_INT64_MAX;
+	InitMaterializedSRF(fcinfo, 0);
+	if (ks_fetch_start(&fetch, max_wait))
+	{
+		while (ks_fetch_next_batch(&fetch))
+		{
+			Datum values[3];
+			struct varlena *batch = PG_DETOAST_DATUM(fetch.row.batch);
+
+			values[0] = Int64GetDatum(fetch.row.base_offset);
+			values[1] = Int64GetDatum(fetch.row.last_offset);
+			values[2] = PointerGetDatum(batch);
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+			if (batch != (struct varlena *) DatumGetPointer(fetch.row.batch))
+				pfree(batch);
+		}
+	}
+	ks_fetch_stop(&fetch);
+	return (Datum) 0;
+}
+
 /* One row of list_offsets. */
 static void
 put_offsets(ReturnSetInfo *rsinfo, const KsTopic *topic, int32 partition, bool by_time, int64 since)

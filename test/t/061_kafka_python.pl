@@ -55,14 +55,14 @@ sub python
 foreach my $codec (@codecs)
 {
 	python('produce', $codec, 1);
-	python('read', $codec, 4);
+	python('read', $codec, 5);
 }
 python('write', $_, 1) foreach @variants;
 $node->restart;
 python('fetch', $_, 4) foreach @variants;
 
 # And what SQL wrote is still there for python3-kafka.
-python('read', $_, 4) foreach @codecs;
+python('read', $_, 5) foreach @codecs;
 
 $node->stop;
 done_testing();

@@ -149,6 +149,28 @@ def read(cursor, name):
        % name)
     ok(records == [(i,) + record for i, record in enumerate(want)],
        "%s: python3-kafka reads the records" % name)
+    ok(fetch_batches(cursor, topic, 777, len(want)) == records[777:],
+       "%s: fetch_batches gives it batches to read" % name)
+
+
+def fetch_batches(cursor, topic, offset, end):
+    """The records at and after an offset, decoded by python3-kafka."""
+    records = []
+    while offset < end:
+        cursor.execute("SELECT last_offset, batch FROM kstream.fetch_batches(%s, 0, %s, 100000)",
+                       (topic, offset))
+        rows = cursor.fetchall()
+        if not rows:
+            break
+        # as in a Kafka client, which gets batches behind each other
+        batches = MemoryRecords(b"".join(bytes(data) for _, data in rows))
+        while batches.has_next():
+            batch = batches.next_batch()
+            assert batch.validate_crc()
+            records += [(r.offset, r.timestamp, r.key, r.value, r.headers)
+                        for r in batch if r.offset >= offset]
+        offset = rows[-1][0] + 1
+    return records
 
 
 def foreign_batches(name):
