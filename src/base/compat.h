@@ -56,6 +56,12 @@ extern bool pq_check_connection(void);
 #define KS_CHECK_CAN_SET_ROLE(member, role) check_is_member_of_role((member), (role))
 #endif
 
+/* 16: a table grows by many pages at once; returns the first of them. */
+#if PG_VERSION_NUM >= 160000
+#define KS_EXTEND_REL_BY(rel, pages, buffers, extended) \
+	ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL, 0, (pages), (buffers), (extended))
+#endif
+
 /* 17: a wait event must have a name of its own; before, one of core's serves. */
 #if PG_VERSION_NUM >= 170000
 #define KS_WAIT_EVENT(name) WaitEventExtensionNew(name)

@@ -15,7 +15,7 @@
  *    starts again.
  * 3. Insert each batch as one row: heap_insert and index_insert, no executor.
  *    HEAP_INSERT_NO_LOGICAL keeps the rows, toast included, out of logical
- *    decoding.
+ *    decoding.  Pages for batches that fill one are made many at a time.
  *
  * Locking: RowExclusiveLock on the segments, held to the end of the
  * transaction: a segment cannot be dropped before its writers have ended.
@@ -43,6 +43,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/extend.h"
 #include "codec/batch.h"
 #include "log/log.h"
 #include "record/time.h"
@@ -210,6 +211,42 @@ lock_and_reserve(KsAppend *appends, int count)
 	return true;
 }
 
+/*
+ * Pages that were made for batches to come.  The first batch that fills a page
+ * goes PostgreSQL's way: it finds that the page written to last has no room for
+ * it, and so has the free space map know what is left there for a small one.
+ */
+typedef struct Room
+{
+	bool begun;
+	int batches; /* that fill a page and are still to be inserted */
+	int pages;   /* left, from `next` on */
+	BlockNumber next;
+} Room;
+
+static bool
+fills_page(const KsAppendBatch *batch)
+{
+	return batch->bytes >= KS_BATCH_PAGE_FILL && batch->bytes <= KS_BATCH_PAGE_SIZE;
+}
+
+/* Before a batch is inserted. */
+static void
+take_room(Room *room, const KsAppendBatch *batch, Relation heap)
+{
+	if (!fills_page(batch))
+		return;
+	if (room->pages == 0 && room->batches > 1 && room->begun)
+		room->pages = ks_extend(heap, Min(room->batches, KS_EXTEND_MAX), &room->next);
+	room->begun = true;
+	room->batches--;
+	if (room->pages == 0)
+		return;
+	RelationSetTargetBlock(heap, room->next);
+	room->next++;
+	room->pages--;
+}
+
 /* Put one batch at its place; returns the offset after it. */
 static int64
 insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
@@ -244,14 +281,18 @@ insert_batches(KsAppend *append, MemoryContext context)
 	Relation index = in_active ? append->index : append->spare_index;
 	IndexInfo *index_info = BuildIndexInfo(index);
 	int64 offset = append->reservation.base_offset;
+	Room room = {0};
 	int i;
 
 	append->base_offset = offset;
+	for (i = 0; i < append->batch_count; i++)
+		room.batches += fills_page(&append->batches[i]) ? 1 : 0;
 	for (i = 0; i < append->batch_count; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
+		take_room(&room, &append->batches[i], heap);
 		offset = insert_batch(append, &append->batches[i], offset, heap, index, index_info);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
