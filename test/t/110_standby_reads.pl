@@ -47,7 +47,7 @@ my %refused = (
 	'uncapture' => "SELECT kstream.uncapture('pg_class', 't')",
 	'snapshot' => "CALL kstream.snapshot('pg_class', 't')",
 );
-my @answered = qw(text json try_json header add_header fetch list_offsets pending last_produced verify version
+my @answered = qw(text json try_json header add_header fetch fetch_batches list_offsets pending last_produced verify version
   reservations group_members group_shares lag_seconds
   fdw_handler fdw_validator capture_key capture_trigger);
 
@@ -133,6 +133,9 @@ foreach my $view (split /\n/, $primary->safe_psql('postgres',
 	is($followers[$_]->finish->{out}, $primary->safe_psql('postgres', "SELECT follow('t', $_)"),
 		"a follower on the standby got the log of partition $_") foreach 0, 1;
 	caught_up();
+	is($standby->safe_psql('postgres', "SELECT max(f.last_offset) + 1, md5(string_agg(f.batch, '' ORDER BY f.last_offset)) FROM kstream.fetch_batches('t', $_, 0, 2147483647) f"),
+		$primary->safe_psql('postgres', "SELECT o.latest, md5(string_agg(f.batch, '' ORDER BY f.last_offset)) FROM kstream.list_offsets('t') o, kstream.fetch_batches('t', $_, 0, 2147483647) f WHERE o.partition = $_ GROUP BY 1"),
+		"and its batches") foreach 0, 1;
 	is($standby->safe_psql('postgres', $_), $primary->safe_psql('postgres', $_), "the standby answers: $_") foreach
 	  'SELECT partition, count(*), min("offset"), max("offset"), sum(length(value)) FROM kstream_topic.t GROUP BY 1 ORDER BY 1',
 	  'SELECT count(*), md5(string_agg(value, NULL ORDER BY "offset")) FROM kstream_topic.t WHERE partition = 1 AND "offset" BETWEEN 100 AND 300',
