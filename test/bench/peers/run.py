@@ -4,13 +4,13 @@
 make bench-peers calls it in the private copy of PostgreSQL; README.md tells what
 each cell measures and how to read the results.  From the environment:
 
-    PEERS           quick or full (the default), or with PEERS_MINUTES neither
+    PEERS           quick, short or full (the default), or with PEERS_MINUTES neither
     PEERS_MINUTES   a budget: as many turns of the most telling cells as fit
     PEERS_ONLY      sides to run, for instance "kstream kafka/os"
     PEERS_CELLS     letters of the cells to run, for instance "ab"
     PEERS_SECONDS   of each timed cell
     PEERS_TURNS     how often every side has its turn
-    PEERS_HELD_MINUTES  of cell (f), for each side
+    PEERS_HELD_MINUTES  of cell (f), whose sides run at the same time
     PEERS_RATE      records a second of (d) at a common rate
     PEERS_HELD_RATE     records a second of (f)
 
@@ -25,6 +25,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import report
@@ -35,24 +36,27 @@ OUT = os.path.join(STAGE, "out", "peers")
 WORK = os.path.join(STAGE, "peers-run")
 LOAD = os.path.join(servers.PEERS, "bin", "load")
 SCALES = {
-    # seconds of a cell, turns, minutes of (f), records of (e), value sizes of (a) (d) (e), of (b) (c)
-    "quick": (0.4, 1, 0.2, 10000, (100,), (100,)),
-    "minutes": (1.5, 99, 1.5, 200000, (100,), (100, 1024)),
-    "full": (8, 5, 30, 1000000, (100, 1024), (100, 1024)),
+    # seconds of a cell, turns, minutes of (f), records of (e), of (g), value sizes of (a) (d) (e), of (b) (c)
+    "quick": (0.4, 1, 0.5, 10000, 2000, (100,), (100,)),
+    "minutes": (1.5, 99, 1.5, 200000, 20000, (100,), (100, 1024)),
+    "short": (2, 3, 30, 300000, 50000, (100, 1024), (100, 1024)),
+    "full": (8, 5, 30, 1000000, 50000, (100, 1024), (100, 1024)),
 }
+# With "short", these have their cells for half as long: no aim is about them.
+BESIDE = ("table", "redis", "nats", "rabbitmq")
 
 # What is done to the topic of each side, and on which server; "level" is what
 # an acknowledgement promises (report.LEVELS).
 SIDES = [
     # name, server, peer, level, variant, cells
     ("kstream/fsync", "postgres", "kstream", "fsync", "", "abcdef"),
-    ("kstream/memory", "postgres", "kstream", "memory", "", "abcde"),
+    ("kstream/memory", "postgres", "kstream", "memory", "", "abcdeg"),
     ("outbox/fsync", "postgres", "outbox", "fsync", "", "abcdef"),
     ("pgq/fsync", "postgres", "pgq", "fsync", "", "abcdef"),
     ("pgq-copy/fsync", "postgres", "pgq", "fsync", "copy", "b"),
     ("table/fsync", "postgres", "table", "fsync", "", "abc"),
     ("table/memory", "postgres", "table", "memory", "", "ab"),
-    ("kafka/os", "kafka", "kafka", "os", "", "abcde"),
+    ("kafka/os", "kafka", "kafka", "os", "", "abcdeg"),
     ("kafka/fsync", "kafka", "kafka", "fsync", "", "abcde"),
     ("redis/os", "redis-os", "redis", "os", "", "abcde"),
     ("redis/fsync", "redis-fsync", "redis", "fsync", "", "abcde"),
@@ -62,11 +66,11 @@ SIDES = [
 ]
 
 
-def make_server(name):
+def make_server(name, number=0):
     """Each on ports of its own, since a closed port lingers."""
-    where = os.path.join(WORK, name)
+    where = os.path.join(WORK, name + (str(number) if number else ""))
     return {
-        "postgres": lambda: servers.Postgres(where, 27500),
+        "postgres": lambda: servers.Postgres(where, 27500 + number),
         "kafka": lambda: servers.Kafka(where, 27510),
         "redis-os": lambda: servers.Redis(where, 27520, "everysec"),
         "redis-fsync": lambda: servers.Redis(where, 27521, "always"),
@@ -82,11 +86,11 @@ class Comparison:
         self.scale = "minutes" if minutes else os.environ.get("PEERS") or "full"
         if self.scale not in SCALES or self.scale == "minutes" and not minutes:
             sys.exit(f"run.py: PEERS is quick or full, not \"{self.scale}\"")
-        seconds, turns, held, self.fan_records, self.sizes, self.batch_sizes = SCALES[self.scale]
-        self.seconds = float(os.environ.get("PEERS_SECONDS") or seconds)
+        seconds, turns, held, self.fan_records, self.merge_records, self.sizes, self.batch_sizes = SCALES[self.scale]
+        self.seconds_of_all = float(os.environ.get("PEERS_SECONDS") or seconds)
         self.turns = int(os.environ.get("PEERS_TURNS") or turns)
         self.held_minutes = float(os.environ.get("PEERS_HELD_MINUTES") or held)
-        self.cells = os.environ.get("PEERS_CELLS") or "abcdef"
+        self.cells = os.environ.get("PEERS_CELLS") or "abcdefg"
         self.rate = float(os.environ.get("PEERS_RATE") or 1000)
         self.held_rate = float(os.environ.get("PEERS_HELD_RATE") or 500)
         only = os.environ.get("PEERS_ONLY", "").split()
@@ -101,6 +105,12 @@ class Comparison:
         self.done = 0
         self.topics = 0
         self.reserved = 0   # seconds for (f)
+        self.beside = False  # the side in work is one of BESIDE
+
+    @property
+    def seconds(self):
+        """Of a timed cell of the side in work."""
+        return self.seconds_of_all / 2 if self.scale == "short" and self.beside else self.seconds_of_all
 
     def say(self, text):
         print(f"[{time.monotonic() - self.started:6.0f} s] {text}", flush=True)
@@ -112,7 +122,7 @@ class Comparison:
                      "pids": server.pids, "seconds": 0} | arguments
         command = [LOAD] + [f"-{name}={str(value).lower() if isinstance(value, bool) else value}"
                             for name, value in arguments.items()]
-        patience = 90 + 10 * self.seconds + 2 * float(arguments["seconds"])
+        patience = 60 + 10 * self.seconds + 2 * float(arguments["seconds"])
         done = subprocess.run(command, capture_output=True, text=True, timeout=patience)
         if done.returncode:
             raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1][:300])
@@ -169,8 +179,10 @@ class Comparison:
                                seconds=self.seconds, codec=codec)
             if wal is not None:
                 result["wal_per_record"] = (server.wal() - wal) / result["records"]
-            if self.scale != "quick":
-                server.settle()
+            # what is left to write is part of the work
+            spent = servers.cpu(server.pids)
+            server.settle()
+            result["server_cpu"] += servers.cpu(server.pids) - spent
             result["disk_per_record"] = (server.disk() - disk) / result["records"]
             self.note(f"b-{suffix}", side, result)
             return result["records"] + 1000
@@ -197,6 +209,22 @@ class Comparison:
                 self.attempt(f"cp-{suffix}", side, lambda: self.note(
                     f"cp-{suffix}", side, {"rate": server.perf_consume(topic, records)}))
 
+    def merged(self, side, server, size, codec):
+        """(g) of (a): what single records take, and for us once maintenance has merged their batches"""
+        suffix = f"{size}" + ("" if codec == "none" else f"-{codec}")
+
+        def work():
+            topic = self.topic()
+            result = self.load(side, server, cell="produce", create=True, topic=topic, size=size,
+                               producers=16, records=self.merge_records, codec=codec)
+            server.settle()
+            result["single_per_record"] = server.topic_bytes(topic) / result["records"]
+            if side[2] == "kstream":
+                server.merge(topic)
+            result["log_per_record"] = server.topic_bytes(topic) / result["records"]
+            self.note(f"g-{suffix}", side, result)
+        self.attempt(f"g-{suffix}", side, work)
+
     def made(self, side, server):
         topic = self.topic()
         self.load(side, server, cell="produce", create=True, topic=topic, records=1)
@@ -211,7 +239,8 @@ class Comparison:
             def work():
                 server.settle()
                 result = self.load(side, server, cell="both", create=True, topic=self.topic(), size=size,
-                                   producers=16, rate=round(rate), seconds=2 * self.seconds)
+                                   producers=16, rate=round(rate),
+                                   seconds=(1.5 if self.scale == "short" else 2) * self.seconds)
                 self.note(f"d-{cell}-{size}", side, result)
             self.attempt(f"d-{cell}-{size}", side, work)
 
@@ -245,6 +274,7 @@ class Comparison:
     def work(self, side, server):
         """All cells of a side but (f)."""
         cells = [cell for cell in self.cells if cell in side[5]]
+        self.beside = side[2] in BESIDE
         if self.attempt("warm-up", side, lambda: self.warm_up(side, server) or True) is None:
             return
         for size in self.sizes:
@@ -258,8 +288,12 @@ class Comparison:
         if "b" in cells:
             for size in self.batch_sizes:
                 self.batches(side, server, size)
-            if self.scale == "full" and side[2] in ("kstream", "kafka"):
+            if self.scale in ("short", "full") and side[2] in ("kstream", "kafka"):
                 self.batches(side, server, self.batch_sizes[0], "lz4")
+        if "g" in cells:
+            for size in self.sizes:
+                for codec in ("none", "lz4"):
+                    self.merged(side, server, size, codec)
 
     # The course of the whole.
 
@@ -270,6 +304,7 @@ class Comparison:
             return
         try:
             server = make_server(name)
+            server.ticker = any(side[2] == "pgq" for side in sides)
             try:
                 server.start()
                 self.versions[name] = server.version
@@ -306,16 +341,37 @@ class Comparison:
                 self.on_server(name, group if number % 2 == 0 else group[::-1], self.work)
 
     def held(self):
-        """(f) a steady load with a transaction held open"""
-        for side in self.sides:
-            if "f" not in side[5] or side[0] in self.failed:
-                continue
+        """(f) a steady load with a transaction held open; all sides at once, each on a server of its own"""
+        sides = [side for side in self.sides if "f" in side[5] and side[0] not in self.failed]
+        # what drifts although nothing is held open is not due to what is held
+        sides += [("kstream, not held/fsync",) + side[1:] for side in sides if side[2] == "kstream"]
+        running = {}
+        try:
+            for number, side in enumerate(sides, 1):
+                server = make_server(side[1], number)
+                running[side] = server
+                server.ticker = side[2] == "pgq"
+                server.start()
+                self.versions[side[1]], self.settings[side[1]] = server.version, server.settings
 
-            def work(side, server):
-                result = self.load(side, server, cell="held", create=True, topic=self.topic(), size=100,
-                                   producers=4, rate=self.held_rate, seconds=self.held_minutes * 60)
+            def work(side):
+                result = self.load(side, running[side], cell="held", create=True, topic="held", size=100, producers=4,
+                                   rate=self.held_rate, seconds=self.held_minutes * 60, hold="not held" not in side[0])
                 self.note("f-100", side, result)
-            self.on_server(side[1], [side], lambda side, server: self.attempt("f-100", side, lambda: work(side, server)))
+
+            self.say(f"(f): {', '.join(side[0] for side in sides)}, {self.held_minutes:g} minutes")
+            threads = [threading.Thread(target=self.attempt, args=("f-100", side, lambda side=side: work(side)))
+                       for side in sides]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except (RuntimeError, subprocess.TimeoutExpired, OSError) as problem:
+            self.failed["(f)"] = str(problem)
+            self.say(f"(f) failed: {problem}")
+        finally:
+            for server in running.values():
+                server.stop()
 
     def write(self):
         with open("/proc/cpuinfo") as info:
@@ -329,9 +385,11 @@ class Comparison:
             "machine": f"{os.cpu_count()} processors ({model.group(1) if model else 'unknown'}), "
                        f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') >> 30} GiB, "
                        f"Linux {os.uname().release.split('-')[0]}, load at the end {' '.join(load)}",
-            "scale": f"{self.scale}: {self.done} turns, {self.seconds:g} s a timed cell, "
-                     f"(d) common {self.rate:g} records/s, (e) {self.fan_records:,} records, "
-                     f"(f) {self.held_minutes:g} minutes a side at {self.held_rate:g} records/s",
+            "scale": f"{self.scale}: {self.done} turns, {self.seconds_of_all:g} s a timed cell"
+                     + (f" ({self.seconds_of_all / 2:g} s of {', '.join(BESIDE)})" if self.scale == "short" else "")
+                     + f", (d) {1.5 if self.scale == 'short' else 2:g} times as long, common rate {self.rate:g} records/s, "
+                     f"(e) {self.fan_records:,} records, (f) {self.held_minutes:g} minutes at {self.held_rate:g} records/s, "
+                     f"all its sides at once, (g) of single records {self.merge_records:,} records",
             "load_at_start": self.load_at_start,
             "clients": [f"{path} {version}" for path, version in clients],
             "versions": self.versions, "settings": self.settings,
@@ -347,7 +405,7 @@ class Comparison:
         with open("/proc/loadavg") as info:
             self.load_at_start = " ".join(info.read().split()[:3])
         if "f" in self.cells:
-            self.reserved = sum(self.held_minutes * 60 + 15 for side in self.sides if "f" in side[5])
+            self.reserved = self.held_minutes * 60 + 60
         while self.done < self.turns and set(self.cells) - {"f"}:
             self.turn(self.done)
             self.done += 1

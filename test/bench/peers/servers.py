@@ -32,6 +32,28 @@ def run(*command, **more):
     return done.stdout.strip()
 
 
+def cpu(pids):
+    """CPU seconds of processes (the form of Server.pids), their children and those that ended."""
+    roots = {int(pid) for pid in pids.split(",") if pid}
+    parents, ticks = {}, {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", "rb") as stat:
+                # the name is in parentheses and may hold anything
+                fields = stat.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        parents[int(entry)], ticks[int(entry)] = int(fields[1]), sum(map(int, fields[11:15]))
+    total = 0
+    for pid, spent in ticks.items():
+        while pid > 1 and pid not in roots:
+            pid = parents.get(pid, 0)
+        total += spent if pid in roots else 0
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """Starts in start(), stops in stop(); "pids" are its processes."""
 
@@ -101,8 +123,12 @@ class Server:
 
     def disk(self):
         """Bytes that the data take on disk."""
+        return self.below(self.data)
+
+    @staticmethod
+    def below(top):
         total = 0
-        for directory, below, files in os.walk(self.data):
+        for directory, below, files in os.walk(top):
             if os.path.basename(directory) == "pg_wal":
                 below.clear()
                 continue
@@ -121,11 +147,12 @@ class Server:
 class Postgres(Server):
     name = "postgres"
     options = {
-        "shared_preload_libraries": "kstream", "shared_buffers": "1GB", "max_wal_size": "8GB",
+        "shared_preload_libraries": "kstream", "shared_buffers": "4GB", "max_wal_size": "8GB",
         "min_wal_size": "4GB", "checkpoint_timeout": "15min", "max_connections": "150", "jit": "off",
         "fsync": "on", "wal_compression": "off",
     }
     settings = ", ".join(f"{name} = {value}" for name, value in options.items())
+    ticker = True   # pgqd, which only PgQ needs
 
     def launch(self):
         self.address = f"host={self.where} port={self.port} user=bench dbname=bench"
@@ -153,6 +180,8 @@ class Postgres(Server):
         self.sql("CREATE EXTENSION pgq")
         self.pgq = self.sql("SELECT pgq.version()")
         self.version += f", PgQ {self.pgq}"
+        if not self.ticker:
+            return
         ini = os.path.join(self.where, "pgqd.ini")
         with open(ini, "w") as text:
             text.write(f"[pgqd]\nbase_connstr = host={self.where} port={self.port} user=bench\n"
@@ -179,6 +208,21 @@ class Postgres(Server):
         said = run(f"{PGBIN}/pgbench", "-n", "-M", "prepared", "-c", "1", "-t", str(calls), "-D", f"at={-at_once}",
                    "-f", script, "-h", self.where, "-p", str(self.port), "-U", "bench", "bench")
         return records / calls * float(re.search(r"tps = ([0-9.]+)", said).group(1))
+
+    def topic_bytes(self, topic):
+        """Bytes of the tables of one of our topics, with indexes and what is made in advance."""
+        return int(self.sql(f"SELECT sum(pg_total_relation_size(relation)) FROM kstream.segments WHERE topic = '{topic}'"))
+
+    def merge(self, topic):
+        """What maintenance does once a segment is full or old: seal it, and merge small batches."""
+        self.sql(f"SELECT kstream.alter_topic('{topic}', '{{\"segment_age\": \"1 ms\"}}')")
+        for _ in range(30):
+            self.sql("CALL kstream.run_maintenance()")
+            if self.sql("SELECT count(*) FROM kstream.segments "
+                        f"WHERE topic = '{topic}' AND rows IS NOT NULL AND rewritten_at IS NULL") == "0":
+                return
+            time.sleep(0.1)
+        raise RuntimeError("maintenance did not merge the batches")
 
     def settle(self):
         self.sql("CHECKPOINT")
@@ -226,6 +270,9 @@ group.initial.rebalance.delay.ms=0
         run(*self.java, "kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", properties)
         self.spawn(*self.java[:1], *self.jvm, *self.java[1:], "kafka.Kafka", properties)
         self.wait_for_port()
+
+    def topic_bytes(self, topic):
+        return self.below(os.path.join(self.data, f"{topic}-0"))
 
     def perf_produce(self, topic, records, size):
         """Records a second by Kafka's own perf tool, which does not wait for each batch."""

@@ -1,6 +1,6 @@
 // Apache Kafka through franz-go, the quickest of its clients for Go: acks = all
-// and the idempotent producer (both its default), no linger, so that a request
-// goes out at once; one partition.
+// and the idempotent producer (both its default), no linger, so that a record
+// goes out at once, and of a batch all records together (ManualFlushing, Flush); one partition.
 //
 // The level "fsync" is flush.messages = 1 of the topic: the log is flushed
 // before a batch is acknowledged.  "os" is Kafka's default.
@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -45,8 +46,13 @@ func (peer *kafka) NewProducer() (Producer, error) {
 		"none": kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "gzip": kgo.GzipCompression(),
 		"snappy": kgo.SnappyCompression(), "zstd": kgo.ZstdCompression(),
 	}
-	client, err := peer.client(kgo.DefaultProduceTopic(peer.Topic), kgo.ProducerLinger(0),
-		kgo.ProducerBatchCompression(codecs[peer.Codec]))
+	options := []kgo.Opt{kgo.DefaultProduceTopic(peer.Topic), kgo.ProducerLinger(0),
+		kgo.ProducerBatchCompression(codecs[peer.Codec])}
+	if *batch > 1 {
+		// or the first record would go alone, and the batch as two or three
+		options = append(options, kgo.ManualFlushing())
+	}
+	client, err := peer.client(options...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +60,27 @@ func (peer *kafka) NewProducer() (Producer, error) {
 }
 
 func (p *kafkaProducer) Send(values [][]byte) error {
-	records := make([]*kgo.Record, len(values))
-	for i, value := range values {
-		records[i] = &kgo.Record{Value: value}
+	all := make([]kgo.Record, len(values))
+	if len(values) == 1 {
+		all[0].Value = values[0]
+		return p.client.ProduceSync(background, &all[0]).FirstErr()
 	}
-	return p.client.ProduceSync(background, records...).FirstErr()
+	var failed atomic.Pointer[error]
+	for i, value := range values {
+		all[i].Value = value
+		p.client.Produce(background, &all[i], func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+		})
+	}
+	if err := p.client.Flush(background); err != nil {
+		return err
+	}
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (p *kafkaProducer) Close() { p.client.Close() }

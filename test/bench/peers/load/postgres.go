@@ -3,15 +3,23 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-var background = context.Background()
+var (
+	background = context.Background()
+	big        = binary.BigEndian
+)
+
+// PostgreSQL's times begin with 2000; in microseconds.
+const pgEpoch = 946684800 * 1000000
 
 // pg is what they share.
 type pg struct {
@@ -87,32 +95,69 @@ func (p *pgProducer) Send(values [][]byte) error {
 
 func (p *pgProducer) Close() { p.conn.Close(background) }
 
-// statement makes a function that executes SQL with one more argument.
-func statement[T any](conn *pgx.Conn, sql string, fixed ...any) func(T) error {
-	return func(argument T) error {
-		_, err := conn.Exec(background, sql, append(fixed[:len(fixed):len(fixed)], argument)...)
-		return err
-	}
-}
+// Types of parameters.
+const (
+	byteaOID = 17
+	textOID  = 25
+)
 
-// texts turns values into what a parameter of type text[] takes.
-func texts(many func([]string) error) func([][]byte) error {
-	return func(values [][]byte) error {
-		all := make([]string, len(values))
-		for i, value := range values {
-			all[i] = string(value)
+var inBinary = []int16{1}
+
+// statement makes a function that executes prepared SQL with one more
+// parameter, in binary.
+func statement(conn *pgx.Conn, sql string, fixed ...string) func([]byte) error {
+	var prepared *pgconn.StatementDescription
+	parameters := make([][]byte, len(fixed)+1)
+	for i, text := range fixed {
+		parameters[i] = []byte(text)
+	}
+	return func(argument []byte) (err error) {
+		if prepared == nil {
+			if prepared, err = conn.Prepare(background, sql, sql); err != nil {
+				return err
+			}
 		}
-		return many(all)
+		parameters[len(fixed)] = argument
+		_, err = conn.PgConn().ExecStatement(background, prepared, parameters, inBinary, inBinary).Close()
+		return err
 	}
 }
 
-// copier writes rows into a table by COPY.
-func copier(conn *pgx.Conn, table pgx.Identifier, columns []string, row func([]byte) []any) func([][]byte) error {
+// array makes a function that hands values over as one array.  It encodes them
+// itself; pgx would look at the type of each, which takes longer than the server
+// takes for a record.
+func array(one func([]byte) error, element uint32) func([][]byte) error {
+	var text []byte
 	return func(values [][]byte) error {
-		_, err := conn.CopyFrom(background, table, columns,
-			pgx.CopyFromSlice(len(values), func(i int) ([]any, error) { return row(values[i]), nil }))
+		text = text[:0]
+		for _, field := range []uint32{1, 0, element, uint32(len(values)), 1} { // dimensions, no null, type, length, first index
+			text = big.AppendUint32(text, field)
+		}
+		for _, value := range values {
+			text = append(big.AppendUint32(text, uint32(len(value))), value...)
+		}
+		return one(text)
+	}
+}
+
+// copier writes rows into a table by binary COPY; row appends the fields of one,
+// each behind its length.
+func copier(conn *pgx.Conn, table string, fields uint16, row func(text, value []byte) []byte) func([][]byte) error {
+	var text []byte
+	return func(values [][]byte) error {
+		text = append(text[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+		for _, value := range values {
+			text = row(big.AppendUint16(text, fields), value)
+		}
+		text = append(text, 0xff, 0xff)
+		_, err := conn.PgConn().CopyFrom(background, bytes.NewReader(text), "COPY "+table+" FROM STDIN (FORMAT binary)")
 		return err
 	}
+}
+
+// field appends one of COPY's fields.
+func field(text, value []byte) []byte {
+	return append(big.AppendUint32(text, uint32(len(value))), value...)
 }
 
 // pgConsumer is a session and the function that asks for more.
@@ -157,7 +202,12 @@ type kstream struct{ pg }
 func newKstream(options Options) (Peer, error) { return &kstream{pg{options}}, nil }
 
 func (peer *kstream) Create() error {
-	return peer.run(fmt.Sprintf(`SELECT kstream.create_topic('%s', 1, '{"compression": "%s"}')`, peer.Topic, peer.Codec),
+	options := fmt.Sprintf(`"compression": "%s"`, peer.Codec)
+	if *cell == "held" {
+		// so that the log has a size of its own within the run, as a table of what is not consumed has
+		options += `, "retention": "4 minutes"`
+	}
+	return peer.run(fmt.Sprintf(`SELECT kstream.create_topic('%s', 1, '{%s}')`, peer.Topic, options),
 		"CALL kstream.run_maintenance()")
 }
 
@@ -165,8 +215,8 @@ func (peer *kstream) NewProducer() (Producer, error) {
 	conn, err := peer.connect()
 	return &pgProducer{
 		conn: conn,
-		one:  statement[[]byte](conn, "SELECT kstream.produce($1, NULL, $2::bytea)", peer.Topic),
-		many: statement[[][]byte](conn, "SELECT kstream.produce_batch_bytes($1, NULL, $2)", peer.Topic),
+		one:  statement(conn, "SELECT kstream.produce($1, NULL, $2::bytea)", peer.Topic),
+		many: array(statement(conn, "SELECT kstream.produce_batch_bytes($1, NULL, $2)", peer.Topic), byteaOID),
 	}, err
 }
 
@@ -227,7 +277,7 @@ func bigint(raw []byte) (number int64) {
 }
 
 func (peer *kstream) Size() (int64, int64, error) {
-	return peer.sizeOf("relnamespace = 'kstream_log'::regnamespace")
+	return peer.sizeOf("relnamespace IN ('kstream_log'::regnamespace, 'kstream'::regnamespace)")
 }
 
 // PgQ: insert_event(), for a batch in one statement, or, as its own Python
@@ -260,16 +310,19 @@ func (peer *pgq) NewProducer() (Producer, error) {
 	}
 	producer := &pgProducer{
 		conn: conn,
-		one:  statement[[]byte](conn, "SELECT pgq.insert_event($1, 'r', convert_from($2, 'UTF8'))", peer.Topic),
-		many: texts(statement[[]string](conn, "SELECT count(pgq.insert_event($1, 'r', v)) FROM unnest($2::text[]) v", peer.Topic)),
+		one:  statement(conn, "SELECT pgq.insert_event($1, 'r', $2)", peer.Topic),
+		many: array(statement(conn, "SELECT count(pgq.insert_event($1, 'r', v)) FROM unnest($2::text[]) v", peer.Topic), textOID),
 	}
 	if variant == "copy" {
 		var table string
 		if err = conn.QueryRow(background, "SELECT pgq.current_event_table($1)", peer.Topic).Scan(&table); err != nil {
 			return nil, err
 		}
-		producer.many = copier(conn, strings.Split(table, "."), []string{"ev_time", "ev_type", "ev_data"},
-			func(value []byte) []any { return []any{time.Now(), "r", string(value)} })
+		producer.many = copier(conn, table+" (ev_time, ev_type, ev_data)", 3, func(text, value []byte) []byte {
+			text = big.AppendUint32(text, 8)
+			text = big.AppendUint64(text, uint64(time.Now().UnixMicro()-pgEpoch))
+			return field(field(text, []byte("r")), value)
+		})
 	}
 	return producer, nil
 }
@@ -327,8 +380,8 @@ func (peer *outbox) NewProducer() (Producer, error) {
 		peer.table(), max(peer.Groups, 1)-1)
 	producer := &pgProducer{
 		conn: conn,
-		one:  statement[[]byte](conn, fmt.Sprintf("INSERT INTO %s (grp, value) VALUES (0, $1)", peer.table())),
-		many: statement[[][]byte](conn, insert),
+		one:  statement(conn, fmt.Sprintf("INSERT INTO %s (grp, value) VALUES (0, $1)", peer.table())),
+		many: array(statement(conn, insert), byteaOID),
 	}
 	if peer.Groups > 1 {
 		producer.one = func(value []byte) error { return producer.many([][]byte{value}) }
@@ -367,9 +420,8 @@ func (peer *table) NewProducer() (Producer, error) {
 	conn, err := peer.connect()
 	return &pgProducer{
 		conn: conn,
-		one:  statement[[]byte](conn, fmt.Sprintf("INSERT INTO table_%s (value) VALUES ($1)", peer.Topic)),
-		many: copier(conn, pgx.Identifier{"table_" + peer.Topic}, []string{"value"},
-			func(value []byte) []any { return []any{value} }),
+		one:  statement(conn, fmt.Sprintf("INSERT INTO table_%s (value) VALUES ($1)", peer.Topic)),
+		many: copier(conn, fmt.Sprintf("table_%s (value)", peer.Topic), 1, field),
 	}, err
 }
 
