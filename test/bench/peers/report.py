@@ -21,7 +21,7 @@ CELLS = {
     "b": "(b) batches of 1,000, each acknowledged, 1 producer",
     "bp": "(b) Kafka's own perf tool, batches not waited for",
     "c": "(c) consume from the start, 1 consumer",
-    "cs": "(c) read inside the server: count(*) over fetch()",
+    "cs": "(c) read inside the server: count(*) over fetch(), over get_batch_events()",
     "cl": "(c) through libpq: rows of fetch(), read by pgbench in text format, 10,000 a call",
     "cp": "(c) Kafka's own perf tool",
     "d-own": "(d) end-to-end latency at half of the side's own rate of (a) with 16 producers",
@@ -37,7 +37,8 @@ ORDER = list(CELLS)
 TARGETS = [
     ("b-100", "rate", "kstream/fsync", "pgq/fsync", 8, "(b) against PgQ, insert_event()"),
     ("b-100", "rate", "kstream/fsync", "pgq-copy/fsync", 8, "(b) against PgQ, COPY into its event table"),
-    ("c-100", "rate", "kstream/fsync", "pgq/fsync", 20, "(c) against PgQ"),
+    ("c-100", "rate", "kstream/fsync", "pgq/fsync", 20, "(c) against PgQ, rows to a Go client"),
+    ("cs-100", "rate", "kstream/fsync", "pgq/fsync", 20, "(c) against PgQ, both inside the server"),
     ("d-common-100", "p50", "kstream/fsync", "pgq/fsync", 50, "(d) median latency against PgQ"),
     ("b-100", "rate", "kstream/fsync", "outbox/fsync", 10, "(b) against the outbox table"),
     ("c-100", "rate", "kstream/fsync", "outbox/fsync", 10, "(c) against the outbox table"),

@@ -197,8 +197,9 @@ class Comparison:
 
         if "c" in self.cells:
             self.attempt(f"c-{suffix}", side, lambda: consume(f"c-{suffix}"))
-            if side[0] == "kstream/fsync":
+            if side[0] in ("kstream/fsync", "pgq/fsync"):
                 self.attempt(f"cs-{suffix}", side, lambda: consume(f"cs-{suffix}", mode="server"))
+            if side[0] == "kstream/fsync":
                 self.attempt(f"cl-{suffix}", side, lambda: self.note(
                     f"cl-{suffix}", side, {"rate": server.libpq_rows(topic, records)}))
         if side[0] == "kafka/os":
@@ -305,6 +306,7 @@ class Comparison:
         try:
             server = make_server(name)
             server.ticker = any(side[2] == "pgq" for side in sides)
+            server.warm = self.scale != "quick"
             try:
                 server.start()
                 self.versions[name] = server.version
@@ -350,7 +352,7 @@ class Comparison:
             for number, side in enumerate(sides, 1):
                 server = make_server(side[1], number)
                 running[side] = server
-                server.ticker = side[2] == "pgq"
+                server.ticker, server.warm = side[2] == "pgq", False
                 server.start()
                 self.versions[side[1]], self.settings[side[1]] = server.version, server.settings
 
@@ -415,6 +417,7 @@ class Comparison:
         if "f" in self.cells:
             self.held()
         self.write()
+        shutil.rmtree(WORK, ignore_errors=True)
         print(open(os.path.join(OUT, "peers.md")).read())
         self.say(f"results in {OUT}")
 

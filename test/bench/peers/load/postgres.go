@@ -300,6 +300,7 @@ func (peer *pgq) Create() error {
 	for i := range max(peer.Groups, 1) {
 		statements = append(statements, fmt.Sprintf("SELECT pgq.register_consumer('%s', 'group%d')", peer.Topic, i))
 	}
+	statements = append(statements, fmt.Sprintf("SELECT pgq.register_consumer('%s', 'server')", peer.Topic))
 	return peer.run(statements...)
 }
 
@@ -337,6 +338,9 @@ func (peer *pgq) NewConsumer(group int) (Consumer, error) {
 		_, err = conn.Exec(background, "SELECT pgq.ticker($1)", peer.Topic)
 	}
 	name := fmt.Sprintf("group%d", max(group, 0))
+	if variant == "server" {
+		name = variant
+	}
 	return &pgConsumer{conn, func(wait time.Duration, take func([]byte)) error {
 		return poll(wait, 5*time.Millisecond, func() (int, error) {
 			var batch *int64
@@ -344,8 +348,17 @@ func (peer *pgq) NewConsumer(group int) (Consumer, error) {
 			if err != nil || batch == nil {
 				return 0, err
 			}
-			rows, err := conn.Query(background, "SELECT ev_id, ev_data FROM pgq.get_batch_events($1)", *batch)
-			count, _, err := each(rows, err, take)
+			count := 0
+			if variant == "server" {
+				err = conn.QueryRow(background,
+					"SELECT count(*) FROM pgq.get_batch_events($1) WHERE ev_data IS NOT NULL", *batch).Scan(&count)
+				for range count {
+					take(nil)
+				}
+			} else {
+				rows, failed := conn.Query(background, "SELECT ev_id, ev_data FROM pgq.get_batch_events($1)", *batch)
+				count, _, err = each(rows, failed, take)
+			}
 			if err != nil {
 				return count, err
 			}
