@@ -202,6 +202,8 @@ class Comparison:
             if side[0] in ("kstream/fsync", "pgq/fsync"):
                 self.attempt(f"cs-{suffix}", side, lambda: consume(f"cs-{suffix}", mode="server"))
             if side[0] == "kstream/fsync":
+                if codec == "none":
+                    self.attempt(f"cb-{suffix}", side, lambda: consume(f"cb-{suffix}", mode="batches"))
                 self.attempt(f"cl-{suffix}", side, lambda: self.note(
                     f"cl-{suffix}", side, {"rate": server.libpq_rows(topic, records)}))
         if side[0] == "kafka/os" and codec == "none":

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -237,6 +238,24 @@ func (peer *kstream) NewConsumer(group int) (Consumer, error) {
 				take(nil)
 			}
 			return err
+		}}, err
+	}
+	if group < 0 && variant == "batches" {
+		offset := int64(0)
+		return &pgConsumer{conn, func(wait time.Duration, take func([]byte)) error {
+			var broken error
+			rows, err := conn.Query(background,
+				"SELECT f.last_offset, f.batch FROM kstream.fetch_batches($1, 0, $2, max_wait => $3) f",
+				peer.Topic, offset, wait)
+			count, last, err := each(rows, err, func(batch []byte) {
+				if _, err := eachRecord(batch, take); err != nil {
+					broken = err
+				}
+			})
+			if count > 0 {
+				offset = bigint(last) + 1
+			}
+			return errors.Join(err, broken)
 		}}, err
 	}
 	if group < 0 {
