@@ -92,10 +92,10 @@ SET ROLE kstream_other;
 CREATE TABLE app.fake (id int PRIMARY KEY, v text);
 CREATE TRIGGER fake AFTER INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger();
 INSERT INTO app.fake VALUES (1);
-ALTER TRIGGER fake ON app.fake RENAME TO "!kstream:victim";
+ALTER TRIGGER fake ON app.fake RENAME TO "!kstream:victim:insert";
 INSERT INTO app.fake VALUES (1);
-DROP TRIGGER "!kstream:victim" ON app.fake;
-CREATE TRIGGER "!kstream:victim" AFTER INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger('victim');
+DROP TRIGGER "!kstream:victim:insert" ON app.fake;
+CREATE TRIGGER "!kstream:victim:insert" AFTER INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger('victim');
 INSERT INTO app.fake VALUES (1);
 -- uncapture() removes what belongs to no capture
 SELECT kstream.uncapture('app.fake');
@@ -108,12 +108,14 @@ RESET ROLE;
 SELECT count(*) FROM kstream.fetch('victim', 0, 0);
 -- one that is not what capture() makes, with the row there
 SELECT kstream.capture('app.fake', 'victim');
-DROP TRIGGER "!kstream:victim" ON app.fake;
+DROP TRIGGER "!kstream:victim:insert" ON app.fake;
 SELECT count(*) FROM kstream.captures;
-SELECT kstream.capture('app.fake', 'victim', options => '{"when": "true"}');
+SELECT kstream.capture('app.fake', 'victim');
 SET ROLE kstream_other;
-CREATE TRIGGER "!kstream:victim" BEFORE INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger();
+CREATE TRIGGER "!kstream:victim:enter" BEFORE INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger();
 INSERT INTO app.fake VALUES (2);
+CREATE TRIGGER "!kstream:victim:leave" AFTER UPDATE ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger();
+UPDATE app.fake SET v = v;
 RESET ROLE;
 
 --

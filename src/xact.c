@@ -77,11 +77,13 @@ transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			ks_admin_pre_commit();
 			ks_group_pre_commit();
+			ks_cdc_pre_commit();
 			ks_produce_pre_commit();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			/* Tells which of the dropped foreign tables were topics. */
 			ks_admin_pre_commit();
+			ks_cdc_pre_commit();
 			if (!KS_MUTANT("allow_prepare"))
 				refuse_prepare();
 			break;
@@ -111,6 +113,7 @@ subtransaction_event(SubXactEvent event, SubTransactionId subid, SubTransactionI
 	{
 		case SUBXACT_EVENT_COMMIT_SUB:
 			ks_produce_sub_commit();
+			ks_cdc_sub_end(true);
 			ks_pending_sub_end(true);
 			ks_position_sub_end(true);
 			ks_group_sub_end(true);
@@ -119,6 +122,7 @@ subtransaction_event(SubXactEvent event, SubTransactionId subid, SubTransactionI
 			ks_wait_end();
 			ks_member_wait_end();
 			ks_produce_sub_abort();
+			ks_cdc_sub_end(false);
 			ks_pending_sub_end(false);
 			ks_position_sub_end(false);
 			ks_group_sub_end(false);

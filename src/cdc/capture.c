@@ -57,7 +57,7 @@
 
 /* What follows the topic's name in the names of triggers. */
 static const char *const kind_names[] = {
-	"", ":insert", ":update", ":enter", ":leave", ":delete", ":truncate", ":key", ":columns", ":exclude"};
+	":insert", ":update", ":enter", ":leave", ":delete", ":truncate", ":key", ":columns", ":exclude"};
 
 /* The longest of these has nine characters. */
 #define TOPIC_PART_MAX ((int) (NAMEDATALEN - 1 - strlen(KS_CAPTURE_TRIGGER_PREFIX) - 9))
@@ -116,9 +116,11 @@ ks_capture_trigger_parse(const char *name, KsCaptureTrigger *kind)
 
 	/* a topic's name has no colon */
 	rest = strchr(name + prefix_len, ':');
+	if (rest == NULL)
+		return false;
 	for (i = 0; i < KS_TRIGGER_KINDS; i++)
 	{
-		if (strcmp(rest == NULL ? "" : rest, kind_names[i]) == 0)
+		if (strcmp(rest, kind_names[i]) == 0)
 		{
 			*kind = (KsCaptureTrigger) i;
 			return true;
@@ -443,13 +445,23 @@ ks_capture_for_trigger(Relation rel, Oid trigger, const char *trigger_name)
 }
 
 KsCapture *
+ks_capture_of_trigger(Oid trigger)
+{
+	KsCapture *capture = hash_search(captures, &trigger, HASH_FIND, NULL);
+
+	if (capture == NULL || capture->context == NULL)
+		elog(ERROR, "trigger %u captures nothing", trigger);
+	return capture;
+}
+
+KsCapture *
 ks_capture_for_query(Relation rel, const KsCaptureRow *row, TupleDesc desc)
 {
 	KsCapture *capture = palloc0(sizeof(KsCapture));
 
 	capture->context = CurrentMemoryContext;
 	capture->relid = RelationGetRelid(rel);
-	capture->kind = KS_TRIGGER_ROW;
+	capture->kind = KS_TRIGGER_INSERT;
 	fill_capture(capture, row, rel, desc);
 	return capture;
 }

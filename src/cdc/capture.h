@@ -60,12 +60,11 @@ extern void ks_capture_delete_rows(Oid relid, const char *topic);
 #define KS_CAPTURE_TRIGGER_PREFIX "!kstream:"
 typedef enum KsCaptureTrigger
 {
-	KS_TRIGGER_ROW,      /* any change of a row */
-	KS_TRIGGER_INSERT,   /* the same with a condition: */
-	KS_TRIGGER_UPDATE,   /* it holds before and after */
-	KS_TRIGGER_ENTER,    /* only after */
-	KS_TRIGGER_LEAVE,    /* only before */
-	KS_TRIGGER_DELETE,   /* it held */
+	KS_TRIGGER_INSERT,
+	KS_TRIGGER_UPDATE, /* with a condition: it holds before and after */
+	KS_TRIGGER_ENTER,  /* it holds after */
+	KS_TRIGGER_LEAVE,  /* it held before */
+	KS_TRIGGER_DELETE,
 	KS_TRIGGER_TRUNCATE, /* of the whole table */
 	KS_TRIGGER_KEY,      /* never fire; their column lists are the key, */
 	KS_TRIGGER_COLUMNS,  /* the columns to capture, */
@@ -115,6 +114,12 @@ typedef struct KsCapture
  * no such capture: a trigger made by hand does nothing.
  */
 extern KsCapture *ks_capture_for_trigger(Relation rel, Oid trigger, const char *trigger_name);
+
+/*
+ * What a trigger that has fired in this transaction captures; its relation may
+ * have changed since.
+ */
+extern KsCapture *ks_capture_of_trigger(Oid trigger);
 
 /* The same for rows of a query, which has the columns of the relation by name. */
 extern KsCapture *ks_capture_for_query(Relation rel, const KsCaptureRow *row, TupleDesc desc);

@@ -11,7 +11,11 @@
 /* For _PG_init. */
 extern void ks_cdc_init(void);
 
-/* At the end of a transaction; throws nothing. */
+/* Before a transaction commits or is prepared: produce what still waits. */
+extern void ks_cdc_pre_commit(void);
+
+/* At the end of a subtransaction, or of the transaction; neither throws. */
+extern void ks_cdc_sub_end(bool committed);
 extern void ks_cdc_end(void);
 
 #endif /* KS_CDC_CDC_H */

@@ -23,6 +23,10 @@
  *
  * Text is made in the server encoding and converted as a whole.
  *
+ * A record whose turn has not come (order.c) is put aside (held.c) without its
+ * partition and without the end of its envelope, so that its place in
+ * the transaction and its lsn are those of its turn.
+ *
  * Locks: none.  Abort: the counters of the transaction live in
  * TopTransactionContext and are forgotten by ks_change_end().
  *
@@ -43,12 +47,17 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "cdc/change.h"
+#include "cdc/held.h"
 #include "cdc/json.h"
+#include "cdc/order.h"
 #include "record/time.h"
 #include "record/utf8.h"
 
 /* A buffer that grew beyond this is given back. */
 #define KEEP_BUFFER (1024 * 1024)
+
+/* Of a record that goes to each partition of its topic. */
+#define EVERY_PARTITION (-2)
 
 /* Changes of one relation in this transaction. */
 typedef struct Collection
@@ -179,15 +188,20 @@ typedef struct Output
 {
 	KsCapture *capture;
 	KsProducerTopic *topic;
+	bool waits;
+	uint64 number;
 	KsRecord record;
 } Output;
 
 static void
-begin_output(Output *output, KsCapture *capture)
+begin_output(Output *output, KsCapture *capture, uint64 number)
 {
 	memset(output, 0, sizeof(Output));
 	output->capture = capture;
 	output->topic = begin_produce(capture);
+	output->number = number;
+	output->waits = number != KS_ORDER_NONE && (number > ks_order_lowest() || number > ks_held_lowest()) &&
+					!KS_MUTANT("firing_order");
 	output->record.key_len = -1;
 	output->record.value_len = -1;
 	output->record.timestamp = ks_ms_from_timestamptz(GetCurrentTimestamp());
@@ -205,16 +219,6 @@ set_key(Output *output, TupleTableSlot *row)
 }
 
 static void
-put(Output *output, int32 partition)
-{
-	const KsRecord *record = &output->record;
-
-	if (ks_record_max_size(record) > max_size(output->topic))
-		ks_row_too_large((int64) Max(record->key_len, 0) + Max(record->value_len, 0), max_size(output->topic));
-	(void) ks_produce_record(output->topic, partition, record);
-}
-
-static void
 set_header(Output *output, const char *name, const char *value, int len)
 {
 	char *wire = palloc(KS_HEADER_MAX_SIZE(strlen(name), len));
@@ -222,6 +226,26 @@ set_header(Output *output, const char *name, const char *value, int len)
 	output->record.headers = wire;
 	output->record.headers_len = ks_header_write(wire, name, strlen(name), value, len) - wire;
 	output->record.header_count = 1;
+}
+
+static void
+put(Output *output, int32 partition)
+{
+	const KsRecord *record = &output->record;
+	int32 i;
+
+	if (ks_record_max_size(record) > max_size(output->topic))
+		ks_row_too_large((int64) Max(record->key_len, 0) + Max(record->value_len, 0), max_size(output->topic));
+	if (partition != EVERY_PARTITION)
+	{
+		(void) ks_produce_record(output->topic, partition, record);
+		return;
+	}
+	for (i = 0; i < ks_produce_topic(output->topic)->partitions; i++)
+	{
+		if (i == 0 || !KS_MUTANT("truncate_once"))
+			(void) ks_produce_record(output->topic, i, record);
+	}
 }
 
 /* ,"source":{...},"op":".","ts_ms":...,"transaction":{...}} */
@@ -254,6 +278,112 @@ append_envelope_end(StringInfo out, Output *output, char op)
 	ks_json_literal(out, "}}");
 }
 
+/* What a value is made of. */
+typedef enum Value
+{
+	VALUE_NONE,    /* a tombstone */
+	VALUE_ROW,     /* value_buffer */
+	VALUE_ENVELOPE /* value_buffer, and the end of the envelope */
+} Value;
+
+static void
+finish(Output *output, Value value, char op, int32 partition)
+{
+	output->record.value = NULL;
+	output->record.value_len = -1;
+	if (value == VALUE_ENVELOPE)
+		append_envelope_end(&value_buffer, output, op);
+	if (value != VALUE_NONE)
+		set_bytes(&value_buffer, &output->record.value, &output->record.value_len);
+	put(output, partition);
+}
+
+static void
+hold(const Output *output, Value value, char op, int32 partition)
+{
+	KsHeldRecord held;
+
+	held.trigger = output->capture->trigger;
+	held.op = op;
+	held.envelope = value == VALUE_ENVELOPE;
+	held.partition = partition;
+	held.key = output->record.key;
+	held.key_len = output->record.key_len;
+	held.value = value_buffer.data;
+	held.value_len = value == VALUE_NONE ? -1 : value_buffer.len;
+	held.headers = output->record.headers;
+	held.headers_len = output->record.headers_len;
+	held.header_count = output->record.header_count;
+	ks_held_add(output->number, &held);
+}
+
+/* All of a record but its value's bytes is set; those are in value_buffer. */
+static void
+deliver(Output *output, Value value, char op, int32 partition)
+{
+	if (output->waits)
+		hold(output, value, op, partition);
+	else
+		finish(output, value, op, partition);
+}
+
+/* A record that waited. */
+static void
+finish_held(const KsHeldRecord *held)
+{
+	Output output;
+	Value value = held->envelope ? VALUE_ENVELOPE : held->value_len >= 0 ? VALUE_ROW
+																		 : VALUE_NONE;
+
+	begin_output(&output, ks_capture_of_trigger(held->trigger), KS_ORDER_NONE);
+	output.record.key = held->key;
+	output.record.key_len = held->key_len;
+	output.record.headers = held->headers;
+	output.record.headers_len = held->headers_len;
+	output.record.header_count = held->header_count;
+	reset_buffer(&value_buffer);
+	if (held->value_len > 0)
+		appendBinaryStringInfo(&value_buffer, held->value, held->value_len);
+	finish(&output, value, held->op, held->partition);
+}
+
+static void
+name_held(void *arg)
+{
+	const KsHeldRecord *held = arg;
+	const KsCapture *capture = ks_capture_of_trigger(held->trigger);
+
+	errcontext("capture of table \"%s\" into topic \"%s\"", capture->table_name, capture->topic);
+}
+
+/* As long as a statement is at work that may still write rows, this waits. */
+void
+ks_change_release(void)
+{
+	MemoryContext context;
+	MemoryContext old;
+	ErrorContextCallback callback;
+	KsHeldRecord held;
+
+	if (ks_held_lowest() == KS_ORDER_NONE || ks_order_lowest() != KS_ORDER_NONE)
+		return;
+	context = AllocSetContextCreate(CurrentMemoryContext, "kstream held records", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	callback.callback = name_held;
+	callback.arg = &held;
+	ks_held_begin();
+	while (ks_held_next(&held))
+	{
+		callback.previous = error_context_stack;
+		error_context_stack = &callback;
+		finish_held(&held);
+		error_context_stack = callback.previous;
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
 static void
 append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
 {
@@ -263,9 +393,9 @@ append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTab
 		ks_columns_write(out, columns, row, max_size(output->topic));
 }
 
-/* Debezium's value of a change. */
+/* Debezium's value of a change, without its end. */
 static void
-set_envelope(Output *output, char op, const KsColumnList *before_columns, TupleTableSlot *before, TupleTableSlot *after)
+set_envelope(Output *output, const KsColumnList *before_columns, TupleTableSlot *before, TupleTableSlot *after)
 {
 	StringInfo out = &value_buffer;
 
@@ -274,8 +404,6 @@ set_envelope(Output *output, char op, const KsColumnList *before_columns, TupleT
 	append_row(out, output, before_columns, before);
 	ks_json_literal(out, ",\"after\":");
 	append_row(out, output, &output->capture->columns, after);
-	append_envelope_end(out, output, op);
-	set_bytes(out, &output->record.value, &output->record.value_len);
 }
 
 /* A row that is there now. */
@@ -285,15 +413,15 @@ put_row(Output *output, char op, TupleTableSlot *before, TupleTableSlot *after)
 	KsCapture *capture = output->capture;
 
 	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
-		set_envelope(output, op, &capture->columns, capture->options.before ? before : NULL, after);
-	else
 	{
-		reset_buffer(&value_buffer);
-		append_row(&value_buffer, output, &capture->columns, after);
-		set_bytes(&value_buffer, &output->record.value, &output->record.value_len);
-		set_header(output, "__op", &op, 1);
+		set_envelope(output, &capture->columns, capture->options.before ? before : NULL, after);
+		deliver(output, VALUE_ENVELOPE, op, KS_ANY_PARTITION);
+		return;
 	}
-	put(output, KS_ANY_PARTITION);
+	reset_buffer(&value_buffer);
+	append_row(&value_buffer, output, &capture->columns, after);
+	set_header(output, "__op", &op, 1);
+	deliver(output, VALUE_ROW, op, KS_ANY_PARTITION);
 }
 
 /* A row that is gone, and its tombstone; the key is set. */
@@ -304,8 +432,8 @@ put_gone(Output *output, TupleTableSlot *row)
 
 	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
 	{
-		set_envelope(output, 'd', capture->options.before ? &capture->columns : &capture->keys, row, NULL);
-		put(output, KS_ANY_PARTITION);
+		set_envelope(output, capture->options.before ? &capture->columns : &capture->keys, row, NULL);
+		deliver(output, VALUE_ENVELOPE, 'd', KS_ANY_PARTITION);
 		if (!capture->options.tombstones || capture->keys.count == 0 || KS_MUTANT("no_tombstone"))
 			return;
 		output->record.header_count = 0;
@@ -313,17 +441,15 @@ put_gone(Output *output, TupleTableSlot *row)
 	}
 	else
 		set_header(output, "__op", "d", 1);
-	output->record.value = NULL;
-	output->record.value_len = -1;
-	put(output, KS_ANY_PARTITION);
+	deliver(output, VALUE_NONE, 'd', KS_ANY_PARTITION);
 }
 
 void
-ks_change_insert(KsCapture *capture, TupleTableSlot *row)
+ks_change_insert(KsCapture *capture, uint64 number, TupleTableSlot *row)
 {
 	Output output;
 
-	begin_output(&output, capture);
+	begin_output(&output, capture, number);
 	set_key(&output, row);
 	put_row(&output, 'c', NULL, row);
 }
@@ -333,17 +459,17 @@ ks_change_read(KsCapture *capture, TupleTableSlot *row)
 {
 	Output output;
 
-	begin_output(&output, capture);
+	begin_output(&output, capture, KS_ORDER_NONE);
 	set_key(&output, row);
 	put_row(&output, 'r', NULL, row);
 }
 
 void
-ks_change_delete(KsCapture *capture, TupleTableSlot *row)
+ks_change_delete(KsCapture *capture, uint64 number, TupleTableSlot *row)
 {
 	Output output;
 
-	begin_output(&output, capture);
+	begin_output(&output, capture, number);
 	set_key(&output, row);
 	put_gone(&output, row);
 }
@@ -368,18 +494,18 @@ put_moved(Output *old_row, Output *new_row, TupleTableSlot *before, TupleTableSl
 }
 
 void
-ks_change_update(KsCapture *capture, TupleTableSlot *before, TupleTableSlot *after)
+ks_change_update(KsCapture *capture, uint64 number, TupleTableSlot *before, TupleTableSlot *after)
 {
 	Output output;
 	Output old_row;
 
-	begin_output(&output, capture);
+	begin_output(&output, capture, number);
 	set_key(&output, after);
 	if (!ks_columns_identical(&capture->keys, before, after))
 	{
 		/* the key's buffer is wanted again */
 		output.record.key = memcpy(palloc(output.record.key_len), output.record.key, output.record.key_len);
-		begin_output(&old_row, capture);
+		begin_output(&old_row, capture, number);
 		set_key(&old_row, before);
 		if (old_row.record.key_len != output.record.key_len ||
 			memcmp(old_row.record.key, output.record.key, old_row.record.key_len) != 0)
@@ -393,15 +519,12 @@ ks_change_update(KsCapture *capture, TupleTableSlot *before, TupleTableSlot *aft
 
 /* To every partition, since each holds rows that are gone. */
 void
-ks_change_truncate(KsCapture *capture)
+ks_change_truncate(KsCapture *capture, uint64 number)
 {
 	Output output;
-	const KsTopic *topic;
-	int32 partition;
 
-	begin_output(&output, capture);
-	topic = ks_produce_topic(output.topic);
-	if ((topic->options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
+	begin_output(&output, capture, number);
+	if ((ks_produce_topic(output.topic)->options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot truncate table \"%s\", which is captured into compacted topic \"%s\"",
@@ -409,12 +532,11 @@ ks_change_truncate(KsCapture *capture)
 				 errdetail("Compaction keeps the last record of each key, and a truncation has none."),
 				 errhint("Use DELETE.")));
 	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
-		set_envelope(&output, 't', &capture->columns, NULL, NULL);
-	else
-		set_header(&output, "__op", "t", 1);
-	for (partition = 0; partition < topic->partitions; partition++)
 	{
-		if (partition == 0 || !KS_MUTANT("truncate_once"))
-			put(&output, partition);
+		set_envelope(&output, &capture->columns, NULL, NULL);
+		deliver(&output, VALUE_ENVELOPE, 't', EVERY_PARTITION);
+		return;
 	}
+	set_header(&output, "__op", "t", 1);
+	deliver(&output, VALUE_NONE, 't', EVERY_PARTITION);
 }

@@ -34,6 +34,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_node.h"
@@ -213,6 +214,15 @@ deparse_condition(Relation rel, Node *condition, const char *alias)
 	return deparse_expression(condition, deparse_context_for(alias, RelationGetRelid(rel)), true, false);
 }
 
+/* The condition of a trigger for inserts without the part that notes; NULL: that is all. */
+static Node *
+without_note(Node *condition)
+{
+	if (!is_andclause(condition))
+		return NULL;
+	return (Node *) make_ands_explicit(list_truncate(((BoolExpr *) condition)->args, list_length(((BoolExpr *) condition)->args) - 1));
+}
+
 char *
 ks_capture_condition(Relation rel, const char *topic)
 {
@@ -226,7 +236,9 @@ ks_capture_condition(Relation rel, const char *topic)
 
 		if (strcmp(trigger->tgname, name) != 0 || trigger->tgqual == NULL)
 			continue;
-		condition = stringToNode(trigger->tgqual);
+		condition = without_note(stringToNode(trigger->tgqual));
+		if (condition == NULL)
+			return NULL;
 		ChangeVarNodes(condition, PRS2_NEW_VARNO, 1, 0);
 		return deparse_condition(rel, condition, "new");
 	}
@@ -271,9 +283,7 @@ create_trigger(const Definition *definition, KsCaptureTrigger kind, const char *
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s", quote_identifier(name), event,
 					 table_name(definition->rel), level);
-	if (when != NULL)
-		appendStringInfo(&sql, " WHEN (%s)", when);
-	appendStringInfoString(&sql, " EXECUTE FUNCTION kstream.capture_trigger()");
+	appendStringInfo(&sql, " WHEN (%s) EXECUTE FUNCTION kstream.capture_trigger()", when);
 	(void) ks_owner_execute("%s", sql.data);
 	CommandCounterIncrement();
 	depend_on_topic(definition->rel, name, definition->topic->relid);
@@ -295,6 +305,10 @@ create_list_trigger(const Definition *definition, KsCaptureTrigger kind, List *n
 	create_trigger(definition, kind, event.data, "ROW", "false");
 }
 
+/* The last condition, so that it is asked of what will fire alone. */
+#define NOTE_CHANGE "kstream.note_change()"
+#define NOTE_UPDATE "kstream.note_change(old.tableoid, new.tableoid)"
+
 static void
 create_row_triggers(const Definition *definition)
 {
@@ -303,14 +317,16 @@ create_row_triggers(const Definition *definition)
 
 	if (new == NULL)
 	{
-		create_trigger(definition, KS_TRIGGER_ROW, "INSERT OR UPDATE OR DELETE", "ROW", NULL);
+		create_trigger(definition, KS_TRIGGER_INSERT, "INSERT", "ROW", NOTE_CHANGE);
+		create_trigger(definition, KS_TRIGGER_UPDATE, "UPDATE", "ROW", NOTE_UPDATE);
+		create_trigger(definition, KS_TRIGGER_DELETE, "DELETE", "ROW", NOTE_CHANGE);
 		return;
 	}
-	create_trigger(definition, KS_TRIGGER_INSERT, "INSERT", "ROW", new);
-	create_trigger(definition, KS_TRIGGER_DELETE, "DELETE", "ROW", old);
-	create_trigger(definition, KS_TRIGGER_UPDATE, "UPDATE", "ROW", psprintf("(%s) AND (%s)", old, new));
-	create_trigger(definition, KS_TRIGGER_ENTER, "UPDATE", "ROW", psprintf("(%s) IS NOT TRUE AND (%s)", old, new));
-	create_trigger(definition, KS_TRIGGER_LEAVE, "UPDATE", "ROW", psprintf("(%s) AND (%s) IS NOT TRUE", old, new));
+	create_trigger(definition, KS_TRIGGER_INSERT, "INSERT", "ROW", psprintf("(%s) AND " NOTE_CHANGE, new));
+	create_trigger(definition, KS_TRIGGER_DELETE, "DELETE", "ROW", psprintf("(%s) AND " NOTE_CHANGE, old));
+	create_trigger(definition, KS_TRIGGER_UPDATE, "UPDATE", "ROW", psprintf("(%s) AND (%s) AND " NOTE_UPDATE, old, new));
+	create_trigger(definition, KS_TRIGGER_ENTER, "UPDATE", "ROW", psprintf("(%s) IS NOT TRUE AND (%s) AND " NOTE_UPDATE, old, new));
+	create_trigger(definition, KS_TRIGGER_LEAVE, "UPDATE", "ROW", psprintf("(%s) AND (%s) IS NOT TRUE AND " NOTE_UPDATE, old, new));
 }
 
 /* Connect to SPI as the current user, with a fixed search_path. */
@@ -346,7 +362,7 @@ create_triggers(Relation rel, const KsTopic *topic, List *keys, const KsCaptureO
 	definition.new_condition = condition != NULL ? deparse_condition(rel, condition, "new") : NULL;
 	definition.old_condition = condition != NULL ? deparse_condition(rel, condition, "old") : NULL;
 	create_row_triggers(&definition);
-	create_trigger(&definition, KS_TRIGGER_TRUNCATE, "TRUNCATE", "STATEMENT", NULL);
+	create_trigger(&definition, KS_TRIGGER_TRUNCATE, "TRUNCATE", "STATEMENT", NOTE_CHANGE);
 	create_list_trigger(&definition, KS_TRIGGER_KEY, keys);
 	create_list_trigger(&definition, KS_TRIGGER_COLUMNS, options->columns);
 	create_list_trigger(&definition, KS_TRIGGER_EXCLUDE, options->exclude);

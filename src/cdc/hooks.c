@@ -33,8 +33,7 @@
 #include "utils/syscache.h"
 
 #include "cdc/capture.h"
-#include "cdc/cdc.h"
-#include "cdc/change.h"
+#include "cdc/hooks.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;
 
@@ -148,15 +147,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 }
 
 void
-ks_cdc_init(void)
+ks_hooks_init(void)
 {
-	ks_capture_init();
 	prev_object_access_hook = object_access_hook;
 	object_access_hook = object_access;
-}
-
-void
-ks_cdc_end(void)
-{
-	ks_change_end();
 }

@@ -5,6 +5,8 @@
  * It is an AFTER trigger: a BEFORE trigger would see rows that other triggers
  * may still change or suppress.  Its name, not an argument, says which part of
  * a capture it is; what it may do stands in kstream.capture (see capture.c).
+ * Its condition, which is evaluated when the row has just changed, notes the
+ * order of changes (see order.c).
  *
  * src/cdc/trigger.c
  *-------------------------------------------------------------------------
@@ -17,6 +19,7 @@
 
 #include "base/errors.h"
 #include "cdc/change.h"
+#include "cdc/order.h"
 
 static void
 name_capture(void *arg)
@@ -30,13 +33,10 @@ name_capture(void *arg)
 static void
 check_event(const TriggerData *data, KsCaptureTrigger kind)
 {
-	bool fits = TRIGGER_FIRED_AFTER(data->tg_event);
+	bool fits = TRIGGER_FIRED_AFTER(data->tg_event) && data->tg_trigger->tgqual != NULL;
 
 	switch (kind)
 	{
-		case KS_TRIGGER_ROW:
-			fits = fits && TRIGGER_FIRED_FOR_ROW(data->tg_event);
-			break;
 		case KS_TRIGGER_INSERT:
 			fits = fits && TRIGGER_FIRED_FOR_ROW(data->tg_event) && TRIGGER_FIRED_BY_INSERT(data->tg_event);
 			break;
@@ -66,10 +66,11 @@ capture_change(KsCapture *capture, const TriggerData *data)
 {
 	TupleTableSlot *row = data->tg_trigslot;
 	TupleTableSlot *after = data->tg_newslot;
+	uint64 number = ks_order_take();
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 	{
-		ks_change_truncate(capture);
+		ks_change_truncate(capture, number);
 		return;
 	}
 	slot_getallattrs(row);
@@ -77,16 +78,16 @@ capture_change(KsCapture *capture, const TriggerData *data)
 	{
 		slot_getallattrs(after);
 		if (capture->kind == KS_TRIGGER_ENTER)
-			ks_change_insert(capture, after);
+			ks_change_insert(capture, number, after);
 		else if (capture->kind == KS_TRIGGER_LEAVE)
-			ks_change_delete(capture, row);
+			ks_change_delete(capture, number, row);
 		else
-			ks_change_update(capture, row, after);
+			ks_change_update(capture, number, row, after);
 	}
 	else if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
-		ks_change_insert(capture, row);
+		ks_change_insert(capture, number, row);
 	else
-		ks_change_delete(capture, row);
+		ks_change_delete(capture, number, row);
 }
 
 PG_FUNCTION_INFO_V1(kstream_capture_trigger);
@@ -111,5 +112,23 @@ kstream_capture_trigger(PG_FUNCTION_ARGS)
 	error_context_stack = &context;
 	capture_change(capture, data);
 	error_context_stack = context.previous;
+	ks_change_release();
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * The condition of the triggers.  An update that moves a row to another
+ * partition has the condition of the partitioned table's own trigger evaluated
+ * too, for foreign keys, but that trigger never fires: the rows are then not
+ * of one table, or (before they are copied into the partitioned table's form)
+ * of none.
+ */
+PG_FUNCTION_INFO_V1(kstream_note_change);
+Datum
+kstream_note_change(PG_FUNCTION_ARGS)
+{
+	if (PG_NARGS() == 2 && (PG_GETARG_OID(0) != PG_GETARG_OID(1) || !OidIsValid(PG_GETARG_OID(0))))
+		PG_RETURN_BOOL(false);
+	ks_order_note();
+	PG_RETURN_BOOL(true);
 }

@@ -17,6 +17,14 @@ CREATE FUNCTION kstream.capture_trigger() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_capture_trigger';
 COMMENT ON FUNCTION kstream.capture_trigger() IS 'produces the changes of captured tables; works only in triggers that kstream.capture() made';
 
+CREATE FUNCTION kstream.note_change() RETURNS bool
+    LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT AS 'MODULE_PATHNAME', 'kstream_note_change';
+COMMENT ON FUNCTION kstream.note_change() IS 'condition of the triggers that kstream.capture() makes: notes the order in which rows change';
+
+CREATE FUNCTION kstream.note_change(old_relation oid, new_relation oid) RETURNS bool
+    LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT AS 'MODULE_PATHNAME', 'kstream_note_change';
+COMMENT ON FUNCTION kstream.note_change(oid, oid) IS 'the same for an update, by the tables of both rows: false for one between partitions, which is a delete and an insert';
+
 CREATE FUNCTION kstream.capture(relation regclass, topic text DEFAULT NULL, key_columns name[] DEFAULT NULL,
                                 options jsonb DEFAULT '{}') RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_capture';

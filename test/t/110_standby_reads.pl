@@ -49,7 +49,7 @@ my %refused = (
 );
 my @answered = qw(text json try_json header add_header fetch fetch_batches list_offsets pending last_produced verify version
   reservations group_members group_shares lag_seconds
-  fdw_handler fdw_validator capture_key capture_trigger);
+  fdw_handler fdw_validator capture_key capture_trigger note_change);
 
 my $primary = new_node('primary', init => { allows_streaming => 1 }, conf => "autovacuum = off\n");
 plan skip_all => 'the library was built without debug points'
