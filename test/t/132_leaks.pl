@@ -53,7 +53,7 @@ my @kinds = (
 	[ 'fetch that waits', "PERFORM FROM kstream.fetch('small', 0, 20, max_wait => '1 ms')", 'COMMIT', 100 ],
 	[ 'poll and commit', "PERFORM kstream.produce('t', NULL, 'polled'); PERFORM FROM kstream.poll('g', '{t}'); PERFORM FROM kstream.commit('g')", 'COMMIT', 5 ],
 	[ 'poll and rollback', "PERFORM FROM kstream.poll('g', '{small}', 'm'); PERFORM FROM kstream.commit('g', 'm')", 'ROLLBACK', 5 ],
-	[ 'members that leave', "PERFORM FROM kstream.poll('g', '{t}', 'm' || i % 5); PERFORM kstream.unsubscribe('g', 'm' || i % 5)", 'COMMIT', 5 ],
+	[ 'members that leave', "PERFORM FROM kstream.poll('g', '{small}', 'm' || i % 5); PERFORM kstream.unsubscribe('g', 'm' || i % 5)", 'COMMIT', 5 ],
 	[ 'savepoints', <<'SQL', 'COMMIT', 5 ],
 FOR j IN 1 .. 10 LOOP
 	BEGIN

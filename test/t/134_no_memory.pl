@@ -64,8 +64,8 @@ foreach my $what (sort keys %try)
 		my $pid = $session->pid;
 		my $before = $what eq 'compact' ? do { $watcher->query('CALL dirty()'); $watcher->query('SELECT digest()') } : '';
 
-		# caches are filled before
-		$session->query("SELECT count(kstream.produce(t, 'warm', 'x', partition => 0)) FROM unnest('{t,read_gzip,read_snappy,read_lz4}'::text[]) t; SELECT FROM kstream.fetch('read', 0, 0, 1); SELECT count(*) FROM kstream_topic.read WHERE false");
+		# caches are filled before, and a library that cannot be loaded is another error
+		$session->query("LOAD 'plpgsql'; SELECT count(kstream.produce(t, 'warm', 'x', partition => 0)) FROM unnest('{t,read_gzip,read_snappy,read_lz4}'::text[]) t; SELECT FROM kstream.fetch('read', 0, 0, 1); SELECT count(*) FROM kstream_topic.read WHERE false");
 		open my $status, '<', "/proc/$pid/status" or die $!;
 		my ($data) = map { /^VmData:\s+(\d+)/ ? $1 : () } <$status>;
 		close $status;
