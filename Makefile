@@ -16,6 +16,7 @@
 #	make bench-peers	the same work on kstream, Kafka, PgQ and others; see test/bench/peers
 #	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
 #	make check-assert	the suites on a PostgreSQL with assertions, built from source
+#	make check-sanitize	the suites with gcc's address and undefined behaviour sanitizers
 #	make deb			the Debian package for one version of PostgreSQL, into build/deb
 #	make check-deb		the package in a clean system (root)
 #	make check-mutants	prove that the tests find bugs put in on purpose
@@ -37,7 +38,7 @@
 
 SUITES = check-unit check-regress check-isolation check-tap check-history check-style
 HOUSE  = demo check soak bench bench-quick bench-peers stage format check-mutants check-versions check-assert \
-		 deb check-deb $(SUITES)
+		 check-sanitize deb check-deb $(SUITES)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
 
@@ -69,7 +70,10 @@ check-versions:
 	@bash test/check_versions.sh $(MAJORS)
 
 check-assert:
-	@$(SETUP) build check assert && bash test/check_assert.sh $(OR_NOT_RUN)
+	@$(SETUP) build check source && bash test/check_assert.sh $(OR_NOT_RUN)
+
+check-sanitize:
+	@$(SETUP) build check source && bash test/check_sanitize.sh $(OR_NOT_RUN)
 
 deb:
 	@$(SETUP) build deb

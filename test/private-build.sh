@@ -35,7 +35,8 @@ copy_postgres()
 	if [ "$(cat "$variant/copied" 2>/dev/null)" = "$mark" ]; then
 		return
 	fi
-	rm -rf "$root" "$variant/copied"
+	# what was compiled before was compiled for another one
+	rm -rf "$root" "$variant/copied" "$variant/flags"
 	mkdir -p "$root"
 	share=$("$config" --sharedir)
 	case $share in
@@ -93,7 +94,7 @@ build()
 		*) fail "there is no variant \"$variant\"" ;;
 	esac
 	flags+=("PG_CONFIG=$config" "DESTDIR=$STAGE/$variant/root" with_llvm=no)
-	flags+=("CC=bash $tree/test/keep-warnings.sh gcc")
+	flags+=("CC=bash $tree/test/keep-warnings.sh gcc" "COPT=${KSTREAM_COPT:-}")
 
 	mkdir -p "$variant"
 	copy_postgres "$variant"

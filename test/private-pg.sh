@@ -26,8 +26,8 @@
 #	STAGE			the staging directory
 #	PGBIN			programs of the last variant's PostgreSQL
 #	RELEASE_BIN, TEST_BIN	the same by variant
-# and whatever of KSTREAM_*, BENCH_*, PEERS*, PROVE_* and TESTS was set.  The exit
-# status is the command's, or 2 when it could not be run.
+# and whatever of KSTREAM_*, BENCH_*, PEERS*, PROVE_*, TESTS and the sanitizers'
+# *_OPTIONS was set.  The exit status is the command's, or 2 when it could not be run.
 set -euo pipefail
 
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -84,7 +84,7 @@ clean_environment()
 	)
 	for name in $(compgen -e); do
 		case $name in
-			KSTREAM_* | BENCH_* | PEERS | PEERS_* | PROVE_* | TESTS)
+			KSTREAM_* | BENCH_* | PEERS | PEERS_* | PROVE_* | TESTS | ASAN_OPTIONS | UBSAN_OPTIONS)
 				environment+=("$name=${!name}")
 				;;
 		esac

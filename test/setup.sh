@@ -50,8 +50,8 @@ packages()
 		deb)
 			echo "postgresql-server-dev-all debhelper dpkg-dev fakeroot lintian"
 			;;
-		assert)
-			# PostgreSQL from source
+		source)
+			# PostgreSQL from source (test/pg_source.sh)
 			echo "bison flex libxml2-dev"
 			;;
 		roots)

@@ -228,7 +228,7 @@ sub is_sound
 sub log_is_clean
 {
 	my ($node) = @_;
-	my @bad = grep { /PANIC|TRAP|\] XX\d{3} |terminated by signal (?!9\b)/ }
+	my @bad = grep { /PANIC|TRAP|detected write past chunk end|\] XX\d{3} |terminated by signal (?!9\b)/ }
 	  split /\n/, slurp_file($node->logfile);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
