@@ -36,9 +36,9 @@
 #	KSTREAM_ROOTS=dir	where other suites of Debian are kept (check-versions, check-deb)
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
-SUITES = check-unit check-regress check-isolation check-tap check-history check-style
+SUITE_GOALS = check-unit check-regress check-isolation check-tap check-history check-style
 HOUSE  = demo check soak bench bench-quick bench-peers stage format check-mutants check-versions check-assert \
-		 check-sanitize deb check-deb $(SUITES)
+		 check-sanitize deb check-deb $(SUITE_GOALS)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
 
@@ -60,7 +60,7 @@ demo:
 check:
 	@$(RUN_SUITES) unit regress isolation tap history style $(OR_NOT_RUN)
 
-$(SUITES): check-%:
+$(SUITE_GOALS): check-%:
 	@$(RUN_SUITES) $* $(OR_NOT_RUN)
 
 check-mutants:
