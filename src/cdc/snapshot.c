@@ -217,8 +217,8 @@ lock_progress(Relation rel, const char *topic, const Path *path, bool restart, b
 							RelationGetRelid(rel), quote_literal_cstr(topic), key);
 	if (ks_owner_execute("SELECT last_key, finished_at IS NOT NULL, key OPERATOR(pg_catalog.=) %s,"
 						 " finished_at OPERATOR(pg_catalog.<) pg_catalog.transaction_timestamp()"
-						 " FROM kstream.capture_snapshot WHERE %s FOR UPDATE",
-						 key, where) != 1)
+						 " FROM kstream.capture_snapshot WHERE %s%s",
+						 key, where, KS_MUTANT("snapshot_unshared") ? "" : " FOR UPDATE") != 1)
 		elog(ERROR, "progress of the snapshot not found");
 	progress->finished = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull)) ||

@@ -19,6 +19,8 @@ test/history/checker.py
 import bisect
 import collections
 
+from changes import Changes
+
 # Counted and told, but legal: partitions are reserved one after the other, so
 # two transactions may interleave between partitions.
 REPORTED = ('G0', 'G1c-inferred')
@@ -30,7 +32,8 @@ CLASSES = (
     'inconsistent-offsets', 'duplicate', 'lost-write', 'unseen', 'G1a', 'precommitted-read', 'torn-txn',
     'poll-skip', 'int-poll-skip', 'nonmonotonic-poll', 'int-nonmonotonic-poll',
     'nonmonotonic-send', 'int-nonmonotonic-send', 'int-send-skip', 'realtime', 'G1c', 'frozen',
-    'eos-twice', 'eos-lost', 'eos-wrong', 'eos-chain', 'sampler-order', 'sampler-owner', 'sampler-epoch',
+    'eos-twice', 'eos-lost', 'eos-wrong', 'eos-chain',
+    'cdc-twice', 'cdc-lost', 'cdc-wrong', 'cdc-order', 'cdc-table', 'sampler-order', 'sampler-owner', 'sampler-epoch',
     'refused', 'below-start', 'replay', 'verify', 'witness', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle',
 ) + REPORTED
 
@@ -72,6 +75,7 @@ class History:
         self.start = {}         # k -> log start offset at the end
         self.compacted = set()  # topics of which only the latest record of a key must remain
         self.groups = {}        # name -> Group
+        self.captured = None    # changes.Captured
         self.samples = []       # {'t0', 't1', 'server', 'ends': {k: [start, stable, end]},
                                 #  'epochs': {g: n}, 'owned': {g: [k, ...]}, 'committed': {g: {k: o}}}
         self.witnesses = None   # names of committed writing transactions
@@ -103,6 +107,10 @@ class Checker:
         self.anomalies.setdefault(kind, []).append(text)
 
     def run(self):
+        changes = None
+        if self.history.captured is not None:
+            changes = Changes(self.history, self.found)
+            changes.tell(Txn)
         for txn in self.history.txns:
             for _, value in txn.writes:
                 self.owner[value] = txn
@@ -120,6 +128,8 @@ class Checker:
         self.check_frozen()
         self.check_start()
         self.check_groups()
+        if changes is not None:
+            changes.check()
         self.check_samples()
         self.check_cycles()
         for kind, texts in self.history.findings.items():

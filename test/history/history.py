@@ -24,10 +24,12 @@ import traceback
 
 import psycopg2
 
+import captured
+from changes import Captured
 from checker import CLASSES, REPORTED, Checker, Group, History, Txn
 from nemesis import Nemesis
 from server import Server
-from workload import ALL_PLACES, COPIED, EVERY_TOPIC, GROUPS, KEPT, PARTITIONS, SCHEMA, clients
+from workload import ALL_PLACES, CAPTURED, COPIED, EVERY_TOPIC, GROUPS, KEPT, PARTITIONS, SCHEMA, clients, said
 
 # What the nemesis does, with weights.
 PROFILES = {
@@ -108,6 +110,7 @@ class Run:
                  'min_cleanable_dirty_ratio': 0.01, 'compression': {'b': 'lz4', 'd': 'zstd'}.get(topic, 'none'),
                  'timestamp_type': 'LogAppendTime' if topic == 'c' else 'CreateTime'})))
         cursor.execute(SCHEMA)
+        cursor.execute(captured.SCHEMA)
         for group in GROUPS:
             cursor.execute("SELECT kstream.create_group(%s, '{\"session_timeout\": \"1 second\","
                            " \"max_poll_interval\": \"1 second\"}')", (group,))
@@ -131,7 +134,7 @@ class Run:
 
     def go(self):
         started = []
-        for client in clients(self):
+        for client in clients(self) + captured.clients(self):
             started.append(multiprocessing.Process(target=client.main, name=client.name, daemon=True))
             started[-1].start()
         nemesis = Nemesis(self, dict(PROFILES[self.profile]))
@@ -174,8 +177,11 @@ class Run:
         cursor = self.server.connect().cursor()
         last = {'compacted': [KEPT], 'final': {}, 'start': {}, 'groups': {g: {'topics': t, 'effects': [], 'committed': {}}
                                                      for g, t in GROUPS.items()}}
+        last['captured'] = captured.gather(cursor)
         for k in ALL_PLACES:
             self.read_place(cursor, k, last)
+        if captured.final(last['captured']) != {k: rows for k, rows in last['final'].items() if k in last['captured']['records']}:
+            self.finding('replay', 'the changes were not read twice the same')
         cursor.execute('SELECT grp, topic, part, off, value FROM sink')
         for group, topic, part, offset, value in cursor.fetchall():
             last['groups'][group]['effects'].append(['%s/%d' % (topic, part), offset, value])
@@ -213,7 +219,7 @@ class Run:
             if not piece:
                 break
             position = piece[-1][0] + 1
-        last['final'][k] = [[offset, value.split(' ', 1)[0]] for offset, value in rows]
+        last['final'][k] = [[offset, said(k, offset, value)] for offset, value in rows]
         last['start'][k] = earliest
         if topic == COPIED:
             for _, value in rows:
@@ -257,6 +263,7 @@ def load(directory):
     history.compacted = set(last['compacted'])
     history.witnesses = set(last['witnesses'])
     history.groups = {name: Group(**group) for name, group in last['groups'].items()}
+    history.captured = Captured(**last['captured'])
     history.findings = last['findings']
     for name in sorted(os.listdir(directory)):
         if not name.startswith('client-'):
@@ -281,20 +288,23 @@ def judge(directory, seconds):
     history = load(directory)
     began = time.monotonic()
     settled = history.settle()
+    outcomes = [txn.outcome for txn in history.txns]
     anomalies = Checker(history).run()
     took = time.monotonic() - began
-    outcomes = [txn.outcome for txn in history.txns]
     reads = sum(len(read['rows']) for txn in history.txns for read in txn.reads)
     effects = sum(len(group.effects) for group in history.groups.values())
     records = sum(len(rows) for rows in history.final.values())
     written = sum(len(txn.writes) for txn in history.txns if txn.outcome == 'ok')
-    if seconds and (outcomes.count('ok') < 10 * seconds or reads < 10 * seconds or effects == 0):
-        anomalies.setdefault('idle', []).append('%d transactions committed, %d records read, %d consumed' % (
-            outcomes.count('ok'), reads, effects))
+    changes, snapshots = len(history.captured.audit), sum(
+        row[2] == 'r' for rows in history.captured.records.values() for row in rows)
+    if seconds and (outcomes.count('ok') < 10 * seconds or reads < 10 * seconds or effects == 0 or changes < 10 * seconds):
+        anomalies.setdefault('idle', []).append('%d transactions committed, %d records read, %d consumed, %d changes' % (
+            outcomes.count('ok'), reads, effects, changes))
     return anomalies, ('%d transactions (%d committed, %d failed, %d of all settled afterwards),'
-                       ' %d records written, %d read, %d consumed exactly once, %d left, %d samples, checked in %.1f s' % (
+                       ' %d records written, %d read, %d consumed exactly once, %d changes and %d rows of snapshots captured,'
+                       ' %d left, %d samples, checked in %.1f s' % (
                            len(outcomes), outcomes.count('ok'), outcomes.count('fail'), settled,
-                           written, reads, effects, records, len(history.samples), took))
+                           written, reads, effects, changes, snapshots, records, len(history.samples), took))
 
 
 def report(anomalies):

@@ -14,7 +14,7 @@ import psycopg2
 
 from workload import ALL_PLACES, GROUPS, PLACES
 
-TABLES = ('committed_offset', 'topic', 'partition', 'segment', 'consumer_group', 'leader_epoch')
+TABLES = ('committed_offset', 'topic', 'partition', 'segment', 'consumer_group', 'leader_epoch', 'capture', 'capture_snapshot')
 
 
 class Nemesis:
@@ -71,7 +71,7 @@ class Nemesis:
 
     def backends(self, condition='true'):
         cursor = self.cursor()
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name ~ '^history [mcsf]' AND " + condition)
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name ~ '^history [mcsftp]' AND " + condition)
         return [pid for pid, in cursor.fetchall()]
 
     def victim(self):
@@ -177,7 +177,7 @@ class Nemesis:
         cursor = self.cursor()
         cursor.execute("SELECT 'kstream_log.' || quote_ident(relname) FROM pg_class"
                        " WHERE relnamespace = 'kstream_log'::regnamespace AND relkind = 'r' ORDER BY random() LIMIT 2")
-        return [name for name, in cursor.fetchall()] + ['kstream.' + self.random.choice(TABLES)]
+        return [name for name, in cursor.fetchall()] + ['kstream.' + self.random.choice(TABLES), 'stock']
 
     def lock(self):
         cursor = self.cursor()

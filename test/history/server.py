@@ -24,6 +24,7 @@ restart_after_crash = on
 log_line_prefix = '%m [%p] %e '
 log_statement = none
 autovacuum_naptime = 5s
+deadlock_timeout = 100ms
 checkpoint_timeout = 30s
 max_wal_size = 256MB
 wal_keep_size = 256MB

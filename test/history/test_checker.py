@@ -5,9 +5,11 @@ test/history/test_checker.py
 """
 import unittest
 
+from changes import Captured, name_of
 from checker import CLASSES, REPORTED, Checker, Group, History, Txn
 
 K, L = 't/0', 't/1'
+P, Q = 's/0', 's/1'     # of the captured table
 
 
 def write(name, begun, sent, acked, *writes, **more):
@@ -52,6 +54,37 @@ def sound():
          'epochs': {'g': 4}, 'owned': {'g': [K]}, 'committed': {'g': {K: 2}}},
     ]
     return h
+
+
+def captured():
+    """Rows 1, 9 and 19 are there before; n:1 updates 1 and inserts 2, n:2 deletes 1 and moves 2 to 3, n:3 does nothing."""
+    h = sound()
+    row = {name: [int(name.split(':')[1]), name, 0] for name in ('b:1', 'b:9', 'b:19', 'n.1:1', 'n.2:2', 'n.3:3')}
+    h.txns += [
+        write('n:1', 20, 21, 22, offsets={P: 1, Q: 1}),
+        write('n:2', 23, 24, 25),
+        write('n:3', 26, 27, None, outcome='info', undone=[]),
+        reader('o:1', read(30, P, 2, (2, 'd:n.1:1'), (3, '-@3'), (4, 'c:n.3:3'), (5, 'r:n.3:3@5'))),
+    ]
+    h.witnesses |= {'n:1', 'n:2'}
+    h.captured = Captured(
+        audit=[['n:1', row['b:1'], row['n.1:1']], ['n:1', None, row['n.2:2']],
+               ['n:2', row['n.1:1'], None], ['n:2', row['n.2:2'], row['n.3:3']]],
+        records={P: [[0, 1, 'r', None, row['b:1'], 50], [1, 1, 'u', row['b:1'], row['n.1:1'], 51],
+                     [2, 1, 'd', row['n.1:1'], None, 52], [3, 1, '-', None, None, None],
+                     [4, 3, 'c', None, row['n.3:3'], 52], [5, 3, 'r', None, row['n.3:3'], 53]],
+                 Q: [[0, 9, 'r', None, row['b:9'], 50], [1, 2, 'c', None, row['n.2:2'], 51],
+                     [2, 2, 'd', row['n.2:2'], None, 52], [3, 2, '-', None, None, None],
+                     [4, 19, 'r', None, row['b:19'], 53]]},
+        base=[row['b:1'], row['b:9'], row['b:19']], table=[row['b:9'], row['b:19'], row['n.3:3']])
+    tell_final(h)
+    return h
+
+
+def tell_final(h):
+    for k, rows in h.captured.records.items():
+        h.final[k] = [[offset, name_of(op, before, after, offset)] for offset, _, op, before, after, _ in rows]
+        h.start[k] = 0
 
 
 def compacted(h):
@@ -226,6 +259,86 @@ def witness(h):
     h.witnesses.remove('v:2')
 
 
+# ---- spoilers of what was captured
+
+def without(k, *offsets):
+    """Records go, and the later ones move up."""
+    def spoil(h):
+        rows = [row for row in h.captured.records[k] if row[0] not in offsets]
+        h.captured.records[k] = [[i] + row[1:] for i, row in enumerate(rows)]
+    return spoil
+
+
+def change_lost(h):
+    without(Q, 1)(h)
+
+
+def tombstone_lost(h):
+    without(Q, 3)(h)
+
+
+def quiet_row_passed_over(h):
+    without(Q, 4)(h)
+
+
+def change_twice(h):
+    h.captured.records[P].insert(2, [2, 1] + h.captured.records[P][1][2:])
+    without(P)(h)
+
+
+def quiet_row_twice(h):
+    h.captured.records[Q].append([5] + h.captured.records[Q][4][1:])
+
+
+def change_of_aborted(h):
+    h.captured.records[P].append([6, 3, 'u', [3, 'n.3:3', 0], [3, 'n.4:3', 0], 54])
+    h.captured.table[2] = [3, 'n.4:3', 0]
+
+
+def other_row_before(h):
+    h.captured.records[P][1][3] = [1, 'b:1', 4]
+
+
+def other_change(h):
+    h.captured.records[P][4][2] = 'u'
+
+
+def read_what_never_was(h):
+    h.captured.records[P][5][4] = [3, 'n.9:3', 0]
+
+
+def changes_swapped(h):
+    rows = h.captured.records[P]
+    rows[1][2:], rows[2][2:] = rows[2][2:], rows[1][2:]
+
+
+def read_too_late(h):
+    """A snapshot's record of a row comes behind the change of it."""
+    rows = h.captured.records[P]
+    rows[0][2:], rows[1][2:] = rows[1][2:], rows[0][2:]
+
+
+def key_in_two_partitions(h):
+    h.captured.records[Q].append([5, 3] + h.captured.records[P][5][2:])
+
+
+def other_table(h):
+    h.captured.table[2] = [3, 'n.3:3', 7]
+
+
+def row_not_in_topic(h):
+    h.captured.table.append([4, 'b:4', 0])
+
+
+def changes_torn(h):
+    txn(h, 'o:1').reads[0]['rows'].remove([4, 'c:n.3:3'])
+
+
+def changes_of_one_told_failed(h):
+    h.witnesses.remove('n:1')
+    txn(h, 'n:1').outcome = 'fail'
+
+
 def found_by_a_client(h):
     h.findings['refused'] = ['r:1 was refused']
 
@@ -242,6 +355,14 @@ BAD = {
     two_owners: 'sampler-owner', epoch_went_back: 'sampler-epoch', below_start: 'below-start', witness: 'witness',
     found_by_a_client: 'refused',
 }
+BAD_CAPTURED = {
+    change_lost: 'cdc-lost', tombstone_lost: 'cdc-lost', quiet_row_passed_over: 'cdc-lost',
+    change_twice: 'cdc-twice', quiet_row_twice: 'cdc-twice',
+    change_of_aborted: 'cdc-wrong', other_row_before: 'cdc-wrong', other_change: 'cdc-wrong', read_what_never_was: 'cdc-wrong',
+    changes_swapped: 'cdc-order', read_too_late: 'cdc-order', key_in_two_partitions: 'cdc-order',
+    other_table: 'cdc-table', row_not_in_topic: 'cdc-table',
+    changes_torn: 'torn-txn', changes_of_one_told_failed: 'witness',
+}
 # Found while it runs, by the clients or at the end; the checker passes them on.
 PASSED_ON = {'replay', 'verify', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle'}
 
@@ -255,10 +376,12 @@ class Bad(unittest.TestCase):
     """A test for each spoiler, made below."""
 
 
-def make_test(spoil, kind):
+def make_test(good, spoil, kind):
     def test(self):
-        history = sound()
+        history = good()
         spoil(history)
+        if history.captured is not None:
+            tell_final(history)
         found = anomalies(history)
         self.assertIn(kind, found)
         self.assertTrue(all(found[kind]))
@@ -266,7 +389,9 @@ def make_test(spoil, kind):
 
 
 for spoiler, expected in BAD.items():
-    setattr(Bad, 'test_' + spoiler.__name__, make_test(spoiler, expected))
+    setattr(Bad, 'test_' + spoiler.__name__, make_test(sound, spoiler, expected))
+for spoiler, expected in BAD_CAPTURED.items():
+    setattr(Bad, 'test_' + spoiler.__name__, make_test(captured, spoiler, expected))
 
 
 class Good(unittest.TestCase):
@@ -277,7 +402,7 @@ class Good(unittest.TestCase):
         self.assertEqual(anomalies(History()), {})
 
     def test_every_class_has_a_bad_history(self):
-        self.assertEqual(set(BAD.values()) | PASSED_ON, set(CLASSES) - set(REPORTED))
+        self.assertEqual(set(BAD.values()) | set(BAD_CAPTURED.values()) | PASSED_ON, set(CLASSES) - set(REPORTED))
 
     def test_unknown_outcome_that_was_not_committed(self):
         h = sound()
@@ -307,6 +432,40 @@ class Good(unittest.TestCase):
     def test_compaction(self):
         h = sound()
         compacted(h)
+        self.assertEqual(anomalies(h), {})
+
+    def test_captured(self):
+        self.assertEqual(anomalies(captured()), {})
+
+    def test_captured_savepoint(self):
+        """What a savepoint took back is in no audit; the row is there again, and changed by another."""
+        h = captured()
+        h.txns.append(write('n:4', 40, 41, 42))
+        h.witnesses.add('n:4')
+        h.captured.audit.append(['n:4', [3, 'n.3:3', 0], [3, 'n.8:3', 0]])
+        h.captured.records[P].append([6, 3, 'u', [3, 'n.3:3', 0], [3, 'n.8:3', 0], 60])
+        h.captured.table[2] = [3, 'n.8:3', 0]
+        tell_final(h)
+        self.assertEqual(anomalies(h), {})
+
+    def test_captured_and_read_again(self):
+        """A second snapshot, in the middle of which the row goes and comes."""
+        h = captured()
+        h.txns.append(write('n:4', 40, 41, 42))
+        h.witnesses.add('n:4')
+        h.captured.audit += [['n:4', [3, 'n.3:3', 0], None], ['n:4', None, [3, 'n.8:3', 0]]]
+        h.captured.records[P] += [[6, 3, 'd', [3, 'n.3:3', 0], None, 60], [7, 3, '-', None, None, None],
+                                  [8, 3, 'c', None, [3, 'n.8:3', 0], 60], [9, 3, 'r', None, [3, 'n.8:3', 0], 62]]
+        h.captured.records[Q] += [[5, 9, 'r', None, [9, 'b:9', 0], 61], [6, 19, 'r', None, [19, 'b:19', 0], 62]]
+        h.captured.table[2] = [3, 'n.8:3', 0]
+        tell_final(h)
+        self.assertEqual(anomalies(h), {})
+
+    def test_captured_aborted(self):
+        """Its answer never came; it left neither rows nor records."""
+        h = captured()
+        h.settle()
+        self.assertEqual(txn(h, 'n:3').outcome, 'fail')
         self.assertEqual(anomalies(h), {})
 
     def test_batch_limit(self):

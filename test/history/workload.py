@@ -24,13 +24,15 @@ import time
 import psycopg2
 import psycopg2.extensions
 
-from checker import Txn, key_of
+from changes import name_of
+from checker import Txn, key_of, topic_of
 
 PARTITIONS = 4
 TOPICS = ('a', 'b', 'c', 'd')       # mixed clients write to them
 COPIED = 'copied'                   # the copiers write to it
 KEPT = 'kept'                       # is compacted
-EVERY_TOPIC = TOPICS + (COPIED, KEPT)
+CAPTURED = 'captured'               # the changes of a table, see captured.py
+EVERY_TOPIC = TOPICS + (COPIED, KEPT, CAPTURED)
 PLACES = ['%s/%d' % (t, p) for t in TOPICS for p in range(PARTITIONS)]
 ALL_PLACES = ['%s/%d' % (t, p) for t in EVERY_TOPIC for p in range(PARTITIONS)]
 GROUPS = {'copy': ['a', 'b'], 'sink': ['c', 'd']}
@@ -72,8 +74,22 @@ POINTS = (
 )
 
 
+def said(k, offset, text):
+    """What a record says: the first word, of a change its name."""
+    if topic_of(k) != CAPTURED:
+        return text.split(' ', 1)[0]
+    if text is None:
+        return name_of('-', None, None, offset)
+    change = json.loads(text)
+    rows = [row and [row['id'], row['v']] for row in (change['before'], change['after'])]
+    return name_of(change['op'], rows[0], rows[1], offset)
+
+
 class Client:
     """A process with a connection that it gets again when it is lost."""
+    captures = False        # it writes to the captured table
+    expected = EXPECTED
+    points = POINTS
 
     def __init__(self, run, name):
         self.run = run                  # directory, seed, events; see history.py
@@ -109,7 +125,7 @@ class Client:
     def perturb(self):
         """Widen another race for the next transactions."""
         if self.run.perturb and self.random.random() < 0.04:
-            point = self.random.choice(POINTS) if self.random.random() < self.run.perturb else ''
+            point = self.random.choice(self.points) if self.random.random() < self.run.perturb else ''
             self.connection.cursor().execute('SET kstream.debug_point = %s', (point,))
 
     def disconnect(self):
@@ -135,7 +151,7 @@ class Client:
                    isolation=isolation, begun=time.monotonic(), error='did not get to its COMMIT')
 
     def commit(self, cursor, txn):
-        if txn.writes or txn.moves:
+        if txn.writes or txn.moves or self.captures:
             cursor.execute('INSERT INTO witness VALUES (%s)', (txn.name,))
         crasher = None
         if self.random.random() < 0.002:
@@ -161,7 +177,7 @@ class Client:
         txn.error = code or 'connection lost'
         if txn.outcome == 'info' and not gone:
             txn.outcome = 'fail'
-        if not gone and code not in EXPECTED and code != 'KS001':
+        if not gone and code not in self.expected and code != 'KS001':
             self.note({'finding': 'unexpected-error', 'text': '%s met %s %s' % (txn.name, code, str(error).strip())})
         if not gone:
             try:
@@ -302,7 +318,7 @@ class Mixed(Client):
             position = moved.get(k, self.positions[k])
             read = {'k': k, 'from': position, 'b': time.monotonic(), 'rows': []}
             self.asking = read
-            read['rows'] = [[o, v.split(' ', 1)[0]] for o, v in self.fetch(cursor, k, position)]
+            read['rows'] = [[o, said(k, o, v)] for o, v in self.fetch(cursor, k, position)]
             read['t'] = time.monotonic()
             txn.reads.append(read)
             if read['rows']:
@@ -380,14 +396,14 @@ class Mixed(Client):
         self.note(txn.as_dict())
 
     def ask_offsets(self, cursor, txn):
-        if txn.outcome != 'ok' or not txn.writes or self.random.random() < 0.2:
+        if txn.outcome != 'ok' or not (txn.writes or self.captures) or self.random.random() < 0.2:
             return
         cursor.execute('SELECT topic, partition, base_offset, records FROM kstream.last_produced()')
         told = {'%s/%d' % (t, p): (base, count) for t, p, base, count in cursor.fetchall()}
         sent = {}
         for k, _ in txn.writes:
             sent[k] = sent.get(k, 0) + 1
-        if {k: count for k, (_, count) in told.items()} != sent:
+        if sent and {k: count for k, (_, count) in told.items() if topic_of(k) != CAPTURED} != sent:
             self.note({'finding': 'unseen', 'text': '%s sent %s and was told %s' % (txn.name, sent, told)})
         txn.offsets = {k: base for k, (base, _) in told.items()}
 
