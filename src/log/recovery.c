@@ -31,6 +31,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -44,6 +45,7 @@
 #include "utils/timestamp.h"
 
 #include "base/debug.h"
+#include "codec/batch.h"
 #include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
@@ -125,6 +127,50 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 		start->next_offset = Max(start->next_offset, tail->last_row.last_offset + 1);
 }
 
+/* Sets the time at which a segment's last visible batch was appended, 0 if producers gave it one. */
+static bool
+read_append_time(Oid relid, Snapshot snapshot, int64 *append_time)
+{
+	Relation heap;
+	Relation index;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
+		return false;
+	scan = systable_beginscan_ordered(heap, index, snapshot, 0, NULL);
+	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(tuple))
+	{
+		KsBatchHeader header = {0};
+		KsBatchRow row;
+		struct varlena *head;
+
+		ks_segment_deform(tuple, RelationGetDescr(heap), &row);
+		head = PG_DETOAST_DATUM_SLICE(row.batch, 0, KS_BATCH_HEADER_SIZE);
+		(void) ks_batch_read_header(VARDATA_ANY(head), VARSIZE_ANY_EXHDR(head), &header);
+		*append_time = (header.attributes & KS_BATCH_ATTR_APPEND_TIME) != 0 ? row.max_timestamp : 0;
+	}
+	systable_endscan_ordered(scan);
+	ks_segment_close(heap, index, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+/* With LogAppendTime no record is older than the one before it, whatever the clock says now. */
+static int64
+last_append_time(List *segments, Snapshot snapshot)
+{
+	int64 append_time = 0;
+	int place;
+
+	for (place = list_length(segments) - 1; place >= 0; place--)
+	{
+		if (read_append_time(((KsSegment *) list_nth(segments, place))->relid, snapshot, &append_time))
+			break;
+	}
+	return append_time;
+}
+
 /*
  * The greatest offset that a group has committed in the partition, 0 if none
  * has.  A look at all rows of the table: its index begins with the group.
@@ -184,6 +230,8 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 		}
 		spare = segment;
 	}
+	if (topic->options.append_time && !KS_MUTANT("append_time_forgotten"))
+		start->append_time = last_append_time(segments, snapshot);
 	UnregisterSnapshot(snapshot);
 	if (place < 0)
 		ereport(ERROR,

@@ -319,7 +319,7 @@ fill_slot(KsPartition *part, const KsPartitionKey *key, const KsPartitionStart *
 	part->next_offset = start->next_offset;
 	part->committed_end = start->committed_end;
 	part->log_start = start->log_start;
-	part->last_append_time = 0;
+	part->last_append_time = start->append_time;
 	part->active = start->active;
 	part->active_base = start->active_base;
 	part->active_bytes = start->active_bytes;

@@ -42,6 +42,7 @@ typedef struct KsPartitionStart
 	int64 active_bytes;
 	int64 active_since;         /* ms; 0: empty */
 	int64 active_max_timestamp; /* of its last visible row; 0: none */
+	int64 append_time;          /* ms, that of the last visible batch; 0: none has one */
 	KsSegmentRef spare;
 	int32 leader_epoch;
 	bool epoch_is_new; /* has no row so far */

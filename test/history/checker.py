@@ -34,7 +34,7 @@ CLASSES = (
     'nonmonotonic-send', 'int-nonmonotonic-send', 'int-send-skip', 'realtime', 'G1c', 'frozen',
     'eos-twice', 'eos-lost', 'eos-wrong', 'eos-chain',
     'cdc-twice', 'cdc-lost', 'cdc-wrong', 'cdc-order', 'cdc-table', 'sampler-order', 'sampler-owner', 'sampler-epoch',
-    'refused', 'below-start', 'replay', 'verify', 'witness', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle',
+    'refused', 'below-start', 'replay', 'verify', 'clock', 'witness', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle',
 ) + REPORTED
 
 

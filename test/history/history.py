@@ -29,7 +29,8 @@ from changes import Captured
 from checker import CLASSES, REPORTED, Checker, Group, History, Txn
 from nemesis import Nemesis
 from server import Server
-from workload import ALL_PLACES, CAPTURED, COPIED, EVERY_TOPIC, GROUPS, KEPT, PARTITIONS, SCHEMA, clients, said
+from workload import (ALL_PLACES, APPEND_TIME, CAPTURED, COPIED, EVERY_TOPIC, GROUPS, KEPT, PARTITIONS, SCHEMA, clients,
+                      said)
 
 # What the nemesis does, with weights.
 PROFILES = {
@@ -40,7 +41,7 @@ PROFILES = {
     'rebalance': {'storm': 6, 'terminate': 3, 'stop': 2, 'vacuum': 2},
     'retention': {'roll': 5, 'retention': 6, 'vacuum': 3, 'lock': 1, 'cancel': 2, 'worker': 2},
     'promote': {'roll': 3, 'standby_loss': 2, 'stop': 1, 'retention': 1, 'promote': 0.5},
-    'clock': {'clock': 5, 'roll': 2, 'terminate': 1, 'storm': 1},
+    'clock': {'clock': 5, 'roll': 2, 'terminate': 1, 'storm': 1, 'immediate': 1},
     'chaos': {'kill': 1, 'terminate': 3, 'cancel': 3, 'stop': 3, 'immediate': 1, 'fast': 1, 'checkpoint': 1,
               'roll': 4, 'retention': 2, 'vacuum': 2, 'lock': 2, 'storm': 3, 'worker': 2},
 }
@@ -63,6 +64,7 @@ class Run:
         self.writing_over, self.over = multiprocessing.Event(), multiprocessing.Event()
         self.findings = {}
         os.makedirs(directory)
+        self.note('run', {'profile': profile, 'seconds': seconds, 'seed': seed, 'mutant': mutant})
 
     def primary(self):
         with open(os.path.join(self.directory, 'primary')) as file:
@@ -107,8 +109,9 @@ class Run:
         for topic in EVERY_TOPIC:
             cursor.execute("SELECT kstream.create_topic(%s, %s, %s)", (topic, PARTITIONS, json.dumps(
                 {'segment_bytes': '1MB', 'cleanup_policy': 'compact' if topic == KEPT else 'delete',
+                 'retention': 'infinite' if topic == CAPTURED else None,
                  'min_cleanable_dirty_ratio': 0.01, 'compression': {'b': 'lz4', 'd': 'zstd'}.get(topic, 'none'),
-                 'timestamp_type': 'LogAppendTime' if topic == 'c' else 'CreateTime'})))
+                 'timestamp_type': 'LogAppendTime' if topic == APPEND_TIME else 'CreateTime'})))
         cursor.execute(SCHEMA)
         cursor.execute(captured.SCHEMA)
         for group in GROUPS:
@@ -221,15 +224,25 @@ class Run:
             position = piece[-1][0] + 1
         last['final'][k] = [[offset, said(k, offset, value)] for offset, value in rows]
         last['start'][k] = earliest
+        if topic == APPEND_TIME:
+            self.look_at_times(cursor, topic, partition, earliest)
         if topic == COPIED:
             for _, value in rows:
                 group, (source, offset, what) = last['groups']['copy'], value.split(' ')[1].split(':')
                 group['effects'].append([source, int(offset), what])
 
+    def look_at_times(self, cursor, topic, partition, earliest):
+        """Where the server stamps records no record is older than the one before it."""
+        cursor.execute('SELECT o, t, before FROM (SELECT r.offset, r.timestamp, lag(r.timestamp) OVER (ORDER BY r.offset)'
+                       ' FROM kstream.fetch(%s, %s, %s, 2147483647) r) AS s(o, t, before) WHERE t < before', (
+                           topic, partition, earliest))
+        for offset, time_there, before in cursor.fetchall():
+            self.finding('clock', '%s/%s@%d is of %s, behind one of %s' % (topic, partition, offset, time_there, before))
+
     def look_for_leftovers(self, cursor):
         cursor.execute("""
             SELECT 'in flight: ' || topic || '/' || partition || ' from ' || base_offset || ' of ' || pid FROM kstream.in_flight
-            UNION ALL SELECT 'lock: ' || locktype || ' ' || coalesce(relation::regclass::text, objid::text) || ' of ' || l.pid
+            UNION ALL SELECT concat_ws(' ', 'lock:', locktype, relation::regclass, objid, transactionid, 'of', pid, state, query)
             FROM pg_locks l JOIN pg_stat_activity a USING (pid)
             WHERE a.backend_type = 'client backend' AND l.pid <> pg_backend_pid() AND l.locktype <> 'virtualxid'
             UNION ALL SELECT 'held back: ' || topic || '/' || partition FROM kstream.partitions WHERE last_stable_offset <> end_offset

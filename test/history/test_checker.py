@@ -364,7 +364,7 @@ BAD_CAPTURED = {
     changes_torn: 'torn-txn', changes_of_one_told_failed: 'witness',
 }
 # Found while it runs, by the clients or at the end; the checker passes them on.
-PASSED_ON = {'replay', 'verify', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle'}
+PASSED_ON = {'replay', 'verify', 'clock', 'stalled', 'leftover', 'unexpected-error', 'log', 'idle'}
 
 
 def anomalies(history):

@@ -31,6 +31,7 @@ PARTITIONS = 4
 TOPICS = ('a', 'b', 'c', 'd')       # mixed clients write to them
 COPIED = 'copied'                   # the copiers write to it
 KEPT = 'kept'                       # is compacted
+APPEND_TIME = 'c'                   # its records are stamped by the server
 CAPTURED = 'captured'               # the changes of a table, see captured.py
 EVERY_TOPIC = TOPICS + (COPIED, KEPT, CAPTURED)
 PLACES = ['%s/%d' % (t, p) for t in TOPICS for p in range(PARTITIONS)]

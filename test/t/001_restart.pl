@@ -213,6 +213,17 @@ sub look
 
 sub topic_of { return "$_[0].$_[1]"; }
 
+# Kill a process; PostgreSQL ends all others then, and recovers.
+sub kill_process
+{
+	my ($type) = @_;
+	my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = '$type'");
+
+	kill 'KILL', $pid;
+	wait_usable($node);
+	return;
+}
+
 my %stop = (
 	fast => sub { $node->restart; },
 	immediate => sub { $node->stop('immediate'); $node->start; },
@@ -230,7 +241,9 @@ my %stop = (
 		ok($victim->run('SELECT 1')->{lost}, 'the backend is killed');
 		$victim->quit;
 		wait_usable($node);
-	});
+	},
+	kill_walwriter => sub { kill_process('walwriter'); },
+	kill_checkpointer => sub { kill_process('checkpointer'); });
 
 foreach my $mode (sort keys %stop)
 {
@@ -286,7 +299,7 @@ abort_at('precommit.written', 'dead', 'x');
 $node->restart;
 is(add($node, 'dead', 0, 'c'), 5, 'offsets go on behind the rows of an aborted transaction');
 
-# Everything once more after the last stop, with all four ways behind it.
+# Everything once more after the last stop, with all these ways behind it.
 $node->restart;
 foreach my $topic (sort keys %ever)
 {

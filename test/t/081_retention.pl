@@ -71,13 +71,15 @@ sub log_start
 # it, and what is old still does.
 SKIP:
 {
-	skip 'libfaketime is not installed', 6 unless $faketime;
+	skip 'libfaketime is not installed', 8 unless $faketime;
 	$watcher->query(q{SELECT kstream.create_topic('clock', 1, '{"segment_bytes": "1MB", "retention": "1 day"}')});
 	$watcher->query("CALL fill('clock', 3)");
 	set_clock('+30d');
 	ok($watcher->query("SELECT clock_timestamp() > '2026-01-01'") eq 't', 'the server sees the clock that is set');
 	$watcher->query('CALL kstream.run_maintenance()');
 	is(log_start('clock'), 0, 'thirty days ahead: nothing is dropped');
+	$watcher->query(qq{SELECT kstream.create_topic('stamped', 1, '{"timestamp_type": "LogAppendTime"}')});
+	add($watcher, 'stamped', 0, 'ahead');
 	set_clock('-1h');
 	$watcher->query("CALL fill('clock', 2)");
 	is(log_start('clock'), 0, 'an hour back: nothing is dropped');
@@ -89,7 +91,21 @@ SKIP:
 	$watcher->query('CALL kstream.run_maintenance()');
 	is(log_start('clock'), 0, 'set right again: nothing is dropped');
 	is($watcher->query("SELECT count(*) FROM kstream.fetch('clock', 0, 0, 1000)"), 100, 'every record is there');
-	$watcher->query("SELECT kstream.drop_topic(t) FROM unnest('{clock,old}'::text[]) t");
+
+	# Nor does a time that the server gave go back, also when it has forgotten
+	# all but the tables.
+	my $times = "SELECT bool_and(t >= before) FROM (SELECT r.timestamp, lag(r.timestamp) OVER (ORDER BY r.offset)"
+	  . " FROM kstream.fetch('stamped', 0, 0) r) AS s(t, before)";
+
+	add($watcher, 'stamped', 0, 'right');
+	is($watcher->query($times), 't', 'set right again: a record is not older than the one before it');
+	kill 'KILL', $watcher->pid;
+	$watcher->quit;
+	wait_usable($node);
+	$watcher = session($node);
+	add($watcher, 'stamped', 0, 'after a crash');
+	is($watcher->query($times), 't', 'nor after a crash');
+	$watcher->query("SELECT kstream.drop_topic(t) FROM unnest('{clock,old,stamped}'::text[]) t");
 }
 
 # Readers follow a log that is cut off behind them all the time.  What they

@@ -127,6 +127,23 @@ set_primary("synchronous_standby_names = 'standby'");
 	$_->quit foreach $waiter, $consumer;
 }
 
+# It is connected, and hangs.
+{
+	my $receiver = $standby->safe_psql('postgres', 'SELECT pid FROM pg_stat_wal_receiver');
+
+	kill 'STOP', $receiver;
+	my $waiter = start_waiting('f');
+	my $consumer = start_consumer(6);
+
+	is(visible(), 'before a b c d e', 'a standby hangs: a commit waits');
+	is(latest($primary, 't', 0), 6, 'and its offset is not there');
+	kill 'CONT', $receiver;
+	my $result = $waiter->finish;
+	is("$result->{sqlstate}$result->{err}", '', 'it goes on: the commit ends');
+	is($consumer->finish->{out}, 'f', 'and consumers are woken');
+	$_->quit foreach $waiter, $consumer;
+}
+
 # remote_apply: whoever hears of the commit finds it on the standby.
 {
 	my $producer = session($primary);
@@ -158,10 +175,11 @@ set_primary("synchronous_standby_names = 'standby'");
 {
 	my $producer = session($primary);
 
-	$producer->query("SET synchronous_commit = $_"), add($producer, 't', 0, $_) foreach qw(remote_write on remote_apply);
+	$producer->query("SET synchronous_commit = $_"), add($producer, 't', 0, $_) foreach qw(remote_apply on remote_write);
 	my $acknowledged = visible();
-	like($acknowledged, qr/ remote_write on remote_apply$/, 'a standby is waited for');
-	$standby->stop;
+	like($acknowledged, qr/ remote_apply on remote_write$/, 'a standby is waited for');
+	# what it has received is not flushed, but it is only PostgreSQL that ends
+	$standby->stop('immediate');
 	$producer->query("SET synchronous_commit = $_"), add($producer, 't', 0, $_) foreach qw(local off);
 	is(visible(), "$acknowledged local off", 'or not');
 	$_->quit foreach $watcher, $producer;
