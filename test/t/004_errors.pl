@@ -92,6 +92,24 @@ SQL
 	holds($expected .= ' slow', 'after statement_timeout');
 }
 
+# transaction_timeout does, and its session.
+SKIP:
+{
+	skip 'transaction_timeout came with PostgreSQL 17', 3 if $node->pg_version < 17;
+
+	my $session = session($node);
+	my $result = $session->run(<<'SQL');
+SET transaction_timeout = '100 ms';
+SET kstream.debug_point = 'precommit.done=sleep:10000';
+BEGIN;
+SELECT FROM kstream.produce('t', NULL, 'too slow', partition => 1);
+COMMIT
+SQL
+	is($result->{sqlstate}, '25P04', 'transaction_timeout ends a COMMIT');
+	ok($result->{lost}, 'and the session');
+	holds($expected, 'after transaction_timeout');
+}
+
 # A lock that cannot be had at commit: before any offset is taken.
 {
 	my $before = next_offset('b1');
