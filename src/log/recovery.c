@@ -76,7 +76,7 @@ read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
 	memset(tail, 0, sizeof(SegmentTail));
 	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
 		return;
-	tail->has_rows = ks_segment_last_row(heap, index, SnapshotAny, &tail->last_row);
+	tail->has_rows = ks_segment_last_row(heap, index, KS_MUTANT("recover_visible") ? snapshot : SnapshotAny, &tail->last_row);
 	if (tail->has_rows)
 	{
 		(void) ks_segment_first_row(heap, index, SnapshotAny, &tail->first_row);

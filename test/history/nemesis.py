@@ -65,7 +65,7 @@ class Nemesis:
             self.send(pid, signal.SIGCONT)
         self.stopped = []
         if self.run.faketime:
-            self.run.server.clock('+0')
+            self.set_clock('+0')
 
     # ---- backends
 
@@ -155,8 +155,15 @@ class Nemesis:
 
     def clock(self):
         shift = self.random.choice(('-1h', '+1h', '+30d', '+0'))
-        self.run.server.clock(shift)
+        self.set_clock(shift)
         return shift
+
+    def set_clock(self, shift):
+        """PostgreSQL's own timers go by the clock: who was to look for a deadlock would not, once it is back."""
+        self.run.server.clock(shift)
+        connection = self.run.server.connect('nemesis')
+        connection.cursor().execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        connection.close()
 
     def standby_loss(self):
         """Commits wait meanwhile for their standby, and consumers for them."""
