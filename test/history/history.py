@@ -109,7 +109,7 @@ class Run:
         for topic in EVERY_TOPIC:
             cursor.execute("SELECT kstream.create_topic(%s, %s, %s)", (topic, PARTITIONS, json.dumps(
                 {'segment_bytes': '1MB', 'cleanup_policy': 'compact' if topic == KEPT else 'delete',
-                 'retention': 'infinite' if topic == CAPTURED else None,
+                 'retention': 'infinite' if topic in (COPIED, CAPTURED) else None,   # read as a whole at the end
                  'min_cleanable_dirty_ratio': 0.01, 'compression': {'b': 'lz4', 'd': 'zstd'}.get(topic, 'none'),
                  'timestamp_type': 'LogAppendTime' if topic == APPEND_TIME else 'CreateTime'})))
         cursor.execute(SCHEMA)
