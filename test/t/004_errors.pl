@@ -95,7 +95,7 @@ SQL
 # transaction_timeout does, and its session.
 SKIP:
 {
-	skip 'transaction_timeout came with PostgreSQL 17', 3 if $node->pg_version < 17;
+	skip 'transaction_timeout came with PostgreSQL 17', 4 if $node->pg_version < 17;
 
 	my $session = session($node);
 	my $result = $session->run(<<'SQL');
