@@ -21,8 +21,12 @@
  * cuts a batch that was spilled notes how many of its records stay; the batch
  * is cut when it is read back.
  *
- * Locks: none.  Abort and crash: everything lives in TopTransactionContext and
- * goes with it.
+ * Memory: one context of the session, which is reset when a transaction ends.
+ * It keeps its first megabyte: given back and asked for anew by each
+ * transaction, the memory of a load of batches is mapped and cleared by the
+ * kernel each time, which costs more than filling it.
+ *
+ * Locks: none.  Abort and crash: the context is reset.
  *
  * src/produce/buffer.c
  *-------------------------------------------------------------------------
@@ -52,7 +56,11 @@ typedef struct SubLevel
 /* While memory is short, a batch this large is closed and spilled. */
 #define SPILL_MIN_SIZE 8192
 
+/* What the context keeps; a session that writes little touches little of it. */
+#define KEPT_SIZE (1024 * 1024)
+
 KsProduceState *ks_produce_state = NULL;
+static MemoryContext produce_context = NULL;
 int ks_produce_buffer_size = 262144;
 
 void
@@ -71,10 +79,11 @@ get_state(void)
 {
 	if (ks_produce_state == NULL)
 	{
-		MemoryContext context = AllocSetContextCreate(TopTransactionContext, "kstream produce", ALLOCSET_DEFAULT_SIZES);
-
-		ks_produce_state = MemoryContextAllocZero(context, sizeof(KsProduceState));
-		ks_produce_state->context = context;
+		if (produce_context == NULL)
+			produce_context = AllocSetContextCreate(TopMemoryContext, "kstream produce",
+													KEPT_SIZE, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+		ks_produce_state = MemoryContextAllocZero(produce_context, sizeof(KsProduceState));
+		ks_produce_state->context = produce_context;
 	}
 	if (ks_produce_state->flushed)
 		ereport(ERROR,
@@ -82,6 +91,15 @@ get_state(void)
 				 errmsg("cannot produce while the transaction commits"),
 				 errdetail("The records of this transaction have been written already.")));
 	return ks_produce_state;
+}
+
+void
+ks_buffers_end(void)
+{
+	if (ks_produce_state == NULL)
+		return;
+	ks_produce_state = NULL;
+	MemoryContextReset(produce_context);
 }
 
 /* The transaction's entry for a topic, made if it is not there. */

@@ -62,7 +62,7 @@ struct KsProducerTopic
 
 typedef struct KsProduceState
 {
-	MemoryContext context; /* child of TopTransactionContext */
+	MemoryContext context; /* reset when the transaction ends */
 	KsProducerTopic *topics;
 	KsProducerTopic *last_topic;
 	struct SubLevel *levels; /* innermost first */
@@ -75,6 +75,9 @@ typedef struct KsProduceState
 
 /* NULL while this transaction has produced nothing. */
 extern KsProduceState *ks_produce_state;
+
+/* Forget the transaction's records; throws nothing. */
+extern void ks_buffers_end(void);
 
 /* In kB. */
 extern int ks_produce_buffer_size;

@@ -275,14 +275,14 @@ ks_produce_commit(void)
 		new_produced = stale;
 		new_produced_count = 0;
 	}
-	ks_produce_state = NULL;
+	ks_buffers_end();
 }
 
 void
 ks_produce_abort(void)
 {
 	new_produced_count = 0;
-	ks_produce_state = NULL;
+	ks_buffers_end();
 }
 
 bool
