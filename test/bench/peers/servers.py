@@ -294,6 +294,7 @@ class Kafka(Server):
         jars = os.path.join(PEERS, "kafka")
         self.version = "Apache Kafka " + next(
             name for name in os.listdir(jars) if name.startswith("kafka_"))[len("kafka_2.13-"):-len(".jar")]
+        self.version += ", " + run("java", "--version").splitlines()[0]
         controller = self.port + 1
         properties = os.path.join(self.where, "server.properties")
         with open(properties, "w") as text:
