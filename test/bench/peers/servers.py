@@ -176,11 +176,15 @@ class Postgres(Server):
         self.pgq = None
         if os.path.exists(os.path.join(PEERS, "absent", "pgq")):
             return
-        # the private copy of PostgreSQL is ours to add to
+        # the private copy of PostgreSQL is ours to add to; what is there may be in use by another server
+        def add(source, target):
+            return target if os.path.exists(target) else shutil.copy2(source, target)
+
         major = PGBIN.split("/")[-2]
         for directory in (f"lib/postgresql/{major}/lib", f"share/postgresql/{major}"):
             shutil.copytree(os.path.join(ROOT, "usr", directory),
-                            os.path.join(PGBIN.split("/usr/")[0], "usr", directory), dirs_exist_ok=True)
+                            os.path.join(PGBIN.split("/usr/")[0], "usr", directory),
+                            copy_function=add, dirs_exist_ok=True)
         self.sql("CREATE EXTENSION pgq")
         self.pgq = self.sql("SELECT pgq.version()")
         self.version += f", PgQ {self.pgq}"
