@@ -228,7 +228,7 @@ run_seeded()
 {
 	local log=$OUT/history/$1.out status=0 try
 
-	for try in 1 2 3 4 5; do
+	for try in 1 2 3 4 5 6 7 8; do
 		PGBIN=$BINDIR "${limit[@]}" python3 -B test/history/history.py run "$2" \
 			--seconds 4 --mutant "$1" --out "$OUT/history" > "$log" 2>&1
 		status=$?
