@@ -47,6 +47,11 @@ UPDATE moved.t2 SET renamed = 'x' WHERE ident = 1;
 SELECT topic, "table", key, after FROM pg_temp.changes;
 SELECT * FROM kstream.captures;
 
+ALTER SCHEMA moved RENAME TO moved_on;
+UPDATE moved_on.t2 SET renamed = 'y' WHERE ident = 1;
+SELECT kstream.json(r.value)->'source'->>'schema' AS schema FROM kstream.fetch('public.t', 0, 0) r ORDER BY r.offset DESC LIMIT 2;
+ALTER SCHEMA moved_on RENAME TO moved;
+
 -- a column of the key cannot be dropped, nor get another type, while it is one
 ALTER TABLE moved.t2 DROP COLUMN ident;
 ALTER TABLE moved.t2 ALTER COLUMN ident TYPE bigint;
@@ -157,6 +162,19 @@ SELECT key, op FROM pg_temp.changes;
 UPDATE whole SET region = 's' WHERE id = 9;
 SELECT key, op FROM pg_temp.changes;
 DROP TABLE whole, east;
+
+--
+-- A session keeps no captures that are gone.
+--
+CREATE TABLE cycled (id int PRIMARY KEY);
+DO $$ BEGIN FOR i IN 1..150 LOOP
+	PERFORM kstream.capture('cycled', 'cycled');
+	INSERT INTO cycled VALUES (i);
+	PERFORM kstream.uncapture('cycled');
+END LOOP; END $$;
+SELECT count(*) < 50 AS few FROM pg_backend_memory_contexts WHERE name = 'kstream capture';
+SELECT count(*) FROM kstream.fetch('cycled', 0, 0);
+DROP TABLE cycled;
 
 --
 -- Inheritance: the table's own rows, not its children's.

@@ -16,8 +16,11 @@
  *
  * What a trigger needs to write a row is looked up once and kept by the
  * trigger's oid, until an invalidation of its relation, of the relation that
- * was captured, or of a composite type somewhere in it.  An invalidation only
- * marks; what is marked is thrown away when the trigger fires next.
+ * was captured, or of a composite type somewhere in it, or of any function or
+ * schema.  An invalidation only marks; what is marked is replaced when the
+ * trigger fires next.  Writing a row can run functions of users, which can write
+ * captured rows and alter captured tables: so what is replaced may be at work
+ * further out, and is freed at the end of the transaction.
  *
  * Locking: none beyond AccessShareLock on the catalog while it is read.
  *
@@ -43,11 +46,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/reltrigger.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/capture.h"
+#include "cdc/held.h"
 #include "cdc/json.h"
+#include "cdc/order.h"
 
 /* Attribute numbers: must match src/sql/80_capture.sql. */
 #define Anum_capture_relation 1
@@ -62,20 +68,44 @@ static const char *const kind_names[] = {
 /* The longest of these has nine characters. */
 #define TOPIC_PART_MAX ((int) (NAMEDATALEN - 1 - strlen(KS_CAPTURE_TRIGGER_PREFIX) - 9))
 
+/* The capture of a trigger. */
+typedef struct Entry
+{
+	Oid trigger; /* hash key */
+	KsCapture *capture;
+} Entry;
+
 static HTAB *captures = NULL;
+
+/* Entries at which those that are of no use any more are looked for. */
+#define MIN_ENTRIES 32
+static long clean_at = MIN_ENTRIES;
+
+/* Counts invalidations: one that comes while a capture is built is of it, too. */
+static uint64 invalidations = 0;
 
 static void
 relation_changed(Datum arg, Oid relid)
 {
 	HASH_SEQ_STATUS scan;
-	KsCapture *capture;
+	Entry *entry;
 
+	invalidations++;
 	hash_seq_init(&scan, captures);
-	while ((capture = hash_seq_search(&scan)) != NULL)
+	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
-		if (relid == InvalidOid || relid == capture->relid || relid == capture->root || capture->columns.pinned)
+		KsCapture *capture = entry->capture;
+
+		if (relid == InvalidOid || relid == capture->relid || relid == capture->root || capture->columns.pins != 0)
 			capture->valid = false;
 	}
+}
+
+/* A schema's name is in the records, and functions write values. */
+static void
+name_changed(Datum arg, int cacheid, uint32 hash)
+{
+	relation_changed(arg, InvalidOid);
 }
 
 void
@@ -85,10 +115,12 @@ ks_capture_init(void)
 
 	memset(&info, 0, sizeof(info));
 	info.keysize = sizeof(Oid);
-	info.entrysize = sizeof(KsCapture);
+	info.entrysize = sizeof(Entry);
 	info.hcxt = TopMemoryContext;
 	captures = hash_create("kstream captures", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, name_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, name_changed, (Datum) 0);
 }
 
 /* ---- names of triggers ---- */
@@ -257,7 +289,7 @@ static pg_attribute_noreturn() void not_captured(Relation rel, const char *trigg
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("trigger \"%s\" on table \"%s\" belongs to no capture", trigger_name, RelationGetRelationName(rel)),
-			 errdetail("Only kstream.capture() makes captures; this one was never made so, or one of its triggers was dropped."),
+			 errdetail("Only kstream.capture() makes captures; this one was never made so, or one of its triggers was dropped or renamed."),
 			 errhint("Call kstream.capture() to capture the table, or kstream.uncapture() to remove what is left.")));
 }
 
@@ -278,18 +310,18 @@ find_row_of_trigger(Oid relid, const char *trigger_name, KsCaptureTrigger kind)
 	return NULL;
 }
 
-/* Of the relation itself or of one that it is a partition of. */
+/* Of the relation itself; or, for a partition's copy, of one that it is a partition of. */
 static KsCaptureRow *
-find_row(Relation rel, const char *trigger_name, KsCaptureTrigger kind)
+find_row(Relation rel, const Trigger *trigger, KsCaptureTrigger kind)
 {
-	KsCaptureRow *row = find_row_of_trigger(RelationGetRelid(rel), trigger_name, kind);
+	KsCaptureRow *row;
 	ListCell *lc;
 
-	if (row != NULL || !rel->rd_rel->relispartition)
-		return row;
+	if (!trigger->tgisclone)
+		return find_row_of_trigger(RelationGetRelid(rel), trigger->tgname, kind);
 	foreach (lc, get_partition_ancestors(RelationGetRelid(rel)))
 	{
-		row = find_row_of_trigger(lfirst_oid(lc), trigger_name, kind);
+		row = find_row_of_trigger(lfirst_oid(lc), trigger->tgname, kind);
 		if (row != NULL)
 			return row;
 	}
@@ -390,68 +422,92 @@ fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDe
 	MemoryContextSwitchTo(old);
 }
 
-static void
-build_capture(KsCapture *capture, Relation rel, const char *trigger_name)
+/* In a context of its own, a child of CurrentMemoryContext. */
+static KsCapture *
+build_capture(Relation rel, const Trigger *trigger)
 {
+	MemoryContext context;
+	KsCapture *capture;
+	KsCaptureTrigger kind;
 	KsCaptureRow *row;
 	Relation root;
 
-	if (!ks_capture_trigger_parse(trigger_name, &capture->kind) ||
-		(row = find_row(rel, trigger_name, capture->kind)) == NULL)
-		not_captured(rel, trigger_name);
-	if (capture->context == NULL)
-		capture->context = AllocSetContextCreate(TopMemoryContext, "kstream capture", ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(capture->context);
+	if (!ks_capture_trigger_parse(trigger->tgname, &kind) ||
+		(row = find_row(rel, trigger, kind)) == NULL)
+		not_captured(rel, trigger->tgname);
+	context = AllocSetContextCreate(CurrentMemoryContext, "kstream capture", ALLOCSET_SMALL_SIZES);
+	capture = MemoryContextAllocZero(context, sizeof(KsCapture));
+	capture->context = context;
+	capture->trigger = trigger->tgoid;
 	capture->relid = RelationGetRelid(rel);
-	capture->role_serial = 0;
-	capture->transaction = 0;
-	capture->columns.pinned = false;
+	capture->kind = kind;
 	root = table_open(row->relid, AccessShareLock);
-
-	/* what comes in while we build makes it invalid again */
-	capture->root = row->relid;
-	capture->valid = true;
 	fill_capture(capture, row, root, RelationGetDescr(rel));
 	table_close(root, AccessShareLock);
+	return capture;
+}
+
+/* It may be at work further out, in this transaction. */
+static void
+discard(KsCapture *capture)
+{
+	MemoryContextSetParent(capture->context, TopTransactionContext);
+}
+
+/* Forget what is invalid, as of tables that are gone; records that wait name captures. */
+static void
+clean_up(void)
+{
+	HASH_SEQ_STATUS scan;
+	Entry *entry;
+
+	if (hash_get_num_entries(captures) < clean_at || ks_held_lowest() != KS_ORDER_NONE)
+		return;
+	hash_seq_init(&scan, captures);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->capture->valid)
+			continue;
+		discard(entry->capture);
+		(void) hash_search(captures, &entry->trigger, HASH_REMOVE, NULL);
+	}
+	clean_at = Max(MIN_ENTRIES, 2 * hash_get_num_entries(captures));
 }
 
 KsCapture *
-ks_capture_for_trigger(Relation rel, Oid trigger, const char *trigger_name)
+ks_capture_for_trigger(Relation rel, const Trigger *trigger)
 {
+	Entry *entry = hash_search(captures, &trigger->tgoid, HASH_FIND, NULL);
+	KsCapture *capture;
+	uint64 before;
 	bool found;
-	KsCapture *capture = hash_search(captures, &trigger, HASH_ENTER, &found);
-	int tries;
+	int tries = 0;
 
-	if (!found)
+	if (entry != NULL && entry->capture->valid)
+		return entry->capture;
+	do
 	{
-		memset((char *) capture + sizeof(Oid), 0, sizeof(KsCapture) - sizeof(Oid));
-		capture->trigger = trigger;
-	}
-	for (tries = 0; !capture->valid && tries < 10; tries++)
-	{
-		capture->valid = false;
-		PG_TRY();
-		{
-			build_capture(capture, rel, trigger_name);
-		}
-		PG_CATCH();
-		{
-			capture->valid = false;
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
-	}
+		before = invalidations;
+		capture = build_capture(rel, trigger);
+	} while (before != invalidations && ++tries < 10);
+	clean_up();
+	entry = hash_search(captures, &trigger->tgoid, HASH_ENTER, &found);
+	if (found)
+		discard(entry->capture);
+	capture->valid = before == invalidations;
+	MemoryContextSetParent(capture->context, TopMemoryContext);
+	entry->capture = capture;
 	return capture;
 }
 
 KsCapture *
 ks_capture_of_trigger(Oid trigger)
 {
-	KsCapture *capture = hash_search(captures, &trigger, HASH_FIND, NULL);
+	Entry *entry = hash_search(captures, &trigger, HASH_FIND, NULL);
 
-	if (capture == NULL || capture->context == NULL)
+	if (entry == NULL)
 		elog(ERROR, "trigger %u captures nothing", trigger);
-	return capture;
+	return entry->capture;
 }
 
 KsCapture *

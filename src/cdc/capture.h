@@ -82,7 +82,7 @@ extern List *ks_capture_trigger_columns(Relation rel, const char *topic, KsCaptu
 /* Everything that is needed to write a change of one relation. */
 typedef struct KsCapture
 {
-	Oid trigger; /* hash key */
+	Oid trigger;
 	bool valid;
 	Oid relid; /* whose rows come */
 	Oid root;  /* that capture() was called for; relid's ancestor */
@@ -104,16 +104,20 @@ typedef struct KsCapture
 	StringInfoData source_read; /* the same of a snapshot */
 	StringInfoData source_tail; /* \"]","schema": ... "txId": */
 
+	/* bytes of the last record's value, for the next one's buffer */
+	int value_size;
+
 	/* the order of changes of this relation, of the transaction of this number */
 	uint64 transaction;
 	int64 *order;
 } KsCapture;
 
 /*
- * What a trigger that fires captures.  55000 when kstream's catalog knows of
- * no such capture: a trigger made by hand does nothing.
+ * What a trigger that fires captures; it stays to the end of the transaction.
+ * 55000 when kstream's catalog knows of no such capture: a trigger made by hand
+ * does nothing.
  */
-extern KsCapture *ks_capture_for_trigger(Relation rel, Oid trigger, const char *trigger_name);
+extern KsCapture *ks_capture_for_trigger(Relation rel, const Trigger *trigger);
 
 /*
  * What a trigger that has fired in this transaction captures; its relation may

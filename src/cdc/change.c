@@ -23,6 +23,11 @@
  *
  * Text is made in the server encoding and converted as a whole.
  *
+ * Making the text of a value can run functions of users (a cast to json within a
+ * composite value, a type of their own), which can write captured rows: so
+ * nothing of a record is static, and while one is told those of changes in it
+ * wait (order.c).
+ *
  * A record whose turn has not come (order.c) is put aside (held.c) without its
  * partition and without the end of its envelope, so that its place in
  * the transaction and its lsn are those of its turn.
@@ -44,6 +49,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "cdc/change.h"
@@ -53,8 +59,12 @@
 #include "record/time.h"
 #include "record/utf8.h"
 
-/* A buffer that grew beyond this is given back. */
-#define KEEP_BUFFER (1024 * 1024)
+/* A buffer begins as large as the last value was, within these. */
+#define MIN_BUFFER 1024
+#define MAX_BUFFER (1024 * 1024)
+
+/* More than what follows the rows in an envelope. */
+#define ENVELOPE_END (64 * 1024)
 
 /* Of a record that goes to each partition of its topic. */
 #define EVERY_PARTITION (-2)
@@ -80,9 +90,6 @@ typedef struct TransactionInfo
 } TransactionInfo;
 
 static TransactionInfo transaction;
-
-static StringInfoData value_buffer;
-static StringInfoData key_buffer;
 
 void
 ks_change_end(void)
@@ -137,17 +144,10 @@ collection_order(KsCapture *capture)
 }
 
 static void
-reset_buffer(StringInfo buffer)
+begin_buffer(StringInfo buffer, int size)
 {
-	if (buffer->data != NULL && buffer->maxlen <= KEEP_BUFFER)
-	{
-		resetStringInfo(buffer);
-		return;
-	}
-	if (buffer->data != NULL)
-		pfree(buffer->data);
-	buffer->data = MemoryContextAlloc(TopMemoryContext, 1024);
-	buffer->maxlen = 1024;
+	buffer->data = palloc(size);
+	buffer->maxlen = size;
 	resetStringInfo(buffer);
 }
 
@@ -170,10 +170,11 @@ begin_produce(KsCapture *capture)
 	return ks_produce_begin_as(capture->topic, capture->topic_len, capture->role);
 }
 
+/* A string is not longer either, whatever the topic allows. */
 static inline int64
 max_size(KsProducerTopic *topic)
 {
-	return ks_produce_topic(topic)->options.max_message_bytes;
+	return Min(ks_produce_topic(topic)->options.max_message_bytes, (int64) MaxAllocSize - ENVELOPE_END);
 }
 
 /* A finished buffer's bytes, in UTF-8. */
@@ -191,6 +192,8 @@ typedef struct Output
 	bool waits;
 	uint64 number;
 	KsRecord record;
+	StringInfoData key;
+	StringInfoData value;
 } Output;
 
 static void
@@ -208,14 +211,55 @@ begin_output(Output *output, KsCapture *capture, uint64 number)
 	begin_transaction();
 }
 
+static pg_attribute_noreturn() void too_large(const Output *output, const char *needs, int64 size)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("row of table \"%s\" is too large for topic \"%s\"", output->capture->table_name, output->capture->topic),
+			 errdetail("MESSAGE_TOO_LARGE: its record needs %s " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
+					   needs, size, ks_produce_topic(output->topic)->options.max_message_bytes)));
+}
+
+/* Is the error at hand that of a StringInfo that cannot grow? */
+static bool
+is_string_limit(void)
+{
+	ErrorData *error = CopyErrorData();
+
+	return error->funcname != NULL && strcmp(error->funcname, "enlargeStringInfo") == 0;
+}
+
+static void
+append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int64 excess = 0;
+
+	PG_TRY();
+	{
+		excess = ks_columns_write(out, columns, row, max_size(output->topic));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (!is_string_limit())
+			PG_RE_THROW();
+		FlushErrorState();
+		too_large(output, "at least", MaxAllocSize);
+	}
+	PG_END_TRY();
+	if (excess > 0)
+		too_large(output, "at least", excess);
+}
+
 static void
 set_key(Output *output, TupleTableSlot *row)
 {
 	if (output->capture->keys.count == 0)
 		return;
-	reset_buffer(&key_buffer);
-	ks_columns_write(&key_buffer, &output->capture->keys, row, max_size(output->topic));
-	set_bytes(&key_buffer, &output->record.key, &output->record.key_len);
+	begin_buffer(&output->key, 64);
+	append_row(&output->key, output, &output->capture->keys, row);
+	set_bytes(&output->key, &output->record.key, &output->record.key_len);
 }
 
 static void
@@ -232,10 +276,11 @@ static void
 put(Output *output, int32 partition)
 {
 	const KsRecord *record = &output->record;
+	int64 size = ks_record_max_size(record);
 	int32 i;
 
-	if (ks_record_max_size(record) > max_size(output->topic))
-		ks_row_too_large((int64) Max(record->key_len, 0) + Max(record->value_len, 0), max_size(output->topic));
+	if (size > ks_produce_topic(output->topic)->options.max_message_bytes)
+		too_large(output, "up to", size);
 	if (partition != EVERY_PARTITION)
 	{
 		(void) ks_produce_record(output->topic, partition, record);
@@ -282,8 +327,8 @@ append_envelope_end(StringInfo out, Output *output, char op)
 typedef enum Value
 {
 	VALUE_NONE,    /* a tombstone */
-	VALUE_ROW,     /* value_buffer */
-	VALUE_ENVELOPE /* value_buffer, and the end of the envelope */
+	VALUE_ROW,     /* as it stands */
+	VALUE_ENVELOPE /* without the end of the envelope */
 } Value;
 
 static void
@@ -292,9 +337,12 @@ finish(Output *output, Value value, char op, int32 partition)
 	output->record.value = NULL;
 	output->record.value_len = -1;
 	if (value == VALUE_ENVELOPE)
-		append_envelope_end(&value_buffer, output, op);
+		append_envelope_end(&output->value, output, op);
 	if (value != VALUE_NONE)
-		set_bytes(&value_buffer, &output->record.value, &output->record.value_len);
+	{
+		set_bytes(&output->value, &output->record.value, &output->record.value_len);
+		output->capture->value_size = output->value.len;
+	}
 	put(output, partition);
 }
 
@@ -302,22 +350,25 @@ static void
 hold(const Output *output, Value value, char op, int32 partition)
 {
 	KsHeldRecord held;
+	int64 size = (int64) Max(output->record.key_len, 0) + (value == VALUE_NONE ? 0 : output->value.len);
 
+	if (size > max_size(output->topic))
+		too_large(output, "at least", size);
 	held.trigger = output->capture->trigger;
 	held.op = op;
 	held.envelope = value == VALUE_ENVELOPE;
 	held.partition = partition;
 	held.key = output->record.key;
 	held.key_len = output->record.key_len;
-	held.value = value_buffer.data;
-	held.value_len = value == VALUE_NONE ? -1 : value_buffer.len;
+	held.value = value == VALUE_NONE ? NULL : output->value.data;
+	held.value_len = value == VALUE_NONE ? -1 : output->value.len;
 	held.headers = output->record.headers;
 	held.headers_len = output->record.headers_len;
 	held.header_count = output->record.header_count;
 	ks_held_add(output->number, &held);
 }
 
-/* All of a record but its value's bytes is set; those are in value_buffer. */
+/* All of a record is set but the end of its value. */
 static void
 deliver(Output *output, Value value, char op, int32 partition)
 {
@@ -341,9 +392,9 @@ finish_held(const KsHeldRecord *held)
 	output.record.headers = held->headers;
 	output.record.headers_len = held->headers_len;
 	output.record.header_count = held->header_count;
-	reset_buffer(&value_buffer);
+	begin_buffer(&output.value, Max(held->value_len, 0) + MIN_BUFFER);
 	if (held->value_len > 0)
-		appendBinaryStringInfo(&value_buffer, held->value, held->value_len);
+		appendBinaryStringInfo(&output.value, held->value, held->value_len);
 	finish(&output, value, held->op, held->partition);
 }
 
@@ -385,25 +436,32 @@ ks_change_release(void)
 }
 
 static void
-append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
+begin_value(Output *output)
+{
+	int size = output->capture->value_size;
+
+	begin_buffer(&output->value, Max(MIN_BUFFER, Min(size + size / 8, MAX_BUFFER)));
+}
+
+/* NULL: there is none. */
+static void
+append_image(Output *output, const KsColumnList *columns, TupleTableSlot *row)
 {
 	if (row == NULL)
-		ks_json_literal(out, "null");
+		ks_json_literal(&output->value, "null");
 	else
-		ks_columns_write(out, columns, row, max_size(output->topic));
+		append_row(&output->value, output, columns, row);
 }
 
 /* Debezium's value of a change, without its end. */
 static void
 set_envelope(Output *output, const KsColumnList *before_columns, TupleTableSlot *before, TupleTableSlot *after)
 {
-	StringInfo out = &value_buffer;
-
-	reset_buffer(out);
-	ks_json_literal(out, "{\"before\":");
-	append_row(out, output, before_columns, before);
-	ks_json_literal(out, ",\"after\":");
-	append_row(out, output, &output->capture->columns, after);
+	begin_value(output);
+	ks_json_literal(&output->value, "{\"before\":");
+	append_image(output, before_columns, before);
+	ks_json_literal(&output->value, ",\"after\":");
+	append_image(output, &output->capture->columns, after);
 }
 
 /* A row that is there now. */
@@ -418,8 +476,8 @@ put_row(Output *output, char op, TupleTableSlot *before, TupleTableSlot *after)
 		deliver(output, VALUE_ENVELOPE, op, KS_ANY_PARTITION);
 		return;
 	}
-	reset_buffer(&value_buffer);
-	append_row(&value_buffer, output, &capture->columns, after);
+	begin_value(output);
+	append_image(output, &capture->columns, after);
 	set_header(output, "__op", &op, 1);
 	deliver(output, VALUE_ROW, op, KS_ANY_PARTITION);
 }
@@ -457,11 +515,14 @@ ks_change_insert(KsCapture *capture, uint64 number, TupleTableSlot *row)
 void
 ks_change_read(KsCapture *capture, TupleTableSlot *row)
 {
+	uint64 outer = ks_order_tell(KS_ORDER_FIRST);
 	Output output;
 
 	begin_output(&output, capture, KS_ORDER_NONE);
 	set_key(&output, row);
 	put_row(&output, 'r', NULL, row);
+	ks_order_told(outer);
+	ks_change_release();
 }
 
 void
@@ -503,8 +564,6 @@ ks_change_update(KsCapture *capture, uint64 number, TupleTableSlot *before, Tupl
 	set_key(&output, after);
 	if (!ks_columns_identical(&capture->keys, before, after))
 	{
-		/* the key's buffer is wanted again */
-		output.record.key = memcpy(palloc(output.record.key_len), output.record.key, output.record.key_len);
 		begin_output(&old_row, capture, number);
 		set_key(&old_row, before);
 		if (old_row.record.key_len != output.record.key_len ||

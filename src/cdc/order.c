@@ -63,7 +63,11 @@ static Level *levels = first_levels;
 static int capacity = lengthof(first_levels);
 static int depth = 0;
 
-static uint64 next_number = 0;
+static uint64 next_number = KS_ORDER_FIRST + 1;
+
+/* The lowest number of those that are being told, and where that began. */
+static uint64 telling = KS_ORDER_NONE;
+static int telling_level;
 
 static void
 clear_level(Level *level)
@@ -171,9 +175,28 @@ ks_order_take(void)
 }
 
 uint64
+ks_order_tell(uint64 number)
+{
+	uint64 outer = telling;
+
+	if (number < telling)
+	{
+		telling = number;
+		telling_level = GetCurrentTransactionNestLevel();
+	}
+	return outer;
+}
+
+void
+ks_order_told(uint64 outer)
+{
+	telling = outer;
+}
+
+uint64
 ks_order_lowest(void)
 {
-	uint64 lowest = KS_ORDER_NONE;
+	uint64 lowest = telling;
 	int i;
 
 	for (i = 0; i <= depth; i++)
@@ -187,6 +210,8 @@ ks_order_lowest(void)
 void
 ks_order_sub_abort(int nest_level)
 {
+	if (telling_level >= nest_level)
+		telling = KS_ORDER_NONE;
 	while (depth > 0 && levels[depth].nest_level >= nest_level)
 		clear_level(&levels[depth--]);
 	if (depth == 0)
@@ -196,6 +221,7 @@ ks_order_sub_abort(int nest_level)
 void
 ks_order_end(void)
 {
+	telling = KS_ORDER_NONE;
 	while (depth >= 0)
 		clear_level(&levels[depth--]);
 	depth = 0;

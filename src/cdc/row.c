@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
@@ -37,7 +38,7 @@ ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsCaptureFormat
 
 	list->count = 0;
 	list->columns = palloc0(sizeof(KsColumn) * Max(list_length(names), 1));
-	list->pinned = false;
+	list->pins = 0;
 	foreach (lc, names)
 	{
 		KsColumn *column = &list->columns[list->count++];
@@ -47,7 +48,6 @@ ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsCaptureFormat
 
 		column->attnum = find_attribute(desc, name);
 		attribute = TupleDescAttr(desc, column->attnum - 1);
-		column->varlena = attribute->attlen == -1;
 		initStringInfo(&label);
 		appendStringInfoChar(&label, ',');
 		ks_json_string(&label, name, strlen(name));
@@ -55,30 +55,39 @@ ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsCaptureFormat
 		column->label = label.data;
 		column->label_len = label.len;
 		ks_value_type_init(&column->type, attribute->atttypid, attribute->atttypmod, format, context);
-		if (column->type.pinned)
-			list->pinned = true;
+		list->pins |= column->type.pins;
 	}
 	MemoryContextSwitchTo(old);
 }
 
-void
-ks_row_too_large(int64 size, int64 max_size)
+/*
+ * Bytes in UTF-8, at least, of so many in the server encoding.  Some encodings
+ * of several bytes take up to twice as many as UTF-8.
+ */
+static inline int64
+least_bytes(int64 size)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("row is too large to be captured"),
-			 errdetail("MESSAGE_TOO_LARGE: its record needs at least " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
-					   size, max_size)));
+	return GetDatabaseEncoding() == PG_UTF8 || pg_database_encoding_max_length() == 1 ? size : size / 2;
 }
 
-void
+/* Bytes of JSON that a value makes at least. */
+static inline int64
+least_of_value(const KsColumn *column, Datum value)
+{
+	if (!column->type.keeps_size || !VARATT_IS_EXTENDED(DatumGetPointer(value)))
+		return 0;
+	return least_bytes((int64) toast_raw_datum_size(value) - VARHDRSZ);
+}
+
+int64
 ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot, int64 max_size)
 {
-	int level = list->pinned ? ks_payload_pin_output(true) : 0;
+	int level = list->pins != 0 ? ks_payload_pin_output(list->pins) : 0;
+	int64 least = 0;
 	int i;
 
 	appendStringInfoCharMacro(out, '{');
-	for (i = 0; i < list->count; i++)
+	for (i = 0; i < list->count && least <= max_size; i++)
 	{
 		KsColumn *column = &list->columns[i];
 		Datum value = slot->tts_values[column->attnum - 1];
@@ -93,13 +102,15 @@ ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot,
 			ks_json_literal(out, "null");
 			continue;
 		}
-		if (column->varlena && VARATT_IS_EXTENDED(DatumGetPointer(value)) &&
-			(int64) toast_raw_datum_size(value) > max_size)
-			ks_row_too_large(toast_raw_datum_size(value), max_size);
+		least = least_of_value(column, value);
+		if (least > max_size)
+			break;
 		ks_value_write(out, value, &column->type);
+		least = least_bytes(out->len);
 	}
 	appendStringInfoCharMacro(out, '}');
 	ks_payload_unpin_output(level);
+	return least > max_size ? least : 0;
 }
 
 bool

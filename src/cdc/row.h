@@ -18,8 +18,7 @@
 typedef struct KsColumn
 {
 	AttrNumber attnum; /* in the rows to be written */
-	bool varlena;
-	char *label; /* ,"name": */
+	char *label;       /* ,"name": */
 	int label_len;
 	KsValueType type;
 } KsColumn;
@@ -29,7 +28,7 @@ typedef struct KsColumnList
 {
 	int count;
 	KsColumn *columns;
-	bool pinned; /* one of them is */
+	int pins; /* of all of them */
 } KsColumnList;
 
 /*
@@ -40,15 +39,13 @@ extern void ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsC
 							MemoryContext context);
 
 /*
- * Append a row, all of whose columns have been fetched, as an object.  54000
- * for one with a value larger than max_size, before that is fetched.
+ * Append a row, all of whose columns have been fetched, as an object.  Returns
+ * 0; or, when it is certain that it has more than max_size bytes in UTF-8, how
+ * many it has at least, with the row left unfinished.
  */
-extern void ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot, int64 max_size);
+extern int64 ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot, int64 max_size);
 
 /* Are these columns of two rows the same, byte for byte? */
 extern bool ks_columns_identical(const KsColumnList *list, TupleTableSlot *a, TupleTableSlot *b);
-
-/* 54000: a row that needs so many bytes, of at most so many. */
-extern void ks_row_too_large(int64 size, int64 max_size) pg_attribute_noreturn();
 
 #endif /* KS_CDC_ROW_H */

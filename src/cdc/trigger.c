@@ -62,11 +62,10 @@ check_event(const TriggerData *data, KsCaptureTrigger kind)
 }
 
 static void
-capture_change(KsCapture *capture, const TriggerData *data)
+capture_change(KsCapture *capture, const TriggerData *data, uint64 number)
 {
 	TupleTableSlot *row = data->tg_trigslot;
 	TupleTableSlot *after = data->tg_newslot;
-	uint64 number = ks_order_take();
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 	{
@@ -97,20 +96,25 @@ kstream_capture_trigger(PG_FUNCTION_ARGS)
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	ErrorContextCallback context;
 	KsCapture *capture;
+	uint64 number;
+	uint64 outer;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("kstream.capture_trigger() can only be called as a trigger")));
 	ks_require_preloaded();
-	capture = ks_capture_for_trigger(data->tg_relation, data->tg_trigger->tgoid, data->tg_trigger->tgname);
+	capture = ks_capture_for_trigger(data->tg_relation, data->tg_trigger);
 	check_event(data, capture->kind);
 
 	context.callback = name_capture;
 	context.arg = capture;
 	context.previous = error_context_stack;
 	error_context_stack = &context;
-	capture_change(capture, data);
+	number = ks_order_take();
+	outer = ks_order_tell(number);
+	capture_change(capture, data, number);
+	ks_order_told(outer);
 	error_context_stack = context.previous;
 	ks_change_release();
 	return PointerGetDatum(NULL);

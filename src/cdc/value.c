@@ -15,7 +15,7 @@
  *
  * The same row must give the same bytes in every session, since keys choose
  * partitions and what compaction keeps.  Types whose output depends on settings
- * say so in "pinned"; the writer of the row pins those settings.
+ * say so in "pins"; the writer of the row pins those settings.
  *
  * src/cdc/value.c
  *-------------------------------------------------------------------------
@@ -25,11 +25,15 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "common/int.h"
 #include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -44,11 +48,13 @@
 #include "utils/numeric.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 #include "utils/uuid.h"
 #include "utils/varbit.h"
 
 #include "cdc/json.h"
 #include "cdc/value.h"
+#include "record/payload.h"
 
 #define EPOCH_DIFF_DAYS (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)
 #define EPOCH_DIFF_USECS ((int64) EPOCH_DIFF_DAYS * USECS_PER_DAY)
@@ -610,6 +616,55 @@ output_is_fixed(Oid typid)
 	}
 }
 
+static int special_pins(Oid typid);
+
+static int
+special_pins_of_row(Oid typid)
+{
+	TupleDesc desc = lookup_rowtype_tupdesc(typid, -1);
+	int pins = 0;
+	int i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			pins |= special_pins(TupleDescAttr(desc, i)->atttypid);
+	}
+	ReleaseTupleDesc(desc);
+	return pins;
+}
+
+/* What is pinned only where a type, or what it is made of, needs it: it takes time. */
+static int
+special_pins(Oid typid)
+{
+	Oid part;
+
+	check_stack_depth();
+	typid = getBaseType(typid);
+	switch (typid)
+	{
+		case CASHOID:
+			return KS_PIN_MONEY;
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGTYPEOID:
+		case REGROLEOID:
+		case REGNAMESPACEOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+			return KS_PIN_NAMES;
+	}
+	if (OidIsValid(part = get_element_type(typid)) || OidIsValid(part = get_range_subtype(typid)) ||
+		OidIsValid(part = get_multirange_range(typid)))
+		return special_pins(part);
+	return type_is_rowtype(typid) ? special_pins_of_row(typid) : 0;
+}
+
 static Writer
 find_writer(Oid typid, int32 typmod, KsCaptureFormat format)
 {
@@ -627,22 +682,31 @@ find_writer(Oid typid, int32 typmod, KsCaptureFormat format)
 	return NULL;
 }
 
-/* hstore_to_json of the extension that the type is of; else InvalidOid. */
+/*
+ * hstore_to_json of the extension hstore, if that has the type; else InvalidOid.
+ * Both must be members of it: anybody can make a type and a function of these
+ * names.
+ */
 static Oid
 hstore_function(Oid typid)
 {
-	HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
-	Form_pg_type form;
-	Oid function = InvalidOid;
+	Oid extension = get_extension_oid("hstore", true);
+	HeapTuple tuple;
+	Oid namespace;
+	Oid function;
 
+	if (!OidIsValid(extension) || getExtensionOfObject(TypeRelationId, typid) != extension)
+		return InvalidOid;
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for type %u", typid);
-	form = (Form_pg_type) GETSTRUCT(tuple);
-	if (strcmp(NameStr(form->typname), "hstore") == 0)
-		function = LookupFuncName(list_make2(makeString(get_namespace_name(form->typnamespace)),
-											 makeString("hstore_to_json")),
-								  1, &typid, true);
+	namespace = ((Form_pg_type) GETSTRUCT(tuple))->typnamespace;
 	ReleaseSysCache(tuple);
+	function = LookupFuncName(list_make2(makeString(get_namespace_name(namespace)), makeString("hstore_to_json")),
+							  1, &typid, true);
+	if (!OidIsValid(function) || getExtensionOfObject(ProcedureRelationId, function) != extension ||
+		get_func_rettype(function) != JSONOID)
+		return InvalidOid;
 	return function;
 }
 
@@ -653,7 +717,7 @@ init_array(KsValueType *type, Oid element, KsCaptureFormat format, MemoryContext
 	type->element = MemoryContextAllocZero(context, sizeof(KsValueType));
 	ks_value_type_init(type->element, element, type->typmod, format, context);
 	get_typlenbyvalalign(element, &type->typlen, &type->typbyval, &type->typalign);
-	type->pinned = type->element->pinned;
+	type->pins = type->element->pins;
 }
 
 static void
@@ -665,7 +729,7 @@ init_output(KsValueType *type, Oid typid, MemoryContext context)
 	getTypeOutputInfo(typid, &output, &is_varlena);
 	fmgr_info_cxt(output, &type->function, context);
 	type->write = write_output;
-	type->pinned = !output_is_fixed(typid);
+	type->pins = output_is_fixed(typid) ? 0 : KS_PIN_OUTPUT | KS_PIN_ZONE | special_pins(typid);
 }
 
 void
@@ -678,6 +742,7 @@ ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat f
 	typid = getBaseTypeAndTypmod(typid, &typmod);
 	type->typmod = typmod;
 	type->write = find_writer(typid, typmod, format);
+	type->keeps_size = type->write == write_text || type->write == write_json_raw || type->write == write_bytea_base64;
 	if (type->write != NULL)
 		return;
 	if (OidIsValid(element = get_element_type(typid)))
@@ -686,7 +751,7 @@ ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat f
 	{
 		fmgr_info_cxt(F_ROW_TO_JSON_RECORD, &type->function, context);
 		type->write = write_function_raw;
-		type->pinned = true;
+		type->pins = KS_PIN_OUTPUT | KS_PIN_ZONE | special_pins(typid);
 	}
 	else if (OidIsValid(function = hstore_function(typid)))
 	{

@@ -31,7 +31,8 @@ typedef struct KsValueType
 	bool typbyval;
 	char typalign;
 
-	bool pinned; /* depends on settings: see ks_payload_pin_output */
+	bool keeps_size; /* the JSON is no shorter than the bytes of a varlena */
+	int pins;        /* settings that it depends on, see ks_payload_pin_output */
 } KsValueType;
 
 /* Look up how a type is written; what is kept lives in `context`. */

@@ -36,6 +36,7 @@
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
 
 #include "record/payload.h"
 #include "record/utf8.h"
@@ -99,13 +100,14 @@ pin_setting(const char *name, const char *value)
 }
 
 int
-ks_payload_pin_output(bool utc)
+ks_payload_pin_output(int what)
 {
-	bool zone = utc && strcmp(pg_get_timezone_name(session_timezone), "UTC") != 0;
+	bool zone = (what & KS_PIN_ZONE) != 0 && strcmp(pg_get_timezone_name(session_timezone), "UTC") != 0;
+	bool money = (what & KS_PIN_MONEY) != 0 && strcmp(locale_monetary, "C") != 0;
 	int nest_level;
 
 	if (DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES &&
-		extra_float_digits >= 1 && bytea_output == BYTEA_OUTPUT_HEX && !zone)
+		extra_float_digits >= 1 && bytea_output == BYTEA_OUTPUT_HEX && !zone && !money && (what & KS_PIN_NAMES) == 0)
 		return 0;
 
 	nest_level = NewGUCNestLevel();
@@ -119,6 +121,13 @@ ks_payload_pin_output(bool utc)
 		pin_setting("bytea_output", "hex");
 	if (zone)
 		pin_setting("timezone", "UTC");
+	if (money)
+		pin_setting("lc_monetary", "C");
+	if ((what & KS_PIN_NAMES) != 0)
+	{
+		pin_setting("search_path", "pg_catalog, pg_temp");
+		pin_setting("quote_all_identifiers", "off");
+	}
 	return nest_level;
 }
 
@@ -133,7 +142,7 @@ ks_payload_unpin_output(int nest_level)
 static const char *
 output_value(KsPayloadType *ptype, Datum value, int32 *len)
 {
-	int nest_level = ks_payload_pin_output(false);
+	int nest_level = ks_payload_pin_output(KS_PIN_OUTPUT);
 	const char *text;
 
 	if (ptype->kind == KS_PAYLOAD_OUTPUT)

@@ -47,10 +47,14 @@ extern void ks_payload_from_datum(KsPayloadType *ptype, Datum value, const char 
 
 /*
  * Until the matching unpin, settings that change the output of types have fixed
- * values; with `utc`, TimeZone as well.  Returns what unpin wants, 0 when all
- * were right already.  An error unpins.
+ * values: those that all types may look at, and what is named besides.  Returns
+ * what unpin wants, 0 when all were right already.  An error unpins.
  */
-extern int ks_payload_pin_output(bool utc);
+#define KS_PIN_OUTPUT 0x01
+#define KS_PIN_ZONE 0x02  /* TimeZone is UTC */
+#define KS_PIN_NAMES 0x04 /* names of objects have their schema, but for pg_catalog */
+#define KS_PIN_MONEY 0x08 /* money is in the form of the locale C */
+extern int ks_payload_pin_output(int what);
 extern void ks_payload_unpin_output(int nest_level);
 
 #endif /* KS_RECORD_PAYLOAD_H */
