@@ -35,10 +35,13 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -60,6 +63,7 @@
 #define Anum_capture_topic 2
 #define Anum_capture_role_name 3
 #define Anum_capture_options 4
+#define Anum_capture_triggers 5
 
 /* What follows the topic's name in the names of triggers. */
 static const char *const kind_names[] = {
@@ -161,26 +165,87 @@ ks_capture_trigger_parse(const char *name, KsCaptureTrigger *kind)
 	return false;
 }
 
-List *
-ks_capture_trigger_columns(Relation rel, const char *topic, KsCaptureTrigger kind, bool *found)
+uint32
+ks_capture_triggers(const KsCaptureOptions *options, bool has_key)
 {
-	char *name = ks_capture_trigger_name(topic, kind);
-	List *names = NIL;
-	int i;
-	int j;
+	uint32 triggers = 1 << KS_TRIGGER_INSERT | 1 << KS_TRIGGER_UPDATE | 1 << KS_TRIGGER_DELETE | 1 << KS_TRIGGER_TRUNCATE;
 
-	*found = false;
+	if (options->when != NULL)
+		triggers |= 1 << KS_TRIGGER_ENTER | 1 << KS_TRIGGER_LEAVE;
+	if (has_key)
+		triggers |= 1 << KS_TRIGGER_KEY;
+	if (options->columns != NIL)
+		triggers |= 1 << KS_TRIGGER_COLUMNS;
+	if (options->exclude != NIL)
+		triggers |= 1 << KS_TRIGGER_EXCLUDE;
+	return triggers;
+}
+
+char *
+ks_capture_triggers_text(uint32 triggers)
+{
+	StringInfoData text;
+	int i;
+
+	initStringInfo(&text);
+	for (i = 0; i < KS_TRIGGER_KINDS; i++)
+	{
+		if (triggers & (1 << i))
+			appendStringInfo(&text, "%c%s", text.len == 0 ? '{' : ',', kind_names[i] + 1);
+	}
+	appendStringInfoChar(&text, '}');
+	return text.data;
+}
+
+/* The reverse. */
+static uint32
+read_triggers(ArrayType *array)
+{
+	uint32 triggers = 0;
+	Datum *values;
+	int count;
+	int i;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
+	while (count-- > 0)
+	{
+		char *name = TextDatumGetCString(values[count]);
+
+		for (i = 0; i < KS_TRIGGER_KINDS; i++)
+		{
+			if (strcmp(name, kind_names[i] + 1) == 0)
+				triggers |= 1 << i;
+		}
+	}
+	return triggers;
+}
+
+static Trigger *
+find_trigger(Relation rel, const char *name)
+{
+	int i;
+
 	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
-		Trigger *trigger = &rel->trigdesc->triggers[i];
-
-		if (strcmp(trigger->tgname, name) != 0)
-			continue;
-		*found = true;
-		for (j = 0; j < trigger->tgnattr; j++)
-			names = lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), trigger->tgattr[j] - 1)->attname)));
+		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
+			return &rel->trigdesc->triggers[i];
 	}
-	pfree(name);
+	return NULL;
+}
+
+/* The names in the column list of a capture's trigger; NIL when the capture has none. */
+static List *
+listed_columns(Relation rel, const KsCaptureRow *row, KsCaptureTrigger kind)
+{
+	Trigger *trigger;
+	List *names = NIL;
+	int i;
+
+	if ((row->triggers & (1 << kind)) == 0)
+		return NIL;
+	trigger = find_trigger(rel, ks_capture_trigger_name(row->topic, kind));
+	for (i = 0; i < trigger->tgnattr; i++)
+		names = lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), trigger->tgattr[i] - 1)->attname)));
 	return names;
 }
 
@@ -218,6 +283,7 @@ read_row(Relation catalog, HeapTuple tuple)
 	strlcpy(row->topic, TextDatumGetCString(heap_getattr(tuple, Anum_capture_topic, desc, &isnull)), sizeof(row->topic));
 	row->role_name = TextDatumGetCString(heap_getattr(tuple, Anum_capture_role_name, desc, &isnull));
 	ks_capture_options_parse(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_capture_options, desc, &isnull)), &row->options);
+	row->triggers = read_triggers(DatumGetArrayTypeP(heap_getattr(tuple, Anum_capture_triggers, desc, &isnull)));
 	return row;
 }
 
@@ -293,6 +359,27 @@ static pg_attribute_noreturn() void not_captured(Relation rel, const char *trigg
 			 errhint("Call kstream.capture() to capture the table, or kstream.uncapture() to remove what is left.")));
 }
 
+/*
+ * 55000 unless all triggers are there that capture() made: with one less, what
+ * they say of the columns would be another thing.
+ */
+static void
+check_triggers(Relation root, const KsCaptureRow *row)
+{
+	Oid function = LookupFuncName(list_make2(makeString("kstream"), makeString("capture_trigger")), 0, NULL, true);
+	int kind;
+
+	for (kind = 0; kind < KS_TRIGGER_KINDS; kind++)
+	{
+		const char *name = ks_capture_trigger_name(row->topic, (KsCaptureTrigger) kind);
+		const Trigger *trigger = find_trigger(root, name);
+
+		if ((row->triggers & (1 << kind)) != 0 &&
+			(trigger == NULL || trigger->tgisclone || trigger->tgfoid != function))
+			not_captured(root, name);
+	}
+}
+
 /* The row that a trigger of this name on `relid` belongs to; NULL: none. */
 static KsCaptureRow *
 find_row_of_trigger(Oid relid, const char *trigger_name, KsCaptureTrigger kind)
@@ -304,7 +391,8 @@ find_row_of_trigger(Oid relid, const char *trigger_name, KsCaptureTrigger kind)
 	{
 		KsCaptureRow *row = lfirst(lc);
 
-		if (strcmp(ks_capture_trigger_name(row->topic, kind), trigger_name) == 0)
+		if ((row->triggers & (1 << kind)) != 0 &&
+			strcmp(ks_capture_trigger_name(row->topic, kind), trigger_name) == 0)
 			return row;
 	}
 	return NULL;
@@ -343,24 +431,20 @@ list_has_name(List *names, const char *name)
 
 /* The names of the columns that are captured, in the order of the relation. */
 static List *
-captured_columns(Relation root, const char *topic)
+captured_columns(Relation root, const KsCaptureRow *row)
 {
 	TupleDesc desc = RelationGetDescr(root);
-	List *included;
-	List *excluded;
+	List *included = listed_columns(root, row, KS_TRIGGER_COLUMNS);
+	List *excluded = listed_columns(root, row, KS_TRIGGER_EXCLUDE);
 	List *names = NIL;
-	bool has_include;
-	bool has_exclude;
 	int i;
 
-	included = ks_capture_trigger_columns(root, topic, KS_TRIGGER_COLUMNS, &has_include);
-	excluded = ks_capture_trigger_columns(root, topic, KS_TRIGGER_EXCLUDE, &has_exclude);
 	for (i = 0; i < desc->natts; i++)
 	{
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 
 		if (TupleDescAttr(desc, i)->attisdropped ||
-			(has_include && !list_has_name(included, name)) ||
+			(included != NIL && !list_has_name(included, name)) ||
 			list_has_name(excluded, name))
 			continue;
 		names = lappend(names, pstrdup(name));
@@ -406,8 +490,8 @@ fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDe
 {
 	MemoryContext old = MemoryContextSwitchTo(capture->context);
 	List *keys;
-	bool has_key;
 
+	check_triggers(root, row);
 	strlcpy(capture->topic, row->topic, sizeof(capture->topic));
 	capture->topic_len = strlen(capture->topic);
 	capture->role_name = pstrdup(row->role_name);
@@ -415,8 +499,8 @@ fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDe
 	capture->options.source_name = row->options.source_name ? pstrdup(row->options.source_name) : NULL;
 	capture->root = RelationGetRelid(root);
 	capture->table_name = pstrdup(RelationGetRelationName(root));
-	keys = ks_capture_trigger_columns(root, row->topic, KS_TRIGGER_KEY, &has_key);
-	ks_columns_init(&capture->columns, captured_columns(root, row->topic), desc, row->options.format, capture->context);
+	keys = listed_columns(root, row, KS_TRIGGER_KEY);
+	ks_columns_init(&capture->columns, captured_columns(root, row), desc, row->options.format, capture->context);
 	ks_columns_init(&capture->keys, keys, desc, row->options.format, capture->context);
 	prepare_source(capture, root);
 	MemoryContextSwitchTo(old);

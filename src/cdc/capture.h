@@ -39,6 +39,7 @@ typedef struct KsCaptureRow
 	char topic[KS_TOPIC_NAME_MAX + 1];
 	char *role_name;
 	KsCaptureOptions options;
+	uint32 triggers; /* bits 1 << KsCaptureTrigger: those that capture() made */
 } KsCaptureRow;
 
 /* The rows of a relation, as KsCaptureRow, in CurrentMemoryContext. */
@@ -76,8 +77,11 @@ extern char *ks_capture_trigger_name(const char *topic, KsCaptureTrigger kind);
 /* Is it the name of a capture's trigger, and of which kind? */
 extern bool ks_capture_trigger_parse(const char *name, KsCaptureTrigger *kind);
 
-/* The names in the column list of a capture's trigger; NIL when it has none. */
-extern List *ks_capture_trigger_columns(Relation rel, const char *topic, KsCaptureTrigger kind, bool *found);
+/* Which triggers make a capture with these options. */
+extern uint32 ks_capture_triggers(const KsCaptureOptions *options, bool has_key);
+
+/* As an array for the row. */
+extern char *ks_capture_triggers_text(uint32 triggers);
 
 /* Everything that is needed to write a change of one relation. */
 typedef struct KsCapture

@@ -425,15 +425,15 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 }
 
 static void
-insert_row(Relation rel, const char *topic, Jsonb *options)
+insert_row(Relation rel, const char *topic, Jsonb *options, uint32 triggers)
 {
 	char *role = GetUserNameFromId(GetUserId(), false);
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("INSERT INTO kstream.capture (relation, topic, role_name, options) VALUES (%u, %s, %s, %s)",
+	(void) ks_owner_execute("INSERT INTO kstream.capture (relation, topic, role_name, options, triggers) VALUES (%u, %s, %s, %s, '%s')",
 							RelationGetRelid(rel), quote_literal_cstr(topic), quote_literal_cstr(role),
-							quote_literal_cstr(JsonbToCString(NULL, &options->root, VARSIZE(options))));
+							quote_literal_cstr(JsonbToCString(NULL, &options->root, VARSIZE(options))), ks_capture_triggers_text(triggers));
 	ks_owner_end(&scope);
 }
 
@@ -456,7 +456,7 @@ ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, 
 	ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
 	CommandCounterIncrement();
 
-	insert_row(rel, topic_name, json);
+	insert_row(rel, topic_name, json, ks_capture_triggers(&options, keys != NIL));
 	create_triggers(rel, &topic, keys, &options);
 }
 

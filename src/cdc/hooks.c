@@ -98,7 +98,7 @@ trigger_dropped(Oid trigger)
 	{
 		KsCaptureRow *row = lfirst(lc);
 
-		if (strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(name)) == 0)
+		if ((row->triggers & (1 << kind)) != 0 && strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(name)) == 0)
 			ks_capture_delete_rows(relid, row->topic);
 	}
 }

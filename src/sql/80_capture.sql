@@ -5,11 +5,13 @@ CREATE TABLE kstream.capture (
     topic     text     COLLATE pg_catalog."C" NOT NULL,
     role_name text     NOT NULL,
     options   jsonb    NOT NULL,
+    triggers  text[]   NOT NULL,
     PRIMARY KEY (relation, topic)
 );
 COMMENT ON TABLE kstream.capture IS 'one row per capture; its triggers do nothing without it';
 COMMENT ON COLUMN kstream.capture.role_name IS 'who called kstream.capture(): it is this role that must be allowed to produce to the topic';
 COMMENT ON COLUMN kstream.capture.options IS 'as they were given; columns and condition are those of the triggers';
+COMMENT ON COLUMN kstream.capture.triggers IS 'what the names of the triggers that kstream.capture() made end with; it works only with all of these and with no other';
 
 SELECT pg_catalog.pg_extension_config_dump('kstream.capture', '');
 
@@ -44,7 +46,8 @@ SELECT c.relation, c.topic,
         FROM pg_catalog.pg_trigger t,
              LATERAL pg_catalog.unnest(t.tgattr::pg_catalog.int2[]) WITH ORDINALITY k(attnum, place),
              pg_catalog.pg_attribute a
-        WHERE t.tgrelid OPERATOR(pg_catalog.=) c.relation
+        WHERE 'key' OPERATOR(pg_catalog.=) ANY (c.triggers)
+          AND t.tgrelid OPERATOR(pg_catalog.=) c.relation
           AND t.tgname OPERATOR(pg_catalog.=) kstream.capture_key(c.topic)::pg_catalog.name
           AND a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
           AND a.attnum OPERATOR(pg_catalog.=) k.attnum) AS key_columns,
