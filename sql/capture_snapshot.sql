@@ -70,6 +70,32 @@ RESET datestyle;
 RESET timezone;
 RESET extra_float_digits;
 
+-- key columns that are NULL
+DROP TABLE k;
+SELECT kstream.drop_topic('k');
+CREATE TABLE k (a int, b int, UNIQUE (a, b));
+INSERT INTO k SELECT NULLIF(i % 3, 0), NULLIF(i, 5) FROM generate_series(1, 6) i;
+SELECT kstream.capture('k', 'k', '{a,b}');
+CALL kstream.snapshot('k', options => '{"chunk_size": 2}');
+SELECT kstream.text(key) AS key FROM kstream.fetch('k', 0, 0) ORDER BY 1;
+SELECT * FROM progress();
+
+-- called by a procedure: its settings are as before, and each range is committed, the last one too
+SET timezone = 'Europe/Paris';
+DO $$
+DECLARE
+	settings text[] := '{search_path,timezone,row_security,enable_seqscan,datestyle,intervalstyle,extra_float_digits,bytea_output}';
+	before text[] := ARRAY(SELECT current_setting(s) FROM unnest(settings) s);
+BEGIN
+	CALL kstream.snapshot('k', 'k', '{"chunk_size": 2, "restart": true}');
+	RAISE WARNING 'the same: %', before = ARRAY(SELECT current_setting(s) FROM unnest(settings) s);
+	PERFORM * FROM k;
+	RAISE EXCEPTION 'later';
+END $$;
+SELECT count(*) FROM kstream.fetch('k', 0, 0);
+SELECT * FROM progress();
+RESET timezone;
+
 -- only what the condition lets through; the format
 CALL try('id int, v text', 'PRIMARY KEY (id)', $$ SELECT i, i FROM generate_series(1, 20) i $$, '{"when": "id % 3 = 0 AND v < ''2''", "format": "json"}');
 SELECT kstream.text(key) AS key, kstream.text(value) AS value, headers FROM kstream.fetch('k', 0, 0) r ORDER BY r.offset;
@@ -109,6 +135,8 @@ CALL kstream.snapshot('t', 'one', '[]');
 CALL kstream.snapshot('t', 'one', '{"size": 1}');
 CALL kstream.snapshot('t', 'one', '{"chunk_size": 0}');
 CALL kstream.snapshot('t', 'one', '{"chunk_size": "1"}');
+CALL kstream.snapshot('t', 'one', '{"chunk_size": 2.5}');
+CALL kstream.snapshot('t', 'one', '{"chunk_size": 1e30}');
 CALL kstream.snapshot('t', 'one', '{"restart": 1}');
 BEGIN;
 CALL kstream.snapshot('t', 'one');

@@ -359,13 +359,15 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 static void
 set_local(const char *name, const char *value)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* Settings of the range's transaction. */
-static void
+/* Settings while a range is read; returns the level to go back to. */
+static int
 fix_settings(const Path *path)
 {
+	int guc_level = NewGUCNestLevel();
+
 	set_local("search_path", "pg_catalog, pg_temp");
 
 	/* policies that would hide rows are an error */
@@ -379,6 +381,7 @@ fix_settings(const Path *path)
 	set_local("bytea_output", "hex");
 	if (path->count > 0)
 		set_local("enable_seqscan", "off");
+	return guc_level;
 }
 
 bool
@@ -391,12 +394,13 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	char *from;
 	List *end;
 	int64 rows;
+	int guc_level;
 
 	find_path(&path, rel);
 	lock_progress(rel, row->topic, &path, options->restart, first, &progress);
 	if (progress.finished)
 		return false;
-	fix_settings(&path);
+	guc_level = fix_settings(&path);
 	from = from_clause(rel, &path, progress.last_key);
 	end = find_end(&path, from, options->chunk_size);
 	KS_DEBUG_POINT("snapshot.range");
@@ -411,6 +415,7 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	if (!KS_MUTANT("snapshot_unlocked"))
 		appendStringInfoString(&query, " FOR SHARE OF new");
 	rows = produce_rows(rel, row, query.data);
+	AtEOXact_GUC(true, guc_level);
 	save_progress(rel, row->topic, end, rows);
 	KS_DEBUG_POINT("snapshot.read");
 	return end != NIL;
@@ -424,7 +429,15 @@ get_rows(const JsonbValue *value)
 	int64 rows = 0;
 
 	if (value->type == jbvNumeric)
-		rows = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
+	{
+		char *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+		char *end;
+
+		errno = 0;
+		rows = strtoi64(text, &end, 10);
+		if (errno != 0 || *end != '\0')
+			rows = 0;
+	}
 	if (rows < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

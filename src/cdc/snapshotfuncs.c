@@ -109,6 +109,8 @@ kstream_snapshot(PG_FUNCTION_ARGS)
 		PopActiveSnapshot();
 		first = false;
 	}
+	/* the last one too, whatever the caller does next */
+	SPI_commit();
 	SPI_finish();
 	return (Datum) 0;
 }
