@@ -11,6 +11,8 @@
  *
  * TRUNCATE fires no trigger of a partitioned table when a partition is
  * truncated alone, so that is refused when the partitioned table is captured.
+ * The hook is called for each table of a command, before any is truncated; those
+ * that it saw are looked at when the command is done and has them all locked.
  *
  * Abort: rows are deleted in the transaction that drops.
  *
@@ -22,11 +24,11 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -37,10 +39,8 @@
 
 static object_access_hook_type prev_object_access_hook = NULL;
 
-/* The captured table that the command at hand truncates as a whole. */
-static Oid truncated_root = InvalidOid;
-static CommandId truncated_command;
-static TimestampTz truncated_statement;
+/* What the TRUNCATE at hand truncates, named or not. */
+static List *truncated = NIL;
 
 /* Has it triggers? */
 static bool
@@ -103,34 +103,51 @@ trigger_dropped(Oid trigger)
 	}
 }
 
+List *
+ks_hooks_begin_truncate(void)
+{
+	List *outer = truncated;
+
+	truncated = NIL;
+	return outer;
+}
+
+void
+ks_hooks_end_truncate(List *outer)
+{
+	truncated = outer;
+}
+
 static void
-truncated(Oid relid)
+check_truncated(Oid relid)
 {
 	ListCell *lc;
 
-	if (!may_be_captured(relid))
+	if (!may_be_captured(relid) || !get_rel_relispartition(relid))
 		return;
-	if (!get_rel_relispartition(relid))
-	{
-		truncated_root = relid;
-		truncated_command = GetCurrentCommandId(false);
-		truncated_statement = GetCurrentStatementStartTimestamp();
-		return;
-	}
 	foreach (lc, get_partition_ancestors(relid))
 	{
 		Oid root = lfirst_oid(lc);
 
-		if (truncated_root == root && truncated_command == GetCurrentCommandId(false) &&
-			truncated_statement == GetCurrentStatementStartTimestamp())
-			return;
-		if (ks_capture_rows(root) != NIL)
+		if (!list_member_oid(truncated, root) && ks_capture_rows(root) != NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot truncate partition \"%s\" of captured table \"%s\"", get_rel_name(relid), get_rel_name(root)),
 					 errdetail("No record could say that a part of the table is empty now."),
 					 errhint("Use DELETE, truncate the whole table, or detach the partition.")));
 	}
+}
+
+void
+ks_hooks_check_truncated(void)
+{
+	ListCell *lc;
+
+	/* what a subscription applies is not captured */
+	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+		return;
+	foreach (lc, truncated)
+		check_truncated(lfirst_oid(lc));
 }
 
 static void
@@ -143,7 +160,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 	else if (access == OAT_DROP && class == RelationRelationId && sub == 0 && may_be_captured(object))
 		ks_capture_delete_rows(object, NULL);
 	else if (access == OAT_TRUNCATE && class == RelationRelationId)
-		truncated(object);
+		truncated = lappend_oid(truncated, object);
 }
 
 void

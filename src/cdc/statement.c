@@ -73,6 +73,25 @@ executor_finish(QueryDesc *query)
 		end_statement(query);
 }
 
+static void
+process_truncate(ProcessUtility_hook_type next, PlannedStmt *planned, const char *source, bool read_only_tree,
+				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+				 DestReceiver *dest, QueryCompletion *completion)
+{
+	List *outer = ks_hooks_begin_truncate();
+
+	PG_TRY();
+	{
+		next(planned, source, read_only_tree, context, params, environment, dest, completion);
+		ks_hooks_check_truncated();
+	}
+	PG_FINALLY();
+	{
+		ks_hooks_end_truncate(outer);
+	}
+	PG_END_TRY();
+}
+
 static bool
 utility_queues_triggers(const Node *statement)
 {
@@ -89,7 +108,10 @@ process_utility(PlannedStmt *planned, const char *source, bool read_only_tree, P
 
 	if (queues)
 		ks_order_begin_statement(planned);
-	next(planned, source, read_only_tree, context, params, environment, dest, completion);
+	if (IsA(planned->utilityStmt, TruncateStmt))
+		process_truncate(next, planned, source, read_only_tree, context, params, environment, dest, completion);
+	else
+		next(planned, source, read_only_tree, context, params, environment, dest, completion);
 	if (queues)
 		end_statement(planned);
 }
