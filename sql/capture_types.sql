@@ -237,7 +237,89 @@ SELECT * FROM shown();
 CALL show('jsonb[]', E'{"{\\"a\\": 1}"}');
 SELECT * FROM shown();
 
+CALL show('float8', '-0', '0');
+SELECT * FROM shown();
+
+CALL show('numeric(3,-2)', '0', '12345', '-100');
+SELECT * FROM shown();
+
+CALL show('numeric(2,5)', '0.00012', '-0.00099');
+SELECT * FROM shown();
+
+CALL show('timestamp', '294247-01-10 04:00:25.1', '294247-01-10 04:00:54.775808', '294276-12-31 23:59:59.999999', '4714-11-24 00:00:00 BC');
+SELECT * FROM shown();
+
+CALL show('timestamp(3)', '294276-12-31 23:59:59.999', '4714-11-24 00:00:00 BC');
+SELECT * FROM shown();
+
+CALL show('timestamptz', '294276-12-31 23:59:59.999999+00', '4714-11-24 00:00:00+00 BC');
+SELECT * FROM shown();
+
+-- bounds are not told, dimensions are
+CALL show('int[]', '[0:1]={1,2}', '[-1:0][5:6]={{1,2},{3,NULL}}', '{{{1,2},{3,4}},{{5,6},{7,8}}}');
+SELECT * FROM shown();
+
+CREATE DOMAIN good_pair AS pair CHECK ((VALUE).a > 0);
+CREATE DOMAIN best_pair AS good_pair;
+CREATE DOMAIN numbers AS numeric(5,1)[];
+CALL show('best_pair', '(1,x)');
+SELECT * FROM shown();
+
+CALL show('good_pair[]', '{"(1,x)"}');
+SELECT * FROM shown();
+
+CALL show('numbers', '{1.5,2}');
+SELECT * FROM shown();
+
+CALL show('numbers[]', '{"{1.5,2}"}');
+SELECT * FROM shown();
 DROP TABLE one;
+
+-- a type that is changed under a capture
+CREATE TYPE grade AS ENUM ('low');
+CREATE TYPE score AS (g grade, n int);
+CREATE TABLE graded (id int PRIMARY KEY, s score, a score[]);
+SELECT kstream.capture('graded', 'graded');
+INSERT INTO graded VALUES (1, ROW('low', 1), ARRAY[ROW('low', 2)::score]);
+ALTER TYPE grade ADD VALUE 'high';
+ALTER TYPE grade RENAME VALUE 'low' TO 'lower';
+ALTER TYPE score RENAME ATTRIBUTE n TO points;
+ALTER TYPE score ADD ATTRIBUTE note text;
+UPDATE graded SET s = ROW('high', 3, 'new'), a = a || ROW('lower', 4, 'new')::score;
+ALTER TYPE score DROP ATTRIBUTE points;
+DELETE FROM graded;
+SELECT kstream.json(value)->>'before' AS before, kstream.json(value)->>'after' AS after FROM kstream.fetch('graded', 0, 0) r ORDER BY r.offset;
+DROP TABLE graded;
+DROP TYPE score, grade;
+
+--
+-- Names of objects and money: the same in every session.
+--
+CREATE SCHEMA named;
+CREATE TYPE setting AS ENUM ('lc_monetary', 'search_path');
+CREATE FUNCTION setting_json(setting) RETURNS json LANGUAGE sql AS $$ SELECT to_json(current_setting($1::text)) $$;
+CREATE CAST (setting AS json) WITH FUNCTION setting_json(setting);
+CREATE TYPE named."Odd" AS (class regclass, cash money, monetary setting, path setting);
+CREATE TABLE named.target (id int);
+CREATE FUNCTION named.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE names (id regclass PRIMARY KEY, t regtype, p regprocedure, o regoperator, s regnamespace, m money, r named."Odd", a regclass[]);
+SELECT kstream.capture('names', 'nd'), kstream.capture('names', 'nj', options => '{"format": "json"}');
+INSERT INTO names VALUES ('named.target', 'named."Odd"', 'named.f(int)', '=(int, int)', 'named', '1234.5', ROW('named.target', '-1.5', 'lc_monetary', 'search_path'), '{named.target,pg_class}');
+SET search_path = named;
+SET quote_all_identifiers = on;
+SET lc_monetary = 'C.UTF-8';
+UPDATE public.names SET id = id;
+SHOW search_path;
+SHOW quote_all_identifiers;
+SHOW lc_monetary;
+RESET search_path;
+RESET quote_all_identifiers;
+SELECT kstream.text(key) AS key, kstream.json(value)->>'after' AS after FROM kstream.fetch('nd', 0, 0) r ORDER BY r.offset;
+SELECT DISTINCT kstream.text(key) AS key, kstream.text(value) AS value FROM kstream.fetch('nj', 0, 0) r;
+RESET lc_monetary;
+DROP TABLE names;
+DROP SCHEMA named CASCADE;
+DROP TYPE setting CASCADE;
 
 --
 -- Keys are written the same way, whatever the session's settings.
@@ -284,6 +366,6 @@ DROP TABLE toasted;
 SELECT kstream.drop_topic(topic) FROM kstream.topics ORDER BY topic;
 DROP FUNCTION shown, said;
 DROP PROCEDURE show;
+DROP DOMAIN cents, numbers, best_pair, good_pair;
 DROP TYPE mood, pair;
-DROP DOMAIN cents;
 DROP EXTENSION hstore, citext;

@@ -270,8 +270,10 @@ write_timestamp_number(StringInfo out, Datum value, KsValueType *type)
 		ks_json_int(out, JDBC_MINUS_INFINITY);
 	else if (TIMESTAMP_IS_NOEND(timestamp))
 		ks_json_int(out, JDBC_INFINITY);
-	else if (is_coarse(type))
-		ks_json_int(out, (timestamp + EPOCH_DIFF_USECS) / 1000);
+	else if (is_coarse(type)) /* whole milliseconds */
+		ks_json_int(out, timestamp / 1000 + EPOCH_DIFF_USECS / 1000);
+	else if (timestamp > JDBC_INFINITY - EPOCH_DIFF_USECS) /* in the year 294247 */
+		ks_json_int(out, JDBC_INFINITY);
 	else
 		ks_json_int(out, timestamp + EPOCH_DIFF_USECS);
 }
@@ -382,11 +384,20 @@ numeric_text(StringInfo out, Datum value, char **text, int *len)
 static void
 write_numeric_bytes(StringInfo out, Datum value, KsValueType *type)
 {
+	int scale = (((type->typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024; /* as numeric.c keeps it */
 	char *text;
 	int len;
 
 	if (!numeric_text(out, value, &text, &len))
+	{
+		/* the zeros that a negative scale stands for; 0 has but one */
+		while (scale < 0 && len > 1)
+		{
+			scale++;
+			len--;
+		}
 		ks_json_unscaled(out, text, len);
+	}
 	pfree(text);
 }
 
@@ -565,7 +576,7 @@ static const struct TypeWriter
 	{INT2OID, write_int2, write_int2},
 	{INT4OID, write_int4, write_int4},
 	{INT8OID, write_int8, write_int8},
-	{OIDOID, write_oid, write_oid},
+	{OIDOID, write_oid, NULL},
 	{FLOAT4OID, write_float4, write_float4},
 	{FLOAT8OID, write_float8, write_float8},
 	{NUMERICOID, write_numeric_bytes, write_numeric_number},
@@ -596,6 +607,7 @@ output_is_fixed(Oid typid)
 	{
 		case CHAROID:
 		case NAMEOID:
+		case OIDOID:
 		case INETOID:
 		case CIDROID:
 		case MACADDROID:
