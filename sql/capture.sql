@@ -123,6 +123,26 @@ SELECT count(*) FROM kstream.fetch('shop.part', 0, 0) r WHERE kstream.text(value
 TRUNCATE shop.item CASCADE;
 SELECT topic, records FROM kstream.last_produced() ORDER BY 1;
 
+-- the whole in one table, and what the foreign key sets
+CREATE TABLE shop.tree (id int PRIMARY KEY, parent int REFERENCES shop.tree ON DELETE SET NULL ON UPDATE CASCADE DEFERRABLE);
+SELECT kstream.capture('shop.tree');
+INSERT INTO shop.tree VALUES (1, NULL), (2, 1), (3, 2);
+DELETE FROM shop.tree WHERE id = 1;
+SELECT key, op, before, after FROM pg_temp.changes;
+UPDATE shop.tree SET id = 20 WHERE id = 2;
+SELECT key, op, before, after FROM pg_temp.changes;
+BEGIN;
+SET CONSTRAINTS ALL DEFERRED;
+INSERT INTO shop.tree VALUES (30, 31);
+DELETE FROM shop.tree WHERE id = 20;
+INSERT INTO shop.tree VALUES (31, 30);
+SET CONSTRAINTS ALL IMMEDIATE;
+SAVEPOINT s;
+UPDATE shop.tree SET parent = 99 WHERE id = 30;
+ROLLBACK TO s;
+COMMIT;
+SELECT key, op, after FROM pg_temp.changes;
+
 -- In replica mode (what a subscription applies) nothing is captured twice.
 SET session_replication_role = replica;
 INSERT INTO shop.item VALUES (1, 'replicated', 1);

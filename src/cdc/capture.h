@@ -145,6 +145,9 @@ extern void ks_capture_remove(Relation rel, const char *topic);
  */
 extern bool ks_capture_remove_leftovers(Relation rel, const char *topic);
 
+/* What is captured (into this topic, or NULL: any) and has the relation as a partition; else InvalidOid. */
+extern Oid ks_capture_whole(Relation rel, const char *topic);
+
 /* The condition of a capture over columns of the alias "new"; NULL: none. */
 extern char *ks_capture_condition(Relation rel, const char *topic);
 

@@ -85,6 +85,18 @@ captured_topics(Relation rel)
 	return topics;
 }
 
+static void
+check_not_part_of_capture(Relation rel, const char *topic)
+{
+	Oid whole = ks_capture_whole(rel, topic);
+
+	if (OidIsValid(whole))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is captured as a partition of \"%s\"", RelationGetRelationName(rel), get_rel_name(whole)),
+				 errhint("Call kstream.uncapture() for that table, or detach the partition.")));
+}
+
 PG_FUNCTION_INFO_V1(kstream_uncapture);
 Datum
 kstream_uncapture(PG_FUNCTION_ARGS)
@@ -110,7 +122,10 @@ kstream_uncapture(PG_FUNCTION_ARGS)
 	if (ks_capture_remove_leftovers(rel, topic))
 		removed++;
 	if (removed == 0)
+	{
+		check_not_part_of_capture(rel, topic);
 		ks_capture_missing(rel, topic);
+	}
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }

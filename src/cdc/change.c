@@ -69,10 +69,11 @@
 /* Of a record that goes to each partition of its topic. */
 #define EVERY_PARTITION (-2)
 
-/* Changes of one relation in this transaction. */
+/* Changes of one relation, for one topic, in this transaction. */
 typedef struct Collection
 {
 	Oid root;
+	char topic[KS_TOPIC_NAME_MAX + 1];
 	int64 order;
 	struct Collection *next;
 } Collection;
@@ -127,13 +128,14 @@ collection_order(KsCapture *capture)
 		return capture->order;
 	for (collection = transaction.collections; collection != NULL; collection = collection->next)
 	{
-		if (collection->root == capture->root)
+		if (collection->root == capture->root && strcmp(collection->topic, capture->topic) == 0)
 			break;
 	}
 	if (collection == NULL)
 	{
 		collection = MemoryContextAlloc(TopTransactionContext, sizeof(Collection));
 		collection->root = capture->root;
+		strlcpy(collection->topic, capture->topic, sizeof(collection->topic));
 		collection->order = 0;
 		collection->next = transaction.collections;
 		transaction.collections = collection;
@@ -490,12 +492,12 @@ put_gone(Output *output, TupleTableSlot *row)
 
 	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
 	{
-		set_envelope(output, capture->options.before ? &capture->columns : &capture->keys, row, NULL);
+		const KsColumnList *columns = capture->options.before ? &capture->columns : &capture->keys;
+
+		set_envelope(output, columns, capture->options.before || columns->count > 0 ? row : NULL, NULL);
 		deliver(output, VALUE_ENVELOPE, 'd', KS_ANY_PARTITION);
 		if (!capture->options.tombstones || capture->keys.count == 0 || KS_MUTANT("no_tombstone"))
 			return;
-		output->record.header_count = 0;
-		output->record.headers_len = 0;
 	}
 	else
 		set_header(output, "__op", "d", 1);

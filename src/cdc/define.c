@@ -27,7 +27,10 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -35,6 +38,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_node.h"
@@ -75,12 +79,21 @@ static List *
 default_key(Relation rel)
 {
 	List *indexes = RelationGetIndexList(rel);
+	Oid constraint;
 
 	list_free(indexes);
-	if (OidIsValid(rel->rd_pkindex))
-		return index_columns(rel, rel->rd_pkindex);
+	(void) get_primary_key_attnos(RelationGetRelid(rel), false, &constraint);
+	if (OidIsValid(constraint))
+		return index_columns(rel, get_constraint_index(constraint));
 	if (rel->rd_rel->relreplident == REPLICA_IDENTITY_INDEX && OidIsValid(rel->rd_replidindex))
 		return index_columns(rel, rel->rd_replidindex);
+	(void) get_primary_key_attnos(RelationGetRelid(rel), true, &constraint);
+	if (OidIsValid(constraint))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("primary key of table \"%s\" is deferrable", RelationGetRelationName(rel)),
+				 errdetail("Two rows can have the same key for a moment."),
+				 errhint("Name its columns in key_columns to capture with it all the same.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("table \"%s\" has no primary key", RelationGetRelationName(rel)),
@@ -205,6 +218,11 @@ analyze_condition(Relation rel, char *when)
 	assign_expr_collations(pstate, condition);
 	free_parsestate(pstate);
 	error_context_stack = context.previous;
+	if (contain_volatile_functions(condition))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("capture option \"when\" cannot use volatile functions"),
+				 errdetail("An update asks whether the row is in the condition more than once.")));
 	return condition;
 }
 
@@ -393,6 +411,17 @@ drop_triggers(Relation rel, const char *topic)
  */
 #define NEW_TOPIC_OPTIONS "{\"compression\": \"lz4\"}"
 
+static void
+check_key_for_topic(const KsTopic *topic, List *keys)
+{
+	if (keys == NIL && (topic->options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
+		ereport(ERROR,
+				(errcode(KS_ERRCODE_INVALID_RECORD),
+				 errmsg("cannot capture without a key into compacted topic \"%s\"", topic->name),
+				 errdetail("INVALID_RECORD: compaction keeps the last record of each key."),
+				 errhint("Name the columns that identify a row in key_columns.")));
+}
+
 /* The topic, made for the table's owner if it is not there. */
 static void
 get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTopic *topic)
@@ -437,6 +466,59 @@ insert_row(Relation rel, const char *topic, Jsonb *options, uint32 triggers)
 	ks_owner_end(&scope);
 }
 
+static bool
+is_captured(Oid relid, const char *topic)
+{
+	ListCell *lc;
+
+	foreach (lc, ks_capture_rows(relid))
+	{
+		if (topic == NULL || strcmp(((KsCaptureRow *) lfirst(lc))->topic, topic) == 0)
+			return true;
+	}
+	return false;
+}
+
+Oid
+ks_capture_whole(Relation rel, const char *topic)
+{
+	ListCell *lc;
+
+	if (!rel->rd_rel->relispartition)
+		return InvalidOid;
+	foreach (lc, get_partition_ancestors(RelationGetRelid(rel)))
+	{
+		if (is_captured(lfirst_oid(lc), topic))
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}
+
+/* 55000 if a partition and what it is a partition of would be captured into one topic. */
+static void
+check_not_part(Relation rel, const char *topic)
+{
+	Oid whole = ks_capture_whole(rel, topic);
+	ListCell *lc;
+
+	if (OidIsValid(whole))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is captured into topic \"%s\" already, as a partition of \"%s\"",
+						RelationGetRelationName(rel), topic, get_rel_name(whole))));
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach (lc, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
+	{
+		if (lfirst_oid(lc) != RelationGetRelid(rel) && is_captured(lfirst_oid(lc), topic))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("partition \"%s\" of table \"%s\" is captured into topic \"%s\" already",
+							get_rel_name(lfirst_oid(lc)), RelationGetRelationName(rel), topic),
+					 errhint("Call kstream.uncapture() for the partition first.")));
+	}
+}
+
 void
 ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, Jsonb *json)
 {
@@ -449,7 +531,9 @@ ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, 
 	check_columns(rel, keys, "key_columns");
 	check_columns(rel, options.columns, "columns");
 	check_columns(rel, options.exclude, "exclude");
+	check_not_part(rel, topic_name);
 	get_topic(rel, topic_name, &options, &topic);
+	check_key_for_topic(&topic, keys);
 
 	/* of an earlier call */
 	drop_triggers(rel, topic_name);
@@ -480,7 +564,8 @@ ks_capture_remove_leftovers(Relation rel, const char *topic)
 		const char *name = rel->trigdesc->triggers[i].tgname;
 		KsCaptureTrigger kind;
 
-		if (ks_capture_trigger_parse(name, &kind) &&
+		/* copies go with what they are copies of */
+		if (!rel->trigdesc->triggers[i].tgisclone && ks_capture_trigger_parse(name, &kind) &&
 			(topic == NULL || strcmp(name, ks_capture_trigger_name(topic, kind)) == 0))
 			names = lappend(names, pstrdup(name));
 	}
