@@ -13,7 +13,6 @@
 
 #include "common/base64.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "cdc/json.h"
 
@@ -95,15 +94,11 @@ ks_json_string(StringInfo out, const char *text, int len)
 void
 ks_json_base64(StringInfo out, const char *bytes, int len)
 {
-	int64 size = (int64) (len + 2) / 3 * 4;
+	int size = (int) (((int64) len + 2) / 3 * 4);
 
-	if (size > (int64) MaxAllocSize)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("value is too large to be captured")));
-	enlargeStringInfo(out, (int) size + 2);
+	enlargeStringInfo(out, size + 2);
 	out->data[out->len++] = '"';
-	out->len += pg_b64_encode((const void *) bytes, len, out->data + out->len, (int) size);
+	out->len += pg_b64_encode((const void *) bytes, len, out->data + out->len, size);
 	out->data[out->len++] = '"';
 	out->data[out->len] = '\0';
 }

@@ -555,6 +555,20 @@ write_json_raw(StringInfo out, Datum value, KsValueType *type)
 }
 
 static void
+write_bytea_hex(StringInfo out, Datum value, KsValueType *type)
+{
+	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+	int len = VARSIZE_ANY_EXHDR(bytes);
+
+	ks_json_literal(out, "\"\\\\x");
+	enlargeStringInfo(out, Min(2 * (int64) len, PG_INT32_MAX));
+	out->len += hex_encode(VARDATA_ANY(bytes), len, out->data + out->len);
+	appendStringInfoCharMacro(out, '"');
+	if ((Pointer) bytes != DatumGetPointer(value))
+		pfree(bytes);
+}
+
+static void
 write_jsonb_raw(StringInfo out, Datum value, KsValueType *type)
 {
 	Jsonb *jsonb = DatumGetJsonbP(value);
@@ -591,7 +605,7 @@ static const struct TypeWriter
 	{TIMESTAMPOID, write_timestamp_number, write_timestamp_iso},
 	{TIMESTAMPTZOID, write_timestamptz_zulu, write_timestamptz_iso},
 	{INTERVALOID, write_interval_usecs, NULL},
-	{BYTEAOID, write_bytea_base64, NULL},
+	{BYTEAOID, write_bytea_base64, write_bytea_hex},
 	{BITOID, write_bits, NULL},
 	{VARBITOID, write_bits, NULL},
 	{JSONOID, write_text, write_json_raw},
@@ -754,7 +768,8 @@ ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat f
 	typid = getBaseTypeAndTypmod(typid, &typmod);
 	type->typmod = typmod;
 	type->write = find_writer(typid, typmod, format);
-	type->keeps_size = type->write == write_text || type->write == write_json_raw || type->write == write_bytea_base64;
+	type->keeps_size = type->write == write_text || type->write == write_json_raw ||
+					   type->write == write_bytea_base64 || type->write == write_bytea_hex;
 	if (type->write != NULL)
 		return;
 	if (OidIsValid(element = get_element_type(typid)))

@@ -1,7 +1,8 @@
 #-------------------------------------------------------------------------
 #
 # 120_capture.pl
-#	Captured tables in a dump, and a table rebuilt from its topic.
+#	Captured tables in a dump, in a LATIN1 database and behind a subscription;
+#	a snapshot that is ended; and a table rebuilt from its topic.
 #
 # The proof of a capture is that who applies the topic from its beginning gets
 # the table: under concurrent writers that insert, update, delete, change keys
@@ -19,7 +20,7 @@ use KstreamTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main');
+my $node = new_node('main', init => { allows_streaming => 'logical' });
 
 sub sql { my ($dbname, $sql) = @_; return $node->safe_psql($dbname, $sql); }
 
@@ -130,6 +131,15 @@ is(sql('restored', "$read WHERE kstream.text(key) >= '{\"id\":4'"), '{"id":4}|{"
 is(sql('restored', "SELECT kstream.text(key) FROM kstream.fetch('public.part', 0, 1) r"), '{"k":"a","id":2}', 'of partitions too');
 is(sql('restored', "SELECT kstream.uncapture('item'); SELECT count(*) FROM kstream.captures WHERE topic = 'public.item'") =~ s/\s//gr, '0', 'and can be ended');
 
+# by several workers, which make triggers while others still load rows
+sql('postgres', 'CREATE DATABASE parallel');
+$node->command_ok([ 'pg_restore', '-e', '-j', '3', '-d', $node->connstr('parallel'), $dump ], 'a dump is restored in parallel');
+is(sql('parallel', $captures), sql('postgres', $captures), 'with its captures');
+is(sql('parallel', 'SELECT * FROM kstream.capture ORDER BY topic'), sql('postgres', 'SELECT * FROM kstream.capture ORDER BY topic'), 'as they were made');
+is(sql('parallel', $read), sql('postgres', $read), 'nothing was captured');
+sql('parallel', "INSERT INTO item VALUES (4, 's', 'after')");
+is(sql('parallel', "$read WHERE kstream.text(key) >= '{\"id\":4'"), '{"id":4}|{"v": "after", "id": 4}', 'the capture goes on');
+
 # Without the catalog's rows (a dump of the table alone) nothing is lost in silence.
 sql('postgres', 'CREATE DATABASE partial');
 sql('partial', 'CREATE EXTENSION kstream');
@@ -138,6 +148,92 @@ $node->command_ok([ 'sh', '-c', "pg_dump -t item '" . $node->connstr('postgres')
 is(sqlstate($node, "INSERT INTO item VALUES (9, 's', 'v')", 'partial'), '55000', 'its triggers refuse to work');
 sql('partial', "SELECT kstream.uncapture('item'); INSERT INTO item VALUES (9, 's', 'v')");
 is(sql('partial', 'SELECT count(*) FROM item'), '4', 'until they are removed');
+
+#
+# A snapshot that is cancelled, terminated or crashes is continued.
+#
+sql('postgres', <<'SQL');
+CREATE TABLE long (id int PRIMARY KEY, v text);
+INSERT INTO long SELECT i, 'v' FROM generate_series(1, 3000) i;
+SELECT kstream.capture('long', 'long');
+SQL
+my $progress = "SELECT rows, last_key[1] = rows::text FROM kstream.snapshots WHERE relation = 'long'::regclass";
+my $locker = session($node);
+my $before = 0;
+foreach my $end ([ 'pg_cancel_backend', '57014', 1000 ], [ 'pg_terminate_backend', '57P01', 1700 ])
+{
+	my ($function, $state, $row) = @$end;
+
+	# it gets no further than the row that somebody else holds
+	$locker->query("BEGIN; UPDATE long SET v = 'w' WHERE id = $row");
+	my $session = session($node);
+	my $pid = $session->pid;
+	$session->start("CALL kstream.snapshot('long', options => '{\"chunk_size\": 100}')");
+	wait_until('it waits', sub { $locker->query("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND wait_event_type = 'Lock'") == 1 });
+	$locker->query("SELECT $function($pid)");
+	is($session->finish->{sqlstate}, $state, "$function ends a snapshot");
+	$locker->query('COMMIT');
+	is(sql('postgres', $progress), ($row - 100) . '|t', 'what was done is kept');
+	eval { $session->quit };
+}
+$locker->quit;
+sql('postgres', "CALL kstream.snapshot('long', options => '{\"chunk_size\": 100}')");
+is(sql('postgres', <<'SQL'), "3000|3000|2\nt", 'it was continued, and nothing done twice');
+SELECT count(*) FILTER (WHERE v->>'op' = 'r'), count(DISTINCT f.key) FILTER (WHERE v->>'op' = 'r'), count(*) FILTER (WHERE v->>'op' = 'u')
+FROM kstream.fetch('long', 0, 0, 100000) f, LATERAL kstream.json(f.value) v;
+SELECT finished_at IS NOT NULL FROM kstream.snapshots WHERE relation = 'long'::regclass;
+SQL
+
+#
+# Other encodings: names and values are UTF-8 in the topic.
+#
+sql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+is(sql('latin', <<"SQL"), <<"RESULT" =~ s/\n\z//r, 'a captured table in a LATIN1 database');
+SET client_encoding = 'UTF8';
+SET client_min_messages = warning;
+CREATE EXTENSION kstream;
+CREATE TABLE "t\xc3\xa4" ("k\xc3\xb6" text PRIMARY KEY, v text, j jsonb, a text[]);
+DO \$\$ BEGIN PERFORM kstream.capture('"t\xc3\xa4"', 't', options => '{"name": "na\xc3\xafve", "when": "v <> ''\xc3\xa9''"}'); END \$\$;
+INSERT INTO "t\xc3\xa4" VALUES ('\xc3\xa4', '\xc3\xbc', '{"\xc3\x9f": "\xc3\xa9"}', '{\xc3\xb1}'), ('n', '\xc3\xa9', NULL, NULL);
+UPDATE "t\xc3\xa4" SET "k\xc3\xb6" = '\xc3\xb1' WHERE v = '\xc3\xbc';
+SELECT encode(key, 'escape'), kstream.json(value)->>'after', kstream.json(value)->'source'->>'table', kstream.json(value)->'source'->>'name', headers::text FROM kstream.fetch('t', 0, 0) r ORDER BY r.offset;
+SQL
+{"k\\303\\266":"\\303\\244"}|{"a": ["\xc3\xb1"], "j": "{\\"\xc3\x9f\\": \\"\xc3\xa9\\"}", "v": "\xc3\xbc", "k\xc3\xb6": "\xc3\xa4"}|t\xc3\xa4|na\xc3\xafve|
+{"k\\303\\266":"\\303\\244"}||t\xc3\xa4|na\xc3\xafve|{"__debezium.newkey": "{\\"k\xc3\xb6\\":\\"\xc3\xb1\\"}"}
+{"k\\303\\266":"\\303\\244"}||||{"__debezium.newkey": "{\\"k\xc3\xb6\\":\\"\xc3\xb1\\"}"}
+{"k\\303\\266":"\\303\\261"}|{"a": ["\xc3\xb1"], "j": "{\\"\xc3\x9f\\": \\"\xc3\xa9\\"}", "v": "\xc3\xbc", "k\xc3\xb6": "\xc3\xb1"}|t\xc3\xa4|na\xc3\xafve|{"__debezium.oldkey": "{\\"k\xc3\xb6\\":\\"\xc3\xa4\\"}"}
+RESULT
+
+#
+# What a subscription applies is captured only where the triggers are enabled ALWAYS.
+#
+sql('postgres', 'CREATE DATABASE publisher');
+sql('publisher', <<'SQL');
+CREATE TABLE replicated (id int PRIMARY KEY, v text);
+CREATE PUBLICATION p FOR TABLE replicated;
+SELECT FROM pg_create_logical_replication_slot('s', 'pgoutput');
+SQL
+sql('postgres', "CREATE TABLE replicated (id int PRIMARY KEY, v text); SELECT kstream.capture('replicated', 'replicated')");
+sql('postgres', "CREATE SUBSCRIPTION s CONNECTION '" . ($node->connstr('publisher') =~ s/'//gr) . "' PUBLICATION p WITH (create_slot = false, slot_name = 's')");
+$node->wait_for_subscription_sync($node, 's') if $node->can('wait_for_subscription_sync');
+my $replicated = "SELECT string_agg(id || v, ' ' ORDER BY id) FROM replicated";
+sub applied
+{
+	my ($rows) = @_;
+	wait_until("$rows is applied", sub { sql('postgres', $replicated) eq $rows });
+}
+sql('publisher', "INSERT INTO replicated VALUES (1, 'a'), (2, 'a'); UPDATE replicated SET v = 'b' WHERE id = 2");
+applied('1a 2b');
+is(sql('postgres', "SELECT count(*) FROM kstream.fetch('replicated', 0, 0)"), '0', 'what a subscription applies is not captured');
+sql('postgres', qq{ALTER TABLE replicated ENABLE ALWAYS TRIGGER "!kstream:replicated:$_"}) foreach qw(insert update delete truncate);
+sql('publisher', "UPDATE replicated SET id = 3, v = 'c' WHERE id = 2; DELETE FROM replicated WHERE id = 1");
+applied('3c');
+sql('publisher', 'TRUNCATE replicated');
+sql('publisher', "INSERT INTO replicated VALUES (4, 'd')");
+applied('4d');
+is(sql('postgres', "SELECT string_agg(concat_ws(' ', kstream.text(f.key), COALESCE(kstream.json(f.value)->>'op', '-')), ', ' ORDER BY f.offset) FROM kstream.fetch('replicated', 0, 0) f"),
+	'{"id":2} d, {"id":2} -, {"id":3} c, {"id":1} d, {"id":1} -, t, {"id":4} c', 'unless its triggers are enabled always');
+sql('postgres', 'DROP SUBSCRIPTION s');
 
 log_is_clean($node);
 $node->stop;
