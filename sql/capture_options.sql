@@ -172,6 +172,20 @@ SELECT kstream.capture('"Two Words"');
 SELECT kstream.uncapture('task');
 SELECT * FROM kstream.captures;
 
+-- names that want quotes, in statements, expressions and JSON
+CREATE TABLE "ü""x'y\z" ("k""ey'ä" int PRIMARY KEY, "a\b" text, "new" int, "old" int, "select" int);
+SELECT kstream.capture('"ü""x''y\z"', 'odd', options => $${"when": "new IS DISTINCT FROM 5 AND \"select\" > old", "name": "qu\"ote", "exclude": ["old"]}$$);
+INSERT INTO "ü""x'y\z" VALUES (1, 'b', 4, 1, 2), (2, 'b', 5, 1, 2);
+UPDATE "ü""x'y\z" SET new = 9 - new;
+SELECT kstream.text(key) AS key, regexp_replace(kstream.text(value), '"source":.*"name":("[^,]*").*"table":(".*"),"txId".*"op":"(.)".*', '\1 \2 \3}') AS value FROM kstream.fetch('odd', 0, 0) r ORDER BY r.offset;
+CALL kstream.snapshot('"ü""x''y\z"');
+SELECT relation, topic, key_columns FROM kstream.captures WHERE topic = 'odd';
+SELECT relation, rows FROM kstream.snapshots;
+ALTER TABLE "ü""x'y\z" RENAME TO "表";
+DELETE FROM "表" WHERE new = 4;
+SELECT op, key FROM pg_temp.changes;
+DROP TABLE "表";
+
 -- a name that does not fit into a trigger's
 SELECT kstream.capture('task', 'a.name.that.is.too.long.to.be.a.part.of.the.name.of.a.trigger');
 SELECT kstream.capture('task', 'a.name.that.is.too.long.to.be.a.part.of.the.name.of.another');
