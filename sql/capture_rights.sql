@@ -31,6 +31,19 @@ SELECT kstream.produce('app.t', 'k', 'v');
 SELECT relation, topic FROM kstream.captures;
 RESET ROLE;
 SELECT kstream.json(value)->'after'->>'v' AS v FROM kstream.fetch('app.t', 0, 0);
+-- nor on the schemas of the functions that write the row
+CREATE SCHEMA private;
+CREATE EXTENSION hstore SCHEMA private;
+ALTER TABLE app.t ADD h private.hstore DEFAULT 'a=>1';
+REVOKE USAGE ON SCHEMA kstream FROM PUBLIC;
+SET ROLE kstream_writer;
+INSERT INTO app.t VALUES (10, 'by writer');
+RESET ROLE;
+GRANT USAGE ON SCHEMA kstream TO PUBLIC;
+SELECT kstream.json(value)->'after'->>'h' AS h FROM kstream.fetch('app.t', 0, 1);
+ALTER TABLE app.t DROP h;
+DROP EXTENSION hstore;
+DROP SCHEMA private;
 -- and the statement that writes gets none by it
 SET ROLE kstream_writer;
 BEGIN;

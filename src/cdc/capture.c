@@ -40,7 +40,6 @@
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -366,7 +365,7 @@ static pg_attribute_noreturn() void not_captured(Relation rel, const char *trigg
 static void
 check_triggers(Relation root, const KsCaptureRow *row)
 {
-	Oid function = LookupFuncName(list_make2(makeString("kstream"), makeString("capture_trigger")), 0, NULL, true);
+	Oid function = ks_function_oid(get_namespace_oid("kstream", true), "capture_trigger", 0, NULL);
 	int kind;
 
 	for (kind = 0; kind < KS_TRIGGER_KINDS; kind++)

@@ -34,7 +34,6 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/cash.h"
@@ -708,6 +707,13 @@ find_writer(Oid typid, int32 typmod, KsCaptureFormat format)
 	return NULL;
 }
 
+Oid
+ks_function_oid(Oid namespace, const char *name, int count, const Oid *types)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(types, count)), ObjectIdGetDatum(namespace));
+}
+
 /*
  * hstore_to_json of the extension hstore, if that has the type; else InvalidOid.
  * Both must be members of it: anybody can make a type and a function of these
@@ -728,8 +734,7 @@ hstore_function(Oid typid)
 		elog(ERROR, "cache lookup failed for type %u", typid);
 	namespace = ((Form_pg_type) GETSTRUCT(tuple))->typnamespace;
 	ReleaseSysCache(tuple);
-	function = LookupFuncName(list_make2(makeString(get_namespace_name(namespace)), makeString("hstore_to_json")),
-							  1, &typid, true);
+	function = ks_function_oid(namespace, "hstore_to_json", 1, &typid);
 	if (!OidIsValid(function) || getExtensionOfObject(ProcedureRelationId, function) != extension ||
 		get_func_rettype(function) != JSONOID)
 		return InvalidOid;

@@ -35,6 +35,9 @@ typedef struct KsValueType
 	int pins;        /* settings that it depends on, see ks_payload_pin_output */
 } KsValueType;
 
+/* A function, whatever the current user may see; InvalidOid: it is not there. */
+extern Oid ks_function_oid(Oid namespace, const char *name, int count, const Oid *types);
+
 /* Look up how a type is written; what is kept lives in `context`. */
 extern void ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat format,
 							   MemoryContext context);
