@@ -81,6 +81,7 @@ TABLE r;
 SELECT kstream.delete_records('public.r', 0, -1);
 -- in every image of a key that changes, with the capture looked up again meanwhile
 UPDATE r SET id = 50, n.mood = 'renames' WHERE id = 1;
+INSERT INTO r VALUES (60, ROW('renames', 'outer'), 'x');
 SELECT * FROM told('public.r');
 SELECT kstream.delete_records('public.r', 0, -1);
 -- errors in the middle
