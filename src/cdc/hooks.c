@@ -39,8 +39,8 @@
 
 static object_access_hook_type prev_object_access_hook = NULL;
 
-/* What the TRUNCATE at hand truncates, named or not. */
-static List *truncated = NIL;
+/* Where the tables of the TRUNCATE at hand are put; NULL: there is none. */
+static List **truncated = NULL;
 
 /* Has it triggers? */
 static bool
@@ -103,23 +103,17 @@ trigger_dropped(Oid trigger)
 	}
 }
 
-List *
-ks_hooks_begin_truncate(void)
+List **
+ks_hooks_gather_truncated(List **tables)
 {
-	List *outer = truncated;
+	List **outer = truncated;
 
-	truncated = NIL;
+	truncated = tables;
 	return outer;
 }
 
-void
-ks_hooks_end_truncate(List *outer)
-{
-	truncated = outer;
-}
-
 static void
-check_truncated(Oid relid)
+check_truncated(Oid relid, const List *tables)
 {
 	ListCell *lc;
 
@@ -129,7 +123,7 @@ check_truncated(Oid relid)
 	{
 		Oid root = lfirst_oid(lc);
 
-		if (!list_member_oid(truncated, root) && ks_capture_rows(root) != NIL)
+		if (!list_member_oid(tables, root) && ks_capture_rows(root) != NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot truncate partition \"%s\" of captured table \"%s\"", get_rel_name(relid), get_rel_name(root)),
@@ -139,15 +133,15 @@ check_truncated(Oid relid)
 }
 
 void
-ks_hooks_check_truncated(void)
+ks_hooks_check_truncated(const List *tables)
 {
 	ListCell *lc;
 
 	/* what a subscription applies is not captured */
 	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
 		return;
-	foreach (lc, truncated)
-		check_truncated(lfirst_oid(lc));
+	foreach (lc, tables)
+		check_truncated(lfirst_oid(lc), tables);
 }
 
 static void
@@ -159,8 +153,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		trigger_dropped(object);
 	else if (access == OAT_DROP && class == RelationRelationId && sub == 0 && may_be_captured(object))
 		ks_capture_delete_rows(object, NULL);
-	else if (access == OAT_TRUNCATE && class == RelationRelationId)
-		truncated = lappend_oid(truncated, object);
+	else if (access == OAT_TRUNCATE && class == RelationRelationId && truncated != NULL)
+		*truncated = lappend_oid(*truncated, object);
 }
 
 void

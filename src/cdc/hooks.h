@@ -14,11 +14,12 @@
 extern void ks_hooks_init(void);
 
 /*
- * Around a TRUNCATE.  What begin returns goes to end, also after an error; check,
- * when all is truncated: 0A000 if a part of a captured table was.
+ * Have what a TRUNCATE truncates, named or not, added to a list; NULL: no more.
+ * Returns what was set before, to be set again, also after an error.
  */
-extern List *ks_hooks_begin_truncate(void);
-extern void ks_hooks_check_truncated(void);
-extern void ks_hooks_end_truncate(List *outer);
+extern List **ks_hooks_gather_truncated(List **tables);
+
+/* 0A000 if a part of a captured table is among these, and the whole is not. */
+extern void ks_hooks_check_truncated(const List *tables);
 
 #endif /* KS_CDC_HOOKS_H */

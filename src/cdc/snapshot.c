@@ -379,6 +379,7 @@ fix_settings(const Path *path)
 	set_local("timezone", "UTC");
 	set_local("extra_float_digits", "1");
 	set_local("bytea_output", "hex");
+	set_local("lc_monetary", "C");
 	if (path->count > 0)
 		set_local("enable_seqscan", "off");
 	return guc_level;

@@ -78,16 +78,17 @@ process_truncate(ProcessUtility_hook_type next, PlannedStmt *planned, const char
 				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 				 DestReceiver *dest, QueryCompletion *completion)
 {
-	List *outer = ks_hooks_begin_truncate();
+	List *tables = NIL;
+	List **outer = ks_hooks_gather_truncated(&tables);
 
 	PG_TRY();
 	{
 		next(planned, source, read_only_tree, context, params, environment, dest, completion);
-		ks_hooks_check_truncated();
+		ks_hooks_check_truncated(tables);
 	}
 	PG_FINALLY();
 	{
-		ks_hooks_end_truncate(outer);
+		(void) ks_hooks_gather_truncated(outer);
 	}
 	PG_END_TRY();
 }
