@@ -23,9 +23,10 @@
  * rather than waited for; the segment then is not marked as frozen and comes
  * round again.
  *
- * Locking: ShareUpdateExclusiveLock on the segment and its toast table, if they
- * are free at once.  Producers and readers are not hindered, and a drop of the
- * segment (retention) is tried again after it.
+ * Locking: ShareUpdateExclusiveLock on the topic's table, which keeps out what
+ * puts other segments in the place of this one, and on the segment and its toast
+ * table, if they are free at once.  Producers and readers are not hindered, and a
+ * drop of the segment (retention) is tried again after it.
  *
  * Abort and crash: frozen pages stay frozen; only the mark may be missing.
  *
@@ -158,8 +159,16 @@ ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done)
 	while (ks_segment_unfrozen_after(topic, partition, number, &segment))
 	{
 		number = segment.number;
-		if (is_ripe(&segment) && ConditionalLockRelationOid(topic->relid, ShareUpdateExclusiveLock) &&
-			freeze_segment(topic, partition, &segment))
+		if (!is_ripe(&segment))
+			continue;
+		if (!ConditionalLockRelationOid(topic->relid, ShareUpdateExclusiveLock))
+			return false;
+
+		/* What was seen without the lock may have changed. */
+		if (!ks_segment_unfrozen_after(topic, partition, number - 1, &segment))
+			return false;
+		number = segment.number;
+		if (is_ripe(&segment) && freeze_segment(topic, partition, &segment))
 		{
 			done->segments = 1;
 			return true;
