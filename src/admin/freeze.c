@@ -161,6 +161,7 @@ ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		number = segment.number;
 		if (!is_ripe(&segment))
 			continue;
+		KS_DEBUG_POINT("freeze.found");
 		if (!ConditionalLockRelationOid(topic->relid, ShareUpdateExclusiveLock))
 			return false;
 

@@ -125,6 +125,32 @@ is($node->safe_psql('postgres', "SELECT records('load')"), $node->safe_psql('pos
 is_sound($node, 'load', 'load, compacted');
 is_quiet($node, 'load');
 
+# A session finds a segment to freeze, and before it has the lock another one has
+# frozen and compacted it and dropped the table.  An old snapshot keeps it from
+# being frozen before.
+{
+	my ($old, $holder, $freezer) = map { session($node) } 1 .. 3;
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$node->safe_psql('postgres', <<'SQL');
+SELECT kstream.create_topic('cold', 1, '{"cleanup_policy": "compact"}');
+SELECT kstream.produce('cold', 'a', 'x');
+CALL seal('cold');
+SELECT kstream.produce('cold', 'a', 'y');
+CALL seal('cold');
+SQL
+	$old->query('COMMIT');
+	$holder->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+	$freezer->query("SET kstream.debug_point = 'freeze.found:1=wait'");
+	$freezer->start('CALL kstream.run_maintenance()');
+	wait_at_point($holder, $freezer->pid);
+	$node->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	is($node->safe_psql('postgres', "SELECT records('cold'), count(*) FROM stray"), '1|0', 'cold: compacted while another session is about to freeze');
+	$holder->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+	is($freezer->finish->{err}, '', 'cold: which finds that the segment is gone');
+	$_->quit foreach $old, $holder, $freezer;
+	is_sound($node, 'cold', 'cold');
+}
+
 # A dump carries what is compacted, and how far.
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 ok(IPC::Run::run([ $node->installed_command('pg_dump'), '-h', $node->host, '-p', $node->port, 'postgres' ], '|',
