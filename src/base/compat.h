@@ -35,6 +35,9 @@
  */
 extern bool pq_check_connection(void);
 
+/* Of utils/pg_locale.h, which since 18 wants ICU's headers. */
+extern PGDLLIMPORT char *locale_monetary;
+
 /* Background workers, autovacuum and walsenders have PGPROCs as well. */
 #define KS_MAX_PROCS (MaxBackends + NUM_AUXILIARY_PROCS)
 

@@ -36,8 +36,8 @@
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
 
+#include "base/compat.h"
 #include "record/payload.h"
 #include "record/utf8.h"
 
