@@ -18,13 +18,13 @@
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
 #include "group/shared.h"
+#include "ks_shmem.h"
 #include "produce/produce.h"
-#include "shmem.h"
-#include "state/partition.h"
+#include "state/partition_state.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
-#include "worker/worker.h"
-#include "xact.h"
+#include "worker/ks_worker.h"
+#include "ks_xact.h"
 
 PG_MODULE_MAGIC;
 
@@ -55,6 +55,7 @@ _PG_init(void)
 	ks_topic_init();
 	ks_fetch_init();
 	ks_admin_init();
+	ks_bind_init();
 	ks_worker_init();
 	ks_cdc_init();
 	ks_xact_init();

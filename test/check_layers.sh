@@ -16,12 +16,14 @@ order='
 base
 codec
 record
+rowjson
 state
 topic
 log
 produce fetch admin
 table
 group cdc
+upkeep
 worker
 '
 

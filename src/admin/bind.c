@@ -44,7 +44,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "admin/internal.h"
+#include "admin/admin.h"
+#include "admin/register.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "topic/owner.h"

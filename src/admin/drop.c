@@ -37,8 +37,9 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "admin/admin.h"
 #include "admin/guard.h"
-#include "admin/internal.h"
+#include "admin/register.h"
 #include "log/segment.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
@@ -77,7 +78,6 @@ ks_admin_init(void)
 {
 	prev_object_access_hook = object_access_hook;
 	object_access_hook = object_access;
-	ks_bind_init();
 }
 
 /* Drop the segments of one partition; some may be gone already. */

@@ -27,13 +27,6 @@
 #include "state/replicas.h"
 #include "topic/topic.h"
 
-static bool
-may_see(const KsTopic *topic)
-{
-	return ks_topic_has_right(topic, ACL_SELECT | ACL_INSERT | ACL_TRUNCATE) ||
-		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
-}
-
 PG_FUNCTION_INFO_V1(kstream_partition_state);
 Datum
 kstream_partition_state(PG_FUNCTION_ARGS)
@@ -49,7 +42,7 @@ kstream_partition_state(PG_FUNCTION_ARGS)
 	ks_require_preloaded();
 	ks_topic_get(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic);
 	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
-	if (!may_see(&topic))
+	if (!ks_topic_may_be_seen(&topic))
 		ks_topic_check_right(&topic, ACL_SELECT);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -80,7 +73,7 @@ put_in_flight(ReturnSetInfo *rsinfo, const KsInFlightInfo *entry)
 	Datum values[6];
 	bool isnull[6] = {false};
 
-	if (!ks_topic_find_by_uuid(&entry->key.topic, &topic) || !may_see(&topic))
+	if (!ks_topic_find_by_uuid(&entry->key.topic, &topic) || !ks_topic_may_be_seen(&topic))
 		return;
 	values[0] = Int32GetDatum(entry->pid);
 	values[1] = CStringGetTextDatum(topic.name);
@@ -136,30 +129,4 @@ kstream_reservations(PG_FUNCTION_ARGS)
 	for (i = 0; i < count; i++)
 		put_in_flight((ReturnSetInfo *) fcinfo->resultinfo, &entries[i]);
 	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(kstream_compaction_state);
-Datum
-kstream_compaction_state(PG_FUNCTION_ARGS)
-{
-	KsTopic topic;
-	KsCompactionPlan plan;
-	TupleDesc desc;
-	Datum values[4];
-	bool isnull[4] = {false};
-
-	ks_require_preloaded();
-	ks_topic_get(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic);
-	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
-	if (!may_see(&topic))
-		ks_topic_check_right(&topic, ACL_SELECT);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-
-	ks_compaction_plan(&topic, PG_GETARG_INT32(1), &plan);
-	values[0] = Int64GetDatum(plan.first_dirty);
-	values[1] = Int64GetDatum(plan.end);
-	values[2] = Int64GetDatum(plan.clean_bytes);
-	values[3] = Int64GetDatum(plan.dirty_bytes);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull)));
 }

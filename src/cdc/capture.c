@@ -54,8 +54,8 @@
 #include "base/errors.h"
 #include "cdc/capture.h"
 #include "cdc/held.h"
-#include "cdc/json.h"
 #include "cdc/order.h"
+#include "rowjson/json_text.h"
 
 /* Attribute numbers: must match src/sql/80_capture.sql. */
 #define Anum_capture_relation 1

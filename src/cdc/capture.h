@@ -13,7 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
-#include "cdc/row.h"
+#include "rowjson/row_json.h"
 #include "produce/produce.h"
 
 /* What capture() may be told. */

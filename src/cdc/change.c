@@ -54,10 +54,10 @@
 #include "base/errors.h"
 #include "cdc/change.h"
 #include "cdc/held.h"
-#include "cdc/json.h"
 #include "cdc/order.h"
 #include "record/time.h"
 #include "record/utf8.h"
+#include "rowjson/json_text.h"
 
 /* A buffer begins as large as the last value was, within these. */
 #define MIN_BUFFER 1024

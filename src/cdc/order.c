@@ -16,7 +16,7 @@
  * as numbers that follow each other are kept as a run, a statement that no
  * other interrupts needs one entry for any number of rows.
  *
- * Which statement is at work is told by statement.c.  What queues triggers
+ * Which statement is at work is told by cdc.c.  What queues triggers
  * without our knowing (a subscription whose capture triggers were enabled
  * ALWAYS) is counted to a lowest level that is always there.
  *

@@ -8,7 +8,7 @@
  * transaction's work is undone with it.
  *
  * A row that does not exist yet is written at PRE_COMMIT, with what commit()
- * had noted by then; see offsets.c.
+ * had noted by then; see offset_row.c.
  *
  * src/group/commit.c
  *-------------------------------------------------------------------------
@@ -21,10 +21,10 @@
 
 #include "base/debug.h"
 #include "base/errors.h"
-#include "group/catalog.h"
-#include "group/errors.h"
-#include "group/internal.h"
-#include "group/offsets.h"
+#include "group/group_errors.h"
+#include "group/group_internal.h"
+#include "group/group_row.h"
+#include "group/offset_row.h"
 #include "group/poll.h"
 #include "log/log.h"
 #include "topic/owner.h"

@@ -26,8 +26,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "group/catalog.h"
 #include "group/expire.h"
+#include "group/group_row.h"
 #include "group/member.h"
 #include "topic/owner.h"
 

@@ -17,8 +17,8 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
-#include "group/catalog.h"
-#include "group/errors.h"
+#include "group/group_errors.h"
+#include "group/group_row.h"
 #include "group/poll.h"
 #include "record/tuple.h"
 #include "topic/arguments.h"

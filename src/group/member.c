@@ -30,7 +30,7 @@
  *
  * Abort and crash: a rollback undoes no membership and no takeover: what was
  * taken but not confirmed by a commit is stamped again by the next poll
- * (offsets.c).
+ * (offset_row.c).
  *
  * src/group/member.c
  *-------------------------------------------------------------------------
@@ -47,8 +47,8 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
-#include "group/errors.h"
-#include "group/internal.h"
+#include "group/group_errors.h"
+#include "group/group_internal.h"
 
 /* Where this backend is a member as a session. */
 typedef struct SessionMembership

@@ -31,7 +31,7 @@ typedef struct KsOwned
 	int32 partition;
 	int64 stamp;
 	bool confirmed;
-	ItemPointerData tid; /* of its row, as far as known (offsets.h) */
+	ItemPointerData tid; /* of its row, as far as known (offset_row.h) */
 } KsOwned;
 
 /*

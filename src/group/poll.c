@@ -12,7 +12,7 @@
  * last poll may have been another backend's, starts each transaction at the
  * committed offset; or, until something is committed, where it sought or where
  * auto_offset_reset put it first.  A partition that was taken over and
- * not confirmed is stamped again (offsets.c) and starts at the offset in the
+ * not confirmed is stamped again (offset_row.c) and starts at the offset in the
  * row; one whose row is another transaction's is passed over this time.
  *
  * What this transaction has touched, even if only to take it over, it cannot
@@ -40,9 +40,9 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "fetch/fetch.h"
-#include "group/catalog.h"
-#include "group/errors.h"
-#include "group/offsets.h"
+#include "group/group_errors.h"
+#include "group/group_row.h"
+#include "group/offset_row.h"
 #include "group/poll.h"
 
 /* How long a waiting member may be silent, ms. */

@@ -41,7 +41,7 @@ typedef struct KsPosition
 	char *metadata;      /* of what this transaction committed, for a row that is missing */
 	bool polled;         /* read from by the latest poll */
 	int32 share;         /* its place among ks_shares */
-	ItemPointerData tid; /* where its row was seen last; a hint (offsets.h) */
+	ItemPointerData tid; /* where its row was seen last; a hint (offset_row.h) */
 
 	/* ks_position_transaction when it was last changed, and taken over */
 	uint64 touched;

@@ -14,7 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "base/debug.h"
-#include "group/internal.h"
+#include "group/group_internal.h"
 
 /* A member that waits in poll calls each second; ms, with some to spare. */
 #define WAITING_MAX 2000

@@ -15,8 +15,8 @@
 
 #include "base/errors.h"
 #include "fetch/fetch.h"
-#include "group/catalog.h"
-#include "group/offsets.h"
+#include "group/group_row.h"
+#include "group/offset_row.h"
 #include "record/time.h"
 
 typedef enum TargetKind

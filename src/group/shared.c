@@ -5,7 +5,7 @@
  * A heartbeat is a few stores here and no write to disk, and a member that
  * joins inside a long transaction is a member for everybody at once.  What
  * must survive the server, the committed offsets and the groups' options, is
- * in tables (offsets.c, catalog.c); after a restart a group starts without
+ * in tables (offset_row.c, group_row.c); after a restart a group starts without
  * members, with stamps above the greatest one in its rows.
  *
  * Everything lies in fixed arrays linked by index, sized by settings at server

@@ -113,7 +113,7 @@ typedef struct KsShare
 	int32 target;        /* member that should own it, -1: nobody */
 	int64 stamp;         /* of the owner's takeover */
 	bool confirmed;      /* a transaction that stamped the row has committed */
-	ItemPointerData tid; /* where the row was seen last; a hint (offsets.h) */
+	ItemPointerData tid; /* where the row was seen last; a hint (offset_row.h) */
 
 	/* Left by a named member's committed transaction, for its next */
 	int64 latest_stamp;    /* of the owner whose they are */
@@ -143,7 +143,7 @@ extern int ks_max_group_members;
 extern int ks_max_group_subscriptions;
 extern int ks_max_group_partitions;
 
-/* For shmem.c. */
+/* For ks_shmem.c. */
 extern void ks_group_define_settings(void);
 extern Size ks_group_shmem_size(void);
 extern void ks_group_shmem_init(void);

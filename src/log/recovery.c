@@ -24,7 +24,7 @@
  * there on the log is readable as far as visible rows follow each other
  * without a gap: a gap may be a transaction whose commit has not arrived.
  * Where a gap is an abort's hole and nothing follows, maintenance on the
- * primary says so in the partition's row (admin/standby.c).
+ * primary says so in the partition's row (upkeep/standby_end.c).
  *
  * src/log/recovery.c
  *-------------------------------------------------------------------------

@@ -49,7 +49,7 @@ extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 parti
  */
 extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record);
 
-/* Transaction events; see xact.c. */
+/* Transaction events; see ks_xact.c. */
 extern void ks_produce_pre_commit(void);
 extern void ks_produce_commit(void);
 extern void ks_produce_abort(void);

@@ -23,8 +23,8 @@
 
 #include "record/headers.h"
 #include "record/jsoncheck.h"
+#include "record/record_value.h"
 #include "record/utf8.h"
-#include "record/value.h"
 
 PG_FUNCTION_INFO_V1(kstream_text);
 PG_FUNCTION_INFO_V1(kstream_json);

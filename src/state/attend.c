@@ -35,7 +35,7 @@
 
 #include "base/compat.h"
 #include "state/attend.h"
-#include "state/internal.h"
+#include "state/state_internal.h"
 
 static int my_place = -1;
 

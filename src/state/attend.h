@@ -8,7 +8,7 @@
 #ifndef KS_STATE_ATTEND_H
 #define KS_STATE_ATTEND_H
 
-#include "state/partition.h"
+#include "state/partition_state.h"
 
 /*
  * From now on this process is woken when a partition of its database needs

@@ -30,7 +30,7 @@
 
 #include "record/time.h"
 #include "state/clock.h"
-#include "state/internal.h"
+#include "state/state_internal.h"
 
 #define TOLERANCE_MS INT64CONST(60000)
 #define JUMP_ACCEPTED_MS INT64CONST(3600000)

@@ -43,7 +43,7 @@
 #include "base/debug.h"
 #include "state/attend.h"
 #include "state/inflight.h"
-#include "state/internal.h"
+#include "state/state_internal.h"
 
 /*
  * This transaction's entries: [0, linked) are in partitions' lists,

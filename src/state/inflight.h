@@ -10,7 +10,7 @@
 
 #include "datatype/timestamp.h"
 
-#include "state/partition.h"
+#include "state/partition_state.h"
 
 /* What a transaction wants of one partition. */
 typedef struct KsReserveRequest

@@ -27,7 +27,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
-#include "state/internal.h"
+#include "state/state_internal.h"
 
 /* Entries of this backend. */
 static int32 *my_waits = NULL;

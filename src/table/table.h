@@ -77,7 +77,7 @@ extern void ks_range_init(KsRange *range, int32 partition_count);
 /* Narrow by a condition whose value is known.  Reads the catalog for a key. */
 extern void ks_range_narrow(KsRange *range, const KsTopic *topic, const KsCond *cond, Datum value, bool isnull);
 
-/* ---------- planning (plan.c) ---------- */
+/* ---------- planning (table_plan.c) ---------- */
 
 /* Members of fdw_private. */
 enum
@@ -91,7 +91,7 @@ extern void ks_table_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *ks_table_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
 								  List *tlist, List *clauses, Plan *outer);
 
-/* ---------- reading (scan.c, ends.c, row.c, analyze.c) ---------- */
+/* ---------- reading (table_scan.c, ends.c, table_row.c, table_analyze.c) ---------- */
 
 extern void ks_table_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *ks_table_iterate(ForeignScanState *node);

@@ -43,7 +43,7 @@ extern void ks_pending_cleaned(Oid relid, const KsTopic *topic);
  */
 extern bool ks_pending_has_changes(void);
 
-/* Transaction events; see xact.c.  They throw nothing. */
+/* Transaction events; see ks_xact.c.  They throw nothing. */
 extern void ks_pending_end(bool committed);
 extern void ks_pending_sub_end(bool committed);
 

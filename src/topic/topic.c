@@ -26,6 +26,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
@@ -430,6 +431,13 @@ bool
 ks_topic_has_right(const KsTopic *topic, AclMode any)
 {
 	return pg_class_aclmask(topic->relid, GetUserId(), any, ACLMASK_ANY) != 0;
+}
+
+bool
+ks_topic_may_be_seen(const KsTopic *topic)
+{
+	return ks_topic_has_right(topic, ACL_SELECT | ACL_INSERT | ACL_TRUNCATE) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
 void

@@ -10,8 +10,8 @@
 
 #include "utils/acl.h"
 
-#include "state/partition.h"
-#include "topic/options.h"
+#include "state/partition_state.h"
+#include "topic/topic_options.h"
 
 /* Kafka's limit. */
 #define KS_TOPIC_NAME_MAX 249
@@ -149,6 +149,9 @@ extern void ks_topic_check_right(const KsTopic *topic, AclMode mode);
 extern void ks_topic_check_right_of(const KsTopic *topic, AclMode mode, Oid role);
 /* Has the current user one of these rights? */
 extern bool ks_topic_has_right(const KsTopic *topic, AclMode any);
+
+/* May the current user see the topic in views: by any right on it, or as a member of pg_monitor? */
+extern bool ks_topic_may_be_seen(const KsTopic *topic);
 extern void ks_topic_check_owner(const KsTopic *topic);
 
 /* Looks nothing up. */

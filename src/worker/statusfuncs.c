@@ -19,9 +19,9 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "state/worker_status.h"
 #include "topic/topic.h"
-#include "worker/passes.h"
-#include "worker/status.h"
+#include "upkeep/passes.h"
 
 #define PASS_COLUMNS 15
 #define WORKER_COLUMNS 5

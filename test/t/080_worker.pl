@@ -3,7 +3,7 @@
 # 080_worker.pl
 #	The background worker: who starts it, when it leaves, what it does.
 #
-# Each scenario of the opening comment of src/worker/launcher.c.  Every wait is
+# Each scenario of the opening comment of src/worker/ks_launcher.c.  Every wait is
 # for a condition; the time that a command may take is what PostgreSQL itself
 # waits for others to leave a database (5 s), or what the worker promises.
 #

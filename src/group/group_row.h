@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ * group_row.h
+ *	  The rows of kstream.consumer_group.
+ *
+ * src/group/group_row.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_GROUP_GROUP_ROW_H
+#define KS_GROUP_GROUP_ROW_H
+
+#include "utils/jsonb.h"
+
+#include "group/shared.h"
+
+/* 42602 for a name that is empty or too long. */
+extern void ks_group_check_name(const char *name);
+
+/*
+ * Have a group in memory, from its row or, if `create`, as a new one of the
+ * current user whose row is written at PRE_COMMIT.  42704 when there is none,
+ * 42501 when the current user may not use it.
+ */
+extern void ks_group_open(const char *name, bool create, KsGroupKey *key);
+
+/* The same without making one: false when there is none; *key is set anyway. */
+extern bool ks_group_open_existing(const char *name, KsGroupKey *key);
+
+/* Write the rows of groups that this transaction made by using them. */
+extern void ks_group_persist_new(void);
+
+/* Has this transaction dropped the group? */
+extern bool ks_group_is_dropped(const KsGroupKey *key);
+extern bool ks_group_has_new(void);
+
+/* Has this transaction made, changed or dropped a group? */
+extern bool ks_group_has_changes(void);
+
+/* Transaction events.  They throw nothing. */
+extern void ks_group_end(bool committed);
+extern void ks_group_sub_end(bool committed);
+
+/* What the SQL functions of the same name do. */
+extern void ks_group_create(const char *name, Jsonb *options);
+extern void ks_group_alter(const KsGroupKey *key, Jsonb *options);
+extern void ks_group_drop(const KsGroupKey *key);
+
+/* KS068 when the group has members. */
+extern void ks_group_check_empty(const KsGroupKey *key);
+
+#endif /* KS_GROUP_GROUP_ROW_H */

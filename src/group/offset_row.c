@@ -1,0 +1,439 @@
+/*-------------------------------------------------------------------------
+ * offset_row.c
+ *	  The rows of kstream.committed_offset.
+ *
+ * A row says how far a group has come in a partition, and whose it is: the
+ * stamp of the owner's takeover.  Taking over is to lock the partition with a
+ * heavyweight lock of our own (so that two takers, and a taker and a
+ * transaction that has yet to write its row, never meet), then to lock and
+ * stamp the row.  Committing is to lock the row if it has the right stamp, and
+ * to update it.  So the commit of a member that lost the partition either came
+ * before the takeover read the offset, or finds another stamp and fails.
+ *
+ * A takeover that rolls back leaves the old stamp, and with it the old
+ * owner's right to commit.  Therefore a takeover counts only when a
+ * transaction that stamped has committed; until then each poll stamps again
+ * and starts from the offset in the row that it has just locked.
+ *
+ * A row that does not exist cannot be locked; so it is inserted at PRE_COMMIT,
+ * under cover of the heavyweight lock, which also sees to it that there is
+ * only one.  The index on the key is not unique: the check would look at every
+ * dead version of the row.
+ *
+ * Dead versions pile up while some transaction holds xmin back, and to find
+ * the live one by the index takes longer with each.  So callers remember where
+ * they last saw a row (its tid).  That is a hint: VACUUM may have given the
+ * place to another row, and who was quicker may have moved ours.  What is there
+ * counts if it is visible and has our key; else the index is asked.
+ *
+ * Nothing here waits: rows and locks are taken only if free.  No executor and
+ * no planner: a plan that was made while the table was small would be the
+ * wrong one later.
+ *
+ * src/group/offset_row.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/debug.h"
+#include "group/offset_row.h"
+
+/* Attribute numbers: must match src/sql/15_group_catalog.sql. */
+#define Anum_committed_offset_group_id 1
+#define Anum_committed_offset_topic_id 2
+#define Anum_committed_offset_partition 3
+#define Anum_committed_offset_stamp 4
+#define Anum_committed_offset_committed 5
+#define Anum_committed_offset_metadata 6
+#define Anum_committed_offset_committed_at 7
+#define Natts_committed_offset 7
+
+/* Which row. */
+typedef struct RowKey
+{
+	const KsGroupKey *group;
+	int32 topic_id;
+	int32 partition;
+} RowKey;
+
+/* The table, and what of it this statement sees. */
+typedef struct Access
+{
+	Relation rel;
+	Oid index;
+} Access;
+
+/* New values of some columns. */
+typedef struct Change
+{
+	Datum values[Natts_committed_offset];
+	bool isnull[Natts_committed_offset];
+	bool replace[Natts_committed_offset];
+} Change;
+
+/* Begin a statement: with a snapshot of its own, as SQL does it. */
+static void
+begin_access(Access *access, LOCKMODE mode)
+{
+	Oid namespace = get_namespace_oid("kstream", false);
+
+	access->rel = table_open(get_relname_relid("committed_offset", namespace), mode);
+	access->index = get_relname_relid("committed_offset_key", namespace);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+end_access(Access *access)
+{
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	table_close(access->rel, NoLock);
+}
+
+static Datum
+column(const Access *access, HeapTuple row, AttrNumber number, bool *isnull)
+{
+	return heap_getattr(row, number, RelationGetDescr(access->rel), isnull);
+}
+
+static int64
+stamp_of(const Access *access, HeapTuple row)
+{
+	bool isnull;
+
+	return DatumGetInt64(column(access, row, Anum_committed_offset_stamp, &isnull));
+}
+
+static int64
+committed_of(const Access *access, HeapTuple row)
+{
+	bool isnull;
+	Datum value = column(access, row, Anum_committed_offset_committed, &isnull);
+
+	return isnull ? KS_NO_OFFSET : DatumGetInt64(value);
+}
+
+static bool
+has_key(const Access *access, HeapTuple row, const RowKey *key)
+{
+	bool isnull;
+	text *group = DatumGetTextPP(column(access, row, Anum_committed_offset_group_id, &isnull));
+
+	return DatumGetInt32(column(access, row, Anum_committed_offset_topic_id, &isnull)) == key->topic_id &&
+		   DatumGetInt32(column(access, row, Anum_committed_offset_partition, &isnull)) == key->partition &&
+		   VARSIZE_ANY_EXHDR(group) == strlen(key->group->name) &&
+		   memcmp(VARDATA_ANY(group), key->group->name, strlen(key->group->name)) == 0;
+}
+
+/*
+ * The row, if it is at `tid`; palloc'd.  As a scan of the index would, remove
+ * the dead versions on the page first, if it is time to: else the row would
+ * have to move on to another page.
+ */
+static HeapTuple
+find_at(const Access *access, Snapshot snapshot, const RowKey *key, const ItemPointerData *tid)
+{
+	HeapTupleData row;
+	HeapTuple found = NULL;
+	Buffer buffer;
+
+	if (!ItemPointerIsValid(tid) ||
+		ItemPointerGetBlockNumber(tid) >= RelationGetNumberOfBlocks(access->rel))
+		return NULL;
+	buffer = ReadBuffer(access->rel, ItemPointerGetBlockNumber(tid));
+	heap_page_prune_opt(access->rel, buffer);
+	ReleaseBuffer(buffer);
+
+	row.t_self = *tid;
+	if (!heap_fetch(access->rel, snapshot, &row, &buffer, false))
+		return NULL;
+	if (has_key(access, &row, key) || KS_MUTANT("tid_trusted"))
+		found = heap_copytuple(&row);
+	ReleaseBuffer(buffer);
+	return found;
+}
+
+static HeapTuple
+find_by_index(const Access *access, Snapshot snapshot, const RowKey *key)
+{
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple row;
+
+	ScanKeyEntryInitialize(&keys[0], 0, Anum_committed_offset_group_id, BTEqualStrategyNumber, InvalidOid,
+						   C_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(key->group->name));
+	ScanKeyInit(&keys[1], Anum_committed_offset_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key->topic_id));
+	ScanKeyInit(&keys[2], Anum_committed_offset_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key->partition));
+	scan = systable_beginscan(access->rel, access->index, true, snapshot, 3, keys);
+	row = systable_getnext(scan);
+	if (HeapTupleIsValid(row))
+		row = heap_copytuple(row);
+	systable_endscan(scan);
+	return row;
+}
+
+/* The row as this statement sees it, palloc'd; NULL when there is none. */
+static HeapTuple
+find(const Access *access, const RowKey *key, const ItemPointerData *tid)
+{
+	HeapTuple row = find_at(access, GetActiveSnapshot(), key, tid);
+
+	return row != NULL ? row : find_by_index(access, GetActiveSnapshot(), key);
+}
+
+static pg_attribute_noreturn() void cannot_serialize(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
+}
+
+/* Lock a row that was found; false when it is another transaction's. */
+static bool
+lock_row(const Access *access, HeapTuple row)
+{
+	HeapTupleData target;
+	TM_FailureData failure;
+	TM_Result result;
+	Buffer buffer;
+
+	target.t_self = row->t_self;
+	result = heap_lock_tuple(access->rel, &target, GetCurrentCommandId(true), LockTupleNoKeyExclusive,
+							 LockWaitSkip, false, &buffer, &failure);
+	ReleaseBuffer(buffer);
+	if ((result == TM_Updated || result == TM_Deleted) && IsolationUsesXactSnapshot())
+		cannot_serialize();
+	return result == TM_Ok;
+}
+
+static void
+set_column(Change *change, AttrNumber number, Datum value, bool isnull)
+{
+	change->values[number - 1] = value;
+	change->isnull[number - 1] = isnull;
+	change->replace[number - 1] = true;
+}
+
+/* An offset, KS_NO_OFFSET: none yet; and what belongs to it. */
+static void
+set_offset(Change *change, int64 offset, const char *metadata)
+{
+	bool none = offset == KS_NO_OFFSET;
+
+	set_column(change, Anum_committed_offset_committed, Int64GetDatum(offset), none);
+	set_column(change, Anum_committed_offset_metadata,
+			   metadata != NULL ? CStringGetTextDatum(metadata) : (Datum) 0, metadata == NULL);
+	set_column(change, Anum_committed_offset_committed_at, TimestampTzGetDatum(GetCurrentTimestamp()), none);
+}
+
+/* Update a row that is locked; *tid: where it is now. */
+static void
+update_row(const Access *access, HeapTuple row, Change *change, ItemPointerData *tid)
+{
+	HeapTuple new = heap_modify_tuple(row, RelationGetDescr(access->rel),
+									  change->values, change->isnull, change->replace);
+
+	CatalogTupleUpdate(access->rel, &row->t_self, new);
+	*tid = new->t_self;
+	heap_freetuple(new);
+}
+
+/* The caller has the partition locked and saw that there is no row. */
+static void
+insert_row(const Access *access, const RowKey *key, int64 stamp, Change *change)
+{
+	HeapTuple row;
+
+	set_column(change, Anum_committed_offset_group_id, CStringGetTextDatum(key->group->name), false);
+	set_column(change, Anum_committed_offset_topic_id, Int32GetDatum(key->topic_id), false);
+	set_column(change, Anum_committed_offset_partition, Int32GetDatum(key->partition), false);
+	set_column(change, Anum_committed_offset_stamp, Int64GetDatum(stamp), false);
+	row = heap_form_tuple(RelationGetDescr(access->rel), change->values, change->isnull);
+	CatalogTupleInsert(access->rel, row);
+}
+
+/*
+ * Lock a group's partition to the end of the transaction, if it is free.  The
+ * tag is a hash: a collision only makes a taker try again later.
+ */
+static bool
+lock_partition(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
+{
+	LOCKTAG tag;
+	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), partition);
+
+	hash = hash_bytes_extended((const unsigned char *) topic, sizeof(pg_uuid_t), hash);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->segment, (uint32) (hash >> 32), (uint16) hash);
+	return KS_MUTANT("no_partition_lock") || LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+int64
+ks_offset_read(const KsGroupKey *key, int32 topic_id, int32 partition, ItemPointerData *tid)
+{
+	RowKey row_key = {key, topic_id, partition};
+	Access access;
+	HeapTuple row;
+	int64 committed = KS_NO_OFFSET;
+
+	begin_access(&access, AccessShareLock);
+	row = find(&access, &row_key, tid);
+	if (row != NULL)
+	{
+		committed = committed_of(&access, row);
+		*tid = row->t_self;
+		heap_freetuple(row);
+	}
+	end_access(&access);
+	return committed;
+}
+
+/*
+ * Is the partition still the member's that was told so?  It may have been
+ * stopped since for so long that another has taken it over, and stamped; to
+ * stamp again would fence that one.  Who takes it over from now on waits for
+ * the lock on the partition.
+ */
+static bool
+is_still_ours(const KsGroupKey *key, const KsOwned *owned)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	const KsShare *share = &ks_shares[owned->share];
+	bool ours;
+
+	if (group == NULL)
+		return false;
+	ours = share->owner >= 0 && share->stamp == owned->stamp && share->partition == owned->partition &&
+		   memcmp(&share->topic, &owned->topic, sizeof(pg_uuid_t)) == 0;
+	LWLockRelease(&group->lock);
+	return ours;
+}
+
+KsTakeoverResult
+ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, int64 *committed)
+{
+	RowKey row_key = {key, owned->topic_id, owned->partition};
+	KsTakeoverResult result = KS_TAKEN_NO_ROW;
+	Change change = {0};
+	Access access;
+	HeapTuple row;
+
+	*committed = KS_NO_OFFSET;
+	if (!lock_partition(key, &owned->topic, owned->partition) || !is_still_ours(key, owned))
+		return KS_TAKEOVER_BUSY;
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, &row_key, &owned->tid);
+	if (row != NULL)
+	{
+		result = KS_TAKEOVER_BUSY;
+		if (lock_row(&access, row))
+		{
+			result = KS_TAKEN;
+			*committed = committed_of(&access, row);
+			set_column(&change, Anum_committed_offset_stamp, Int64GetDatum(owned->stamp), false);
+			update_row(&access, row, &change, &owned->tid);
+		}
+		heap_freetuple(row);
+	}
+	end_access(&access);
+	if (result == KS_TAKEN)
+		KS_DEBUG_POINT("poll.claimed");
+	return result;
+}
+
+bool
+ks_offset_commit(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
+				 int64 offset, const char *metadata, ItemPointerData *tid)
+{
+	RowKey row_key = {key, topic_id, partition};
+	Change change = {0};
+	Access access;
+	HeapTuple row;
+	bool done;
+
+	KS_DEBUG_POINT("offsets.before_update");
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, &row_key, tid);
+	done = row != NULL && stamp_of(&access, row) == stamp && lock_row(&access, row);
+	if (done)
+	{
+		set_offset(&change, offset, metadata);
+		update_row(&access, row, &change, tid);
+	}
+	if (row != NULL)
+		heap_freetuple(row);
+	end_access(&access);
+	return done;
+}
+
+bool
+ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
+			  int64 offset, const char *metadata)
+{
+	RowKey row_key = {key, topic_id, partition};
+	ItemPointerData tid;
+	Change change = {0};
+	Access access;
+	HeapTuple row;
+	bool done;
+
+	if (!lock_partition(key, topic, partition))
+		return false;
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, &row_key, &tid);
+	set_offset(&change, offset, metadata);
+	done = row != NULL && lock_row(&access, row);
+	if (done)
+		update_row(&access, row, &change, &tid);
+	end_access(&access);
+	if (row != NULL)
+		return done;
+	return ks_offset_insert(key, topic_id, partition, 0, offset, metadata);
+}
+
+bool
+ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
+				 int64 offset, const char *metadata)
+{
+	RowKey row_key = {key, topic_id, partition};
+	Change change = {0};
+	Access access;
+	Snapshot latest;
+	HeapTuple row;
+
+	begin_access(&access, RowExclusiveLock);
+	/* Also what this transaction is not to see: there must not be two. */
+	latest = RegisterSnapshot(GetLatestSnapshot());
+	row = find_by_index(&access, latest, &row_key);
+	UnregisterSnapshot(latest);
+	if (row != NULL && IsolationUsesXactSnapshot())
+		cannot_serialize();
+	if (row == NULL)
+	{
+		set_offset(&change, offset, metadata);
+		insert_row(&access, &row_key, stamp, &change);
+	}
+	end_access(&access);
+	return row == NULL;
+}

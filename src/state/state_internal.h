@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ * state_internal.h
+ *	  The shared structures themselves; private to src/state.
+ *
+ * Everything lies in fixed arrays of the main shared memory segment and is
+ * linked by index, -1 meaning none: nothing is mapped, unmapped or allocated
+ * after server start, so the callbacks that run after the commit record can
+ * touch all of it without a way to fail.
+ *
+ * src/state/state_internal.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_STATE_STATE_INTERNAL_H
+#define KS_STATE_STATE_INTERNAL_H
+
+#include "datatype/timestamp.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+
+#include "base/debug.h"
+#include "state/partition_state.h"
+
+typedef struct KsPartition
+{
+	LWLock lock;
+
+	/* Protected by the index lock; the key is constant while in use */
+	KsPartitionKey key;
+	bool used;
+	int32 next_free;
+
+	/* Protected by lock */
+	bool dropped;
+	bool tail_checked;
+	bool in_use; /* reserved from since server start */
+	int32 leader_epoch;
+	bool epoch_is_new;
+	int64 epoch_first;
+	int64 standby_end; /* see KsPartitionInfo */
+	int64 next_offset;
+	int64 committed_end;
+	int64 log_start;
+	int64 last_append_time; /* ms, greatest given out */
+	KsSegmentRef active;
+	int64 active_base;
+	int64 active_bytes;
+	int64 active_since;
+	int64 active_max_timestamp;
+	KsSegmentRef spare;
+	bool overrun;        /* active should have been left, but no spare was there */
+	int32 inflight_head; /* ordered by base offset */
+	int32 inflight_tail;
+	int32 waiters;
+	KsPartitionCounters counters;
+} KsPartition;
+
+typedef struct KsInFlight
+{
+	/* Protected by the partition's lock; next also links the free list */
+	int32 next;
+	int32 prev;
+
+	/* Written by the owner before the entry is linked */
+	int32 partition; /* index of the slot, -1 while unlinked */
+	int pid;
+	int64 base_offset;
+	int64 end_offset;
+	TimestampTz since;
+} KsInFlight;
+
+typedef struct KsWaiter
+{
+	/* Protected by the partition's lock; next also links the free list */
+	int32 next;
+	int32 prev;
+	int64 offset; /* wake when the end is past this */
+
+	/* Written by the owner before the entry is linked */
+	int32 partition;
+	int procno;
+} KsWaiter;
+
+/* Two clocks read at the same moment; see clock.c. */
+typedef struct KsClock
+{
+	slock_t lock;
+	int64 wall;      /* ms since 1970 */
+	int64 steady;    /* ms since boot */
+	int64 jumped_at; /* steady time at which they were found apart; 0: not */
+} KsClock;
+
+/* Who attends to a database; see attend.c. */
+typedef struct KsAttendant
+{
+	volatile Oid dbid; /* InvalidOid: free */
+	volatile int procno;
+} KsAttendant;
+
+typedef struct KsShared
+{
+	/* Protects the hash table, used, key and the list of free slots */
+	LWLock index_lock;
+	int32 free_partition;
+	int32 used_partitions;
+	int32 used_limit; /* no slot at or past it was ever used */
+
+	/* Protects the two lists of free entries */
+	slock_t pool_lock;
+	int32 free_inflight;
+	int32 free_inflight_count;
+	int32 free_waiter;
+
+	int partition_tranche;
+
+	/* Has its own lock */
+	KsClock clock;
+} KsShared;
+
+extern KsShared *ks_shared;
+extern KsPartition *ks_partitions;
+extern KsInFlight *ks_inflights;
+extern KsWaiter *ks_waiters;
+extern KsAttendant *ks_attendants; /* max_worker_processes of them */
+
+/*
+ * Find a slot and lock it, or return NULL.  The lock of the index is let go
+ * only when the slot is locked, so the slot is the key's own.
+ */
+extern KsPartition *ks_partition_lock(const KsPartitionKey *key, LWLockMode mode);
+
+/* The last stable offset; caller holds the lock. */
+static inline int64
+ks_partition_stable(const KsPartition *part)
+{
+	if (KS_MUTANT("lso_is_last") && part->inflight_tail >= 0)
+		return ks_inflights[part->inflight_tail].base_offset;
+	if (part->inflight_head >= 0)
+		return ks_inflights[part->inflight_head].base_offset;
+	return part->next_offset;
+}
+
+/*
+ * What consumers may see; caller holds the lock.  Never the raw last stable
+ * offset: offsets burnt by an abort at the tail may be given again after a
+ * crash, so nobody must have seen them.
+ */
+static inline int64
+ks_partition_visible_end(const KsPartition *part)
+{
+	if (KS_MUTANT("end_is_raw"))
+		return ks_partition_stable(part);
+	return Min(ks_partition_stable(part), part->committed_end);
+}
+
+/*
+ * Collect the waiters that can go on; caller holds the lock in exclusive mode,
+ * releases it, and then calls ks_wait_wake.  Throws nothing.
+ */
+extern void ks_wait_collect(KsPartition *part);
+extern void ks_wait_wake(void);
+
+/* Roll to the spare; caller holds the lock and has seen that there is one. */
+extern void ks_partition_switch(KsPartition *part);
+
+/* For ks_state_shmem_init. */
+extern void ks_wait_init(void);
+extern void ks_inflight_init(void);
+extern void ks_clock_init(KsClock *clock);
+
+#endif /* KS_STATE_STATE_INTERNAL_H */

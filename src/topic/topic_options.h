@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ * topic_options.h
+ *	  A topic's options: names, ranges, defaults.
+ *
+ * src/topic/topic_options.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_TOPIC_TOPIC_OPTIONS_H
+#define KS_TOPIC_TOPIC_OPTIONS_H
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "codec/compress.h"
+
+/* Column type of key and value in the topic's table. */
+typedef enum KsColumnType
+{
+	KS_COLUMN_BYTEA,
+	KS_COLUMN_TEXT,
+	KS_COLUMN_JSONB
+} KsColumnType;
+
+/* "infinite" of an interval, and "no limit" of retention_bytes. */
+#define KS_UNLIMITED (-1)
+
+/* Bits of cleanup_policy. */
+#define KS_CLEANUP_DELETE 1
+#define KS_CLEANUP_COMPACT 2
+
+/*
+ * All values are int64 so that one table can describe them; intervals are in
+ * ms, sizes in bytes, the ratio in millionths.
+ */
+typedef struct KsTopicOptions
+{
+	int64 retention;
+	int64 retention_bytes;
+	int64 cleanup_policy;
+	int64 segment_bytes;
+	int64 segment_age; /* effective value: see ks_topic_options_read */
+	int64 max_message_bytes;
+	int64 compression; /* KsCodec */
+	int64 append_time; /* timestamp_type is LogAppendTime */
+	int64 delete_retention;
+	int64 min_cleanable_dirty_ratio;
+	int64 min_compaction_lag;
+	int64 max_compaction_lag;
+	int64 min_insync_replicas;
+	int64 key_type; /* KsColumnType */
+	int64 value_type;
+} KsTopicOptions;
+
+/*
+ * Validate options as a user gives them, under PostgreSQL's or Kafka's names.
+ * Returns DefElems (canonical name -> String in canonical form, or NULL arg
+ * for JSON null = reset), one per option.  22023 for anything else.
+ */
+extern List *ks_topic_options_parse(Jsonb *options);
+
+/*
+ * Read a foreign table's options; those that are not there get their defaults.
+ * "topic" and "partitions" are passed over.
+ */
+extern void ks_topic_options_read(List *defelems, KsTopicOptions *options);
+
+/* Check one option of a foreign table, name and value in canonical form. */
+extern void ks_topic_option_check(const char *name, const char *value);
+
+/* Is this one of the options above? */
+extern bool ks_topic_option_exists(const char *name);
+
+/* PostgreSQL's interval syntax with a unit, into ms; false when it is not that. */
+extern bool ks_topic_parse_interval(const char *text, int64 *ms);
+
+extern const char *ks_column_type_name(KsColumnType type);
+
+#endif /* KS_TOPIC_TOPIC_OPTIONS_H */

@@ -1,0 +1,120 @@
+/*-------------------------------------------------------------------------
+ * standby_end.c
+ *	  Telling standbys how far they can read where the log itself does not.
+ *
+ * A standby knows which offsets were decided by what each row says of the time
+ * at which its own were given out (log/recovery.c).  A transaction that aborts
+ * with others before and behind it in flight leaves a hole that the rows behind
+ * it tell nothing of: to the standby it might still commit.  The next
+ * transaction's row clears that up; where none comes, this pass writes into
+ * the partition's row how far consumers of the primary can read.
+ *
+ * Each end of a partition is looked at once (standby_end in its slot), when
+ * nothing is in flight there, and only if there is a standby or an archive
+ * (passes.c).
+ * So a partition's row changes at most once for each hole that stays the last
+ * thing in a log.
+ *
+ * A crash leaves such holes too, in partitions that may not be used after it
+ * for long.  Partitions that have no slot are therefore looked at once by each
+ * process that does maintenance; nothing was given out in them since server
+ * start, so that the tables tell their end.
+ *
+ * Locking: the partition's row, if it is free at once.
+ *
+ * src/upkeep/standby_end.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/hsearch.h"
+
+#include "base/debug.h"
+#include "log/log.h"
+#include "topic/owner.h"
+#include "upkeep/upkeep.h"
+
+/* Partitions without a slot that this process has looked at. */
+static HTAB *looked_at = NULL;
+
+/* True the first time. */
+static bool
+look_at(const KsPartitionKey *key)
+{
+	bool found;
+
+	if (looked_at == NULL)
+	{
+		HASHCTL info = {0};
+
+		info.keysize = sizeof(KsPartitionKey);
+		info.entrysize = sizeof(KsPartitionKey);
+		looked_at = hash_create("kstream partitions without a slot", 64, &info, HASH_ELEM | HASH_BLOBS);
+	}
+	(void) hash_search(looked_at, key, HASH_ENTER, &found);
+	return !found;
+}
+
+/* What consumers can read up to, when that has still to be looked at. */
+static bool
+undecided_end(const KsTopic *topic, int32 partition, const KsPartitionKey *key, int64 *end)
+{
+	KsPartitionInfo info;
+	KsPartitionStart start;
+
+	if (!ks_partition_read(key, &info))
+	{
+		if (!look_at(key))
+			return false;
+		ks_log_recover(topic, partition, &start);
+		*end = start.committed_end;
+		/* With a slot by now, something may have been in flight. */
+		if (!ks_partition_read(key, &info))
+			return true;
+	}
+	if (info.stable_offset != info.next_offset || info.end <= info.standby_end)
+		return false;
+	*end = info.end;
+	return true;
+}
+
+static bool
+write_end(const KsTopic *topic, int32 partition, int64 end)
+{
+	KsOwnerScope scope;
+	uint64 rows;
+
+	ks_owner_begin(&scope);
+	rows = ks_owner_execute("UPDATE kstream.partition p SET stable_offset = GREATEST(p.stable_offset, " INT64_FORMAT ")"
+							" FROM (SELECT topic_id, partition FROM kstream.partition"
+							" WHERE topic_id OPERATOR(pg_catalog.=) %d AND partition OPERATOR(pg_catalog.=) %d"
+							" FOR NO KEY UPDATE SKIP LOCKED) free"
+							" WHERE p.topic_id OPERATOR(pg_catalog.=) free.topic_id"
+							" AND p.partition OPERATOR(pg_catalog.=) free.partition",
+							end, topic->topic_id, partition);
+	ks_owner_end(&scope);
+	return rows == 1;
+}
+
+bool
+ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done)
+{
+	KsPartitionRow row;
+	int64 end;
+
+	if (KS_MUTANT("standby_not_told"))
+		return false;
+	if (!undecided_end(topic, partition, &done->key, &end))
+		return false;
+	ks_topic_partition_row(topic, partition, &row);
+	if (ks_log_standby_end(topic, partition, &row) >= end)
+	{
+		ks_partition_standby_noted(&done->key, end);
+		return false;
+	}
+	if (!write_end(topic, partition, end))
+		return false;
+	done->standby_end = end;
+	return true;
+}
