@@ -77,6 +77,20 @@ gate_release()
 			<(sed -n 's/^Package: postgresql-[0-9]*-//p' debian/control)
 }
 
+# A name leads to one file: PostgreSQL's log and debuggers show base names only, so
+# none is ours twice, and none is one of PostgreSQL's own (as its program knows them).
+gate_names()
+{
+	local twice theirs
+
+	twice=$(printf '%s\n' "${sources[@]}" "${headers[@]}" | sed 's#.*/##' | sort | uniq -d)
+	theirs=$(comm -12 <(printf '%s\n' "${sources[@]}" | sed 's#.*/##' | sort -u) \
+		<(strings -n 3 "$RELEASE_BIN/postgres" | grep -xE '([A-Za-z0-9_.-]+/)*[A-Za-z0-9_-]+\.c' | sed 's#.*/##' | sort -u))
+	[ -z "$twice" ] || printf 'stands twice: %s\n' $twice
+	[ -z "$theirs" ] || printf 'PostgreSQL has one too: %s\n' $theirs
+	[ -z "$twice$theirs" ]
+}
+
 # A function's braces stand in the first column; a type ends with a semicolon.
 gate_lengths()
 {
@@ -143,7 +157,7 @@ gate_faults()
 }
 
 failed=0
-[ $# -gt 0 ] || set -- format layers symbols versions release lengths faults warnings
+[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"
