@@ -15,6 +15,7 @@
 
 #include "admin/admin.h"
 #include "base/debug.h"
+#include "base/events.h"
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
 #include "group/shared.h"
@@ -46,6 +47,7 @@ _PG_init(void)
 		ks_worker_register_launcher();
 		ks_shmem_install_hooks();
 	}
+	ks_events_define_settings();
 	ks_replicas_define_settings();
 	ks_produce_define_settings();
 	ks_fetch_define_settings();

@@ -173,9 +173,8 @@ bind_topic(const char *name)
 				 errmsg("permission denied for topic \"%s\"", name)));
 	if (!is_writable())
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: only its table was restored."),
+				(errmsg("topic \"%s\" does not exist", name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "only its table was restored."),
 				 errhint("It becomes a topic when it is first used in a transaction that can write.")));
 	(void) ks_admin_lock_name(name, true);
 	if (!ks_topic_find(name, &topic))

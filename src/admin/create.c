@@ -52,9 +52,8 @@ check_partition_count(int32 partitions)
 {
 	if (partitions < 1)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("number of partitions must be at least 1"),
-				 errdetail("INVALID_PARTITIONS: %d was given.", partitions)));
+				(errmsg("number of partitions must be at least 1"),
+				 ks_error(KS_E_INVALID_PARTITIONS, "%d was given.", partitions)));
 }
 
 /* 42501 unless the current user may make topics. */
@@ -204,9 +203,8 @@ ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_n
 	{
 		if (!if_not_exists)
 			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("topic \"%s\" already exists", name),
-					 errdetail("TOPIC_ALREADY_EXISTS")));
+					(errmsg("topic \"%s\" already exists", name),
+					 ks_error(KS_E_TOPIC_ALREADY_EXISTS, NULL)));
 		notice_exists(&existing, partitions, options);
 		return;
 	}
@@ -253,9 +251,8 @@ lock_topic(const KsTopic *given, KsTopic *topic)
 	LockRelationOid(given->relid, ShareUpdateExclusiveLock);
 	if (!ks_topic_find(given->name, topic) || topic->relid != given->relid)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", given->name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped meanwhile.")));
+				(errmsg("topic \"%s\" does not exist", given->name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped meanwhile.")));
 }
 
 void
@@ -303,10 +300,9 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	lock_topic(given, &topic);
 	if (partitions < topic.partitions)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cannot reduce the partitions of topic \"%s\" from %d to %d",
+				(errmsg("cannot reduce the partitions of topic \"%s\" from %d to %d",
 						topic.name, topic.partitions, partitions),
-				 errdetail("INVALID_PARTITIONS: partitions only grow, since each holds records.")));
+				 ks_error(KS_E_INVALID_PARTITIONS, "partitions only grow, since each holds records.")));
 	if (partitions == topic.partitions)
 		return;
 	ks_admin_check_partitions_per_call(partitions - topic.partitions);

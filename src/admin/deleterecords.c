@@ -30,10 +30,9 @@ check_offset(const KsTopic *topic, int32 partition, int64 offset, int64 end)
 {
 	if (offset < 0 || offset > end)
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
-				 errmsg("offset " INT64_FORMAT " is out of range", offset),
-				 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, ends at offset " INT64_FORMAT ".",
-						   topic->name, partition, end)));
+				(errmsg("offset " INT64_FORMAT " is out of range", offset),
+				 ks_error(KS_E_OFFSET_OUT_OF_RANGE, "topic \"%s\", partition %d, ends at offset " INT64_FORMAT ".",
+						  topic->name, partition, end)));
 }
 
 int64
@@ -57,9 +56,8 @@ ks_admin_delete_records(const KsTopic *topic, int32 partition, int64 before_offs
 							before_offset, topic->topic_id, partition);
 	if (SPI_processed != 1)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", topic->name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped meanwhile.")));
+				(errmsg("topic \"%s\" does not exist", topic->name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped meanwhile.")));
 	log_start = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	ks_owner_end(&scope);
 	ks_pending_log_start(topic, partition, log_start);

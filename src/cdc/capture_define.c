@@ -416,9 +416,8 @@ check_key_for_topic(const KsTopic *topic, List *keys)
 {
 	if (keys == NIL && (topic->options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_INVALID_RECORD),
-				 errmsg("cannot capture without a key into compacted topic \"%s\"", topic->name),
-				 errdetail("INVALID_RECORD: compaction keeps the last record of each key."),
+				(errmsg("cannot capture without a key into compacted topic \"%s\"", topic->name),
+				 ks_error(KS_E_INVALID_RECORD, "compaction keeps the last record of each key."),
 				 errhint("Name the columns that identify a row in key_columns.")));
 }
 

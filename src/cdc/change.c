@@ -216,10 +216,9 @@ begin_output(Output *output, KsCapture *capture, uint64 number)
 static pg_attribute_noreturn() void too_large(const Output *output, const char *needs, int64 size)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("row of table \"%s\" is too large for topic \"%s\"", output->capture->table_name, output->capture->topic),
-			 errdetail("MESSAGE_TOO_LARGE: its record needs %s " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
-					   needs, size, ks_produce_topic(output->topic)->options.max_message_bytes)));
+			(errmsg("row of table \"%s\" is too large for topic \"%s\"", output->capture->table_name, output->capture->topic),
+			 ks_error(KS_E_MESSAGE_TOO_LARGE, "its record needs %s " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
+					  needs, size, ks_produce_topic(output->topic)->options.max_message_bytes)));
 }
 
 /* Is the error at hand that of a StringInfo that cannot grow? */

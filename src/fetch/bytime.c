@@ -60,10 +60,9 @@ search_batch(const KsTopic *topic, int32 partition, const KsBatchRow *row, int64
 	}
 	if (status != KS_BATCH_OK && status != KS_BATCH_END)
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_CORRUPT_MESSAGE),
-				 errmsg("batch of topic \"%s\", partition %d, at offset " INT64_FORMAT " is corrupt",
+				(errmsg("batch of topic \"%s\", partition %d, at offset " INT64_FORMAT " is corrupt",
 						topic->name, partition, row->base_offset),
-				 errdetail("CORRUPT_MESSAGE: %s.", ks_batch_status_text(status))));
+				 ks_error(KS_E_CORRUPT_MESSAGE, "%s.", ks_batch_status_text(status))));
 	if (found)
 	{
 		*offset = record.offset;

@@ -82,10 +82,9 @@ check_range(KsFetch *fetch, const KsPartitionInfo *info)
 static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, KsBatchStatus status)
 {
 	ereport(ERROR,
-			(errcode(KS_ERRCODE_CORRUPT_MESSAGE),
-			 errmsg("batch of topic \"%s\", partition %d, at offset " INT64_FORMAT " is corrupt",
+			(errmsg("batch of topic \"%s\", partition %d, at offset " INT64_FORMAT " is corrupt",
 					fetch->topic->name, fetch->partition, fetch->row.base_offset),
-			 errdetail("CORRUPT_MESSAGE: %s.", ks_batch_status_text(status)),
+			 ks_error(KS_E_CORRUPT_MESSAGE, "%s.", ks_batch_status_text(status)),
 			 errhint("Reading can go on at offset " INT64_FORMAT ".", fetch->row.last_offset + 1)));
 }
 
@@ -264,9 +263,8 @@ check_topic_remains(const KsTopic *topic)
 	if (!ks_topic_find(topic->name, &fresh) ||
 		memcmp(&fresh.uuid, &topic->uuid, sizeof(pg_uuid_t)) != 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", topic->name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped while a call was waiting for its records.")));
+				(errmsg("topic \"%s\" does not exist", topic->name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped while a call was waiting for its records.")));
 }
 
 /*

@@ -116,10 +116,9 @@ recall_latest(KsConsumer *consumer)
 				 errmsg("out of memory")));
 	if (count < expected && !KS_MUTANT("forget_lost_latest"))
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_FENCED_MEMBER_EPOCH),
-				 errmsg("a partition that member \"%s\" of group \"%s\" polled is no longer its own",
+				(errmsg("a partition that member \"%s\" of group \"%s\" polled is no longer its own",
 						consumer->name, consumer->key.name),
-				 errdetail("FENCED_MEMBER_EPOCH: another member took it over, so nothing of this transaction may count."),
+				 ks_error(KS_E_FENCED_MEMBER_EPOCH, "another member took it over, so nothing of this transaction may count."),
 				 errhint("Roll back and poll again: the new owner resumes from the last committed offset.")));
 	for (i = 0; i < count; i++)
 	{
@@ -196,10 +195,9 @@ check_offset(const KsTopic *topic, int32 partition, int64 offset, bool from_star
 	ks_log_info(topic, partition, &info);
 	if (offset > info.end || (from_start && offset < info.log_start))
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
-				 errmsg("offset " INT64_FORMAT " is out of range", offset),
-				 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
-						   topic->name, partition, info.log_start, info.end)));
+				(errmsg("offset " INT64_FORMAT " is out of range", offset),
+				 ks_error(KS_E_OFFSET_OUT_OF_RANGE, "topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
+						  topic->name, partition, info.log_start, info.end)));
 }
 
 /* The stamp under which a member owns a partition; false when it does not. */

@@ -14,10 +14,9 @@ void
 ks_error_unknown_member(const char *group, const char *member)
 {
 	ereport(ERROR,
-			(errcode(KS_ERRCODE_UNKNOWN_MEMBER_ID),
-			 member != NULL ? errmsg("\"%s\" is not a member of group \"%s\"", member, group)
+			(member != NULL ? errmsg("\"%s\" is not a member of group \"%s\"", member, group)
 							: errmsg("this session is not a member of group \"%s\"", group),
-			 errdetail("UNKNOWN_MEMBER_ID"),
+			 ks_error(KS_E_UNKNOWN_MEMBER_ID, NULL),
 			 errhint("Poll to join the group, and resume from the last committed offset.")));
 }
 
@@ -25,9 +24,8 @@ void
 ks_error_not_empty(const char *group, int members)
 {
 	ereport(ERROR,
-			(errcode(KS_ERRCODE_NON_EMPTY_GROUP),
-			 errmsg("group \"%s\" has members", group),
-			 errdetail("NON_EMPTY_GROUP: it has %d.", members),
+			(errmsg("group \"%s\" has members", group),
+			 ks_error(KS_E_NON_EMPTY_GROUP, "it has %d.", members),
 			 errhint("Stop its consumers, or put a dead name out with kstream.unsubscribe().")));
 }
 
@@ -35,8 +33,7 @@ void
 ks_error_fenced(const char *group, const char *topic, int32 partition)
 {
 	ereport(ERROR,
-			(errcode(KS_ERRCODE_FENCED_MEMBER_EPOCH),
-			 errmsg("partition %d of topic \"%s\" is no longer this member's in group \"%s\"", partition, topic, group),
-			 errdetail("FENCED_MEMBER_EPOCH: another member took it over, so nothing of this transaction may count."),
+			(errmsg("partition %d of topic \"%s\" is no longer this member's in group \"%s\"", partition, topic, group),
+			 ks_error(KS_E_FENCED_MEMBER_EPOCH, "another member took it over, so nothing of this transaction may count."),
 			 errhint("Roll back and poll again: the new owner resumes from the last committed offset.")));
 }

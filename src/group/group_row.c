@@ -77,9 +77,8 @@ ks_group_check_name(const char *name)
 {
 	if (name[0] == '\0' || strlen(name) > KS_GROUP_NAME_MAX)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid group name"),
-				 errdetail("INVALID_GROUP_ID: a name has 1 to %d bytes.", KS_GROUP_NAME_MAX)));
+				(errmsg("invalid group name"),
+				 ks_error(KS_E_INVALID_GROUP_ID, "a name has 1 to %d bytes.", KS_GROUP_NAME_MAX)));
 }
 
 /* ---------- options ---------- */
@@ -341,9 +340,8 @@ ks_group_is_dropped(const KsGroupKey *key)
 static pg_attribute_noreturn() void no_group(const char *name, const char *detail)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("group \"%s\" does not exist", name),
-			 errdetail("GROUP_ID_NOT_FOUND%s", detail)));
+			(errmsg("group \"%s\" does not exist", name),
+			 detail != NULL ? ks_error(KS_E_GROUP_ID_NOT_FOUND, "%s", detail) : ks_error(KS_E_GROUP_ID_NOT_FOUND, NULL)));
 }
 
 /* False when there is no such group and none is to be made. */
@@ -357,7 +355,7 @@ open_group(const char *name, bool create, KsGroupKey *key)
 	ks_group_check_name(name);
 	ks_group_make_key(name, key);
 	if (ks_group_is_dropped(key))
-		no_group(name, ": this transaction has dropped it.");
+		no_group(name, "this transaction has dropped it.");
 	while ((group = ks_group_lock(key, LW_SHARED)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -377,7 +375,7 @@ void
 ks_group_open(const char *name, bool create, KsGroupKey *key)
 {
 	if (!open_group(name, create, key))
-		no_group(name, "");
+		no_group(name, NULL);
 }
 
 bool

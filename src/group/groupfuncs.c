@@ -222,9 +222,8 @@ kstream_commit_offset(PG_FUNCTION_ARGS)
 
 	if (metadata != NULL && strlen(metadata) > METADATA_MAX)
 		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("offset metadata is too large"),
-				 errdetail("OFFSET_METADATA_TOO_LARGE: at most %d bytes.", METADATA_MAX)));
+				(errmsg("offset metadata is too large"),
+				 ks_error(KS_E_OFFSET_METADATA_TOO_LARGE, "at most %d bytes.", METADATA_MAX)));
 	ks_group_open(name, true, &key);
 	ks_commit_offset(&key, member_arg(fcinfo, 4), topic, PG_GETARG_INT32(2), PG_GETARG_INT64(3), metadata);
 	PG_RETURN_VOID();

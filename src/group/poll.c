@@ -110,10 +110,9 @@ reset_offset(const Round *round, const Source *source, const KsPartitionInfo *in
 		reset = KS_RESET_LATEST;
 	if (reset == KS_RESET_NONE)
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
-				 errmsg("group \"%s\" has no offset for partition %d of topic \"%s\"",
+				(errmsg("group \"%s\" has no offset for partition %d of topic \"%s\"",
 						round->key.name, source->owned.partition, source->topic->name),
-				 errdetail("OFFSET_OUT_OF_RANGE: the group's auto_offset_reset is none."),
+				 ks_error(KS_E_OFFSET_OUT_OF_RANGE, "the group's auto_offset_reset is none."),
 				 errhint("Set one with kstream.commit() or kstream.reset_offsets().")));
 	return reset == KS_RESET_EARLIEST ? info->log_start : info->end;
 }

@@ -43,6 +43,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/errors.h"
 #include "base/extend.h"
 #include "codec/batch.h"
 #include "log/log.h"
@@ -51,9 +52,8 @@
 static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("topic \"%s\" does not exist", append->topic->name),
-			 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped after this transaction produced to it.")));
+			(errmsg("topic \"%s\" does not exist", append->topic->name),
+			 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped after this transaction produced to it.")));
 }
 
 /* Not by our doing: somebody dropped it behind our back. */

@@ -90,19 +90,17 @@ find_by_offset(const KsLogScan *scan, KsSegment *segment)
 {
 	if (!ks_segment_at_offset(scan->topic, scan->partition, scan->next_offset, segment))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", scan->topic->name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped while it was read.")));
+				(errmsg("topic \"%s\" does not exist", scan->topic->name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped while it was read.")));
 }
 
 void
 ks_log_offset_out_of_range(const KsTopic *topic, int32 partition, int64 offset, int64 log_start, int64 end)
 {
 	ereport(ERROR,
-			(errcode(KS_ERRCODE_OFFSET_OUT_OF_RANGE),
-			 errmsg("offset " INT64_FORMAT " is out of range", offset),
-			 errdetail("OFFSET_OUT_OF_RANGE: topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
-					   topic->name, partition, log_start, end),
+			(errmsg("offset " INT64_FORMAT " is out of range", offset),
+			 ks_error(KS_E_OFFSET_OUT_OF_RANGE, "topic \"%s\", partition %d, holds offsets from " INT64_FORMAT " up to " INT64_FORMAT ".",
+					  topic->name, partition, log_start, end),
 			 errhint("Go on from the earliest or latest offset, see kstream.list_offsets().")));
 }
 

@@ -45,6 +45,7 @@
 #include "utils/timestamp.h"
 
 #include "base/debug.h"
+#include "base/errors.h"
 #include "codec/batch.h"
 #include "log/epoch.h"
 #include "log/log.h"
@@ -235,9 +236,8 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	UnregisterSnapshot(snapshot);
 	if (place < 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", topic->name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: partition %d has no log.", partition)));
+				(errmsg("topic \"%s\" does not exist", topic->name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "partition %d has no log.", partition)));
 	ks_epoch_read(topic, partition, &start->leader_epoch, &start->epoch_is_new);
 	/* An abort at the very tail may have left more than what is visible. */
 	start->next_offset = Max(start->next_offset, start->committed_end);

@@ -330,10 +330,9 @@ check_size(const KsTopic *topic, const KsRecord *record)
 
 	if (size > topic->options.max_message_bytes)
 		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("record is too large for topic \"%s\"", topic->name),
-				 errdetail("MESSAGE_TOO_LARGE: it needs up to " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
-						   size, topic->options.max_message_bytes)));
+				(errmsg("record is too large for topic \"%s\"", topic->name),
+				 ks_error(KS_E_MESSAGE_TOO_LARGE, "it needs up to " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
+						  size, topic->options.max_message_bytes)));
 }
 
 const KsTopic *
@@ -354,9 +353,8 @@ ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *recor
 	check_size(&topic->topic, record);
 	if (record->key_len < 0 && (topic->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
 		ereport(ERROR,
-				(errcode(KS_ERRCODE_INVALID_RECORD),
-				 errmsg("record has no key, but topic \"%s\" is compacted", topic->topic.name),
-				 errdetail("INVALID_RECORD")));
+				(errmsg("record has no key, but topic \"%s\" is compacted", topic->topic.name),
+				 ks_error(KS_E_INVALID_RECORD, NULL)));
 
 	if (partition != KS_ANY_PARTITION)
 	{

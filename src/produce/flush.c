@@ -101,9 +101,8 @@ topic_remains(KsProducerTopic *topic)
 		return false;
 	if (!ks_topic_find_by_uuid(&topic->topic.uuid, &fresh))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", topic->topic.name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION: it was dropped after this transaction produced to it.")));
+				(errmsg("topic \"%s\" does not exist", topic->topic.name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped after this transaction produced to it.")));
 	topic->topic = fresh;
 	return true;
 }
@@ -188,9 +187,8 @@ check_replicas(const KsAppend *appends, int count)
 			in_sync = 1 + ks_replicas_in_sync();
 		if (in_sync < required && !KS_MUTANT("min_insync_ignored"))
 			ereport(ERROR,
-					(errcode(KS_ERRCODE_NOT_ENOUGH_REPLICAS),
-					 errmsg("topic \"%s\" needs " INT64_FORMAT " in-sync replicas", appends[i].topic->name, required),
-					 errdetail("NOT_ENOUGH_REPLICAS: %d in sync, this server included.", in_sync),
+					(errmsg("topic \"%s\" needs " INT64_FORMAT " in-sync replicas", appends[i].topic->name, required),
+					 ks_error(KS_E_NOT_ENOUGH_REPLICAS, "%d in sync, this server included.", in_sync),
 					 errhint("See the view kstream.replicas; the topic's option is min_insync_replicas.")));
 	}
 }

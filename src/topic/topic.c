@@ -46,6 +46,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/errors.h"
 #include "topic/placement.h"
 #include "topic/topic.h"
 
@@ -412,9 +413,8 @@ ks_topic_get(const char *name, KsTopic *topic)
 {
 	if (!ks_topic_find_or_bind(name, topic))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", name),
-				 errdetail("UNKNOWN_TOPIC_OR_PARTITION")));
+				(errmsg("topic \"%s\" does not exist", name),
+				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, NULL)));
 }
 
 void
