@@ -38,6 +38,7 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "fetch/fetch.h"
+#include "fetch/stream.h"
 #include "log/log.h"
 
 /*
@@ -65,6 +66,7 @@ ks_fetch_define_settings(void)
 							&ks_max_wait,
 							30000, 0, 3600000,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	ks_stream_define_settings();
 }
 
 static void

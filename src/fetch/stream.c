@@ -36,6 +36,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -56,6 +57,9 @@ typedef struct StreamState
 } StreamState;
 
 static set_rel_pathlist_hook_type prev_set_rel_pathlist_hook = NULL;
+
+/* kstream.enable_fetch_scan */
+static bool enable_fetch_scan = true;
 
 static Plan *plan_stream(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
 						 List *custom_plans);
@@ -143,6 +147,8 @@ offer_stream(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 
 	if (prev_set_rel_pathlist_hook)
 		prev_set_rel_pathlist_hook(root, rel, rti, rte);
+	if (!enable_fetch_scan)
+		return;
 	call = fetch_call(rte);
 	if (call == NULL || rel->pathlist == NIL || rel->min_attr > 0 || rel->max_attr != KS_RECORD_COLUMNS)
 		return;
@@ -310,6 +316,18 @@ rescan_stream(CustomScanState *node)
 		state->fetch.up_to = state->fetch.end;
 	state->started = false;
 	ExecScanReScan(&node->ss);
+}
+
+void
+ks_stream_define_settings(void)
+{
+	DefineCustomBoolVariable("kstream.enable_fetch_scan",
+							 "Lets the planner read kstream.fetch() in FROM as a stream.",
+							 "Where it is off, PostgreSQL collects all records of a call before it returns the first.",
+							 &enable_fetch_scan,
+							 true,
+							 PGC_USERSET, GUC_EXPLAIN,
+							 NULL, NULL, NULL);
 }
 
 void

@@ -18,6 +18,9 @@
  */
 extern int64 ks_fetch_prepare(KsFetch *fetch, KsTopic *topic, const NullableDatum *args);
 
+/* For ks_fetch_define_settings. */
+extern void ks_stream_define_settings(void);
+
 /* How many arguments kstream.fetch has. */
 #define KS_FETCH_ARGS 7
 
