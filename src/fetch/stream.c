@@ -5,13 +5,24 @@
  * PostgreSQL collects the whole result of a set-returning function in FROM
  * before the first row is used, in a file where it exceeds work_mem.  For a
  * log that is read from its start that costs more than the reading.  So where
- * a query says FROM kstream.fetch(...) and nothing unusual (no ordinality, no
- * reference to the row as a whole), the planner is offered a custom scan that
- * calls the same mechanism record by record, and makes only the columns that
- * the query looks at.  LIMIT stops it.
+ * a query says FROM kstream.fetch(...), the planner is offered a custom scan
+ * that calls the same mechanism record by record, and makes only the columns
+ * that the query looks at (base/plan_tree.c).  LIMIT stops it.
  *
- * What the call means stays the same: arguments are evaluated, rights checked
- * and the end of the log read when the scan starts, and again at a rescan.
+ * The result is the one that the function scan has.  Where the scan could not
+ * give that, it is not offered: for WITH ORDINALITY and ROWS FROM, where the
+ * row as a whole is looked at (as also for every query that locks rows of
+ * another table), and where an argument contains a sub-select that depends on
+ * outer rows, since then it is not known which rescans change the argument.
+ * kstream.enable_fetch_scan turns it off altogether.
+ *
+ * When the first row is wanted, the arguments are evaluated, the right to read
+ * is checked and the end of the log is fixed.  A rescan does that again only if
+ * a parameter in the arguments has changed; otherwise it reads from the same
+ * offset up to the same end, although the log may have grown.  It reads the
+ * log, not a copy of the first result: of records that compaction removed
+ * meanwhile it may miss some, and below a log start that moved past the offset
+ * it fails with KS001.
  *
  * Locks and snapshot: as fetch.c, held until the scan ends; an error lets go
  * of them through the query's resource owner.
@@ -21,15 +32,13 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
-#include "access/transam.h"
-#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
+#include "optimizer/clauses.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
@@ -41,17 +50,23 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/errors.h"
+#include "base/plan_tree.h"
 #include "fetch/stream.h"
 #include "record/tuple.h"
 
 typedef struct StreamState
 {
 	CustomScanState css;
-	List *args; /* of ExprState */
+	List *args;            /* of ExprState */
+	Bitmapset *arg_params; /* the executor's parameters in them */
 	int column_count;
-	int columns[KS_RECORD_COLUMNS];
-	bool started;
+	int columns[KS_RECORD_COLUMNS]; /* to be made; others are NULL */
+	MemoryContext context;          /* of what the arguments said */
+	bool prepared;                  /* they were evaluated, and the end is fixed */
 	KsTopic topic;
+	KsFetch asked; /* what to read, up to the end that was fixed */
+	bool started;
 	KsFetch fetch;
 	KsRecordBuilder builder;
 } StreamState;
@@ -87,53 +102,36 @@ static const CustomExecMethods exec_methods = {
 	.ReScanCustomScan = rescan_stream,
 };
 
-/* Is this kstream.fetch?  Nobody but the extension's owner makes functions there. */
-static bool
-is_fetch(Oid funcid)
-{
-	char *name;
-
-	if (funcid < FirstNormalObjectId || get_func_namespace(funcid) != get_namespace_oid("kstream", true))
-		return false;
-	name = get_func_name(funcid);
-	return name != NULL && strcmp(name, "fetch") == 0;
-}
-
 /* The call of FROM kstream.fetch(...), or NULL for anything else. */
 static FuncExpr *
 fetch_call(RangeTblEntry *rte)
 {
+	static const char *const names[] = {"fetch", NULL};
 	FuncExpr *call;
 
 	if (rte->rtekind != RTE_FUNCTION || rte->funcordinality || list_length(rte->functions) != 1)
 		return NULL;
 	call = (FuncExpr *) linitial_node(RangeTblFunction, rte->functions)->funcexpr;
-	if (!IsA(call, FuncExpr) || !is_fetch(call->funcid) || list_length(call->args) != KS_FETCH_ARGS)
+	if (!IsA(call, FuncExpr) || list_length(call->args) != KS_FETCH_ARGS ||
+		!ks_function_is_one_of(call->funcid, names))
 		return NULL;
 	return call;
 }
 
-/*
- * The columns that the query looks at, as members of the set (attribute
- * number 0 is the row as a whole).
- */
-static Bitmapset *
-needed_columns(RelOptInfo *rel)
+/* The path to which the scan is an alternative, or NULL. */
+static const Path *
+function_scan(const RelOptInfo *rel)
 {
-	Bitmapset *filtered = NULL;
-	Bitmapset *needed = NULL;
 	ListCell *lc;
-	int attno;
 
-	foreach (lc, rel->baserestrictinfo)
-		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &filtered);
-	for (attno = 0; attno <= KS_RECORD_COLUMNS; attno++)
+	foreach (lc, rel->pathlist)
 	{
-		if (!bms_is_empty(rel->attr_needed[attno - rel->min_attr]) ||
-			bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, filtered))
-			needed = bms_add_member(needed, attno);
+		const Path *path = lfirst(lc);
+
+		if (path->pathtype == T_FunctionScan)
+			return path;
 	}
-	return needed;
+	return NULL;
 }
 
 /* Offer the scan as a path that is cheaper than collecting the rows. */
@@ -141,31 +139,27 @@ static void
 offer_stream(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	FuncExpr *call;
-	Bitmapset *needed;
-	Path *collected;
+	const Path *collected;
 	CustomPath *path;
 
 	if (prev_set_rel_pathlist_hook)
 		prev_set_rel_pathlist_hook(root, rel, rti, rte);
-	if (!enable_fetch_scan)
+	if (!ks_preloaded || !enable_fetch_scan || rel->max_attr != KS_RECORD_COLUMNS)
 		return;
 	call = fetch_call(rte);
-	if (call == NULL || rel->pathlist == NIL || rel->min_attr > 0 || rel->max_attr != KS_RECORD_COLUMNS)
-		return;
-	needed = needed_columns(rel);
-	if (bms_is_member(0, needed))
+	collected = function_scan(rel);
+	if (call == NULL || collected == NULL || contain_subplans((Node *) call->args) || ks_wants_whole_row(rel))
 		return;
 
-	collected = linitial(rel->pathlist);
 	path = makeNode(CustomPath);
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = rel;
 	path->path.pathtarget = rel->reltarget;
-	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path->path.param_info = collected->param_info;
 	path->path.rows = collected->rows;
 	path->path.startup_cost = collected->startup_cost / 2;
 	path->path.total_cost = collected->startup_cost / 2 + (collected->total_cost - collected->startup_cost) / 2;
-	path->custom_private = list_make2(call, needed);
+	path->custom_private = list_make1(call);
 	path->methods = &path_methods;
 	add_path(rel, &path->path);
 }
@@ -175,10 +169,8 @@ plan_stream(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, L
 {
 	CustomScan *scan = makeNode(CustomScan);
 	FuncExpr *call = linitial(path->custom_private);
-	Bitmapset *needed = lsecond(path->custom_private);
 	List *vars;
 	ListCell *lc;
-	int attno = -1;
 
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
@@ -194,9 +186,8 @@ plan_stream(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, L
 		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
 										  makeTargetEntry((Expr *) var, var->varattno, NULL, false));
 	}
-	scan->custom_private = list_make1_oid(call->funcid);
-	while ((attno = bms_next_member(needed, attno)) >= 0)
-		scan->custom_private = lappend_oid(scan->custom_private, (Oid) (attno - 1));
+	scan->custom_private = list_make2(list_make1_oid(call->funcid),
+									  ks_needed_columns(rel, &path->path, scan->scan.plan.qual, KS_RECORD_COLUMNS));
 	return &scan->scan.plan;
 }
 
@@ -209,26 +200,40 @@ create_state(CustomScan *scan)
 	return (Node *) state;
 }
 
+/* Collect the executor's parameters; sub-plans are not in the arguments. */
+static bool
+find_params(Node *node, Bitmapset **params)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		*params = bms_add_member(*params, ((Param *) node)->paramid);
+	return expression_tree_walker(node, find_params, params);
+}
+
 static void
 begin_stream(CustomScanState *node, EState *estate, int eflags)
 {
 	StreamState *state = (StreamState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
-	Oid function = linitial_oid(scan->custom_private);
+	Oid function = linitial_oid(linitial(scan->custom_private));
 	ListCell *lc;
 
 	/* As every function call does. */
 	if (KS_FUNCTION_ACLCHECK(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
+	InvokeFunctionExecuteHook(function);
 	state->args = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
-	for_each_from(lc, scan->custom_private, 1)
-		state->columns[state->column_count++] = (int) lfirst_oid(lc);
-	state->fetch.up_to = PG_INT64_MAX;
+	(void) find_params((Node *) scan->custom_exprs, &state->arg_params);
+	foreach (lc, lsecond(scan->custom_private))
+		state->columns[state->column_count++] = lfirst_int(lc) - 1;
+	ks_record_builder_init(&state->builder);
+	state->context = AllocSetContextCreate(CurrentMemoryContext, "kstream fetch arguments", ALLOCSET_SMALL_SIZES);
 }
 
-/* Evaluate the arguments and find the first record. */
+/* Evaluate the arguments, check the right, find the first record: the end is fixed. */
 static void
-start_stream(StreamState *state)
+prepare_stream(StreamState *state)
 {
 	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
 	NullableDatum args[KS_FETCH_ARGS];
@@ -242,15 +247,34 @@ start_stream(StreamState *state)
 
 		arg->value = ExecEvalExprSwitchContext(lfirst(lc), econtext, &arg->isnull);
 	}
-	old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
-	max_wait = ks_fetch_prepare(&state->fetch, &state->topic, args);
-	if (state->builder.headers == NULL)
-		ks_record_builder_init(&state->builder);
+	MemoryContextReset(state->context);
+	old = MemoryContextSwitchTo(state->context);
+	memset(&state->asked, 0, sizeof(KsFetch));
+	max_wait = ks_fetch_prepare(&state->asked, &state->topic, args);
 	ks_record_builder_topic(&state->builder, state->topic.name);
-	state->started = true;
-	/* A rescan has its end already. */
-	(void) ks_fetch_start(&state->fetch, state->fetch.up_to == PG_INT64_MAX ? max_wait : 0);
 	MemoryContextSwitchTo(old);
+
+	state->asked.up_to = PG_INT64_MAX;
+	state->fetch = state->asked;
+	(void) ks_fetch_start(&state->fetch, max_wait);
+	state->asked.up_to = state->fetch.end;
+	state->prepared = true;
+}
+
+/* Begin to read, in the query's memory; the first time, or again. */
+static void
+start_stream(StreamState *state)
+{
+	if (!state->prepared)
+		prepare_stream(state);
+	else
+	{
+		state->fetch = state->asked;
+		/* What had no record has none again, wherever the log starts by now. */
+		if (state->asked.from < state->asked.up_to)
+			(void) ks_fetch_start(&state->fetch, 0);
+	}
+	state->started = true;
 }
 
 static TupleTableSlot *
@@ -262,10 +286,10 @@ next_row(ScanState *node)
 	KsRecord record;
 	int i;
 
-	if (!state->started)
-		start_stream(state);
 	ExecClearTuple(slot);
 	old = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
+	if (!state->started)
+		start_stream(state);
 	if (ks_fetch_next(&state->fetch, &record))
 	{
 		memset(slot->tts_isnull, true, sizeof(bool) * KS_RECORD_COLUMNS);
@@ -282,10 +306,20 @@ next_row(ScanState *node)
 	return slot;
 }
 
+/*
+ * After a concurrent update PostgreSQL evaluates the query once more for the
+ * new row (EvalPlanQual).  It would give a scan the row that was joined to the
+ * old one, if that is marked; but a marked row is wanted as a whole, so it is
+ * never this scan's.  Here this scan is in a sub-select or in a member of a
+ * UNION ALL, which run again from their start, as a function scan there does.
+ * From a scan of no relation the executor expects that it does so in here.
+ */
 static bool
 recheck_row(ScanState *node, TupleTableSlot *slot)
 {
-	return true;
+	TupleTableSlot *found = next_row(node);
+
+	return !TupIsNull(found);
 }
 
 static TupleTableSlot *
@@ -300,21 +334,15 @@ end_stream(CustomScanState *node)
 	ks_fetch_stop(&((StreamState *) node)->fetch);
 }
 
-/*
- * Read again.  With the same arguments the rows must be the same, although
- * the log may have grown.
- */
 static void
 rescan_stream(CustomScanState *node)
 {
 	StreamState *state = (StreamState *) node;
 
 	ks_fetch_stop(&state->fetch);
-	if (node->ss.ps.chgParam != NULL)
-		state->fetch.up_to = PG_INT64_MAX;
-	else if (state->started)
-		state->fetch.up_to = state->fetch.end;
 	state->started = false;
+	if (bms_overlap(node->ss.ps.chgParam, state->arg_params))
+		state->prepared = false;
 	ExecScanReScan(&node->ss);
 }
 

@@ -22,7 +22,6 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/cost.h"
@@ -35,6 +34,7 @@
 #include "utils/selfuncs.h"
 
 #include "base/compat.h"
+#include "base/plan_tree.h"
 #include "log/log.h"
 #include "table/table.h"
 
@@ -374,26 +374,6 @@ ks_table_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	add_parameterized_paths(root, rel);
 }
 
-/* The columns that the query looks at, as ints. */
-static List *
-needed_columns(RelOptInfo *rel, List *quals)
-{
-	Bitmapset *attrs = NULL;
-	List *columns = NIL;
-	bool whole;
-	int column;
-
-	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
-	pull_varattnos((Node *) quals, rel->relid, &attrs);
-	whole = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
-	for (column = KS_COLUMN_PARTITION; column <= KS_TABLE_COLUMNS; column++)
-	{
-		if (whole || bms_is_member(column - FirstLowInvalidHeapAttributeNumber, attrs))
-			columns = lappend_int(columns, column);
-	}
-	return columns;
-}
-
 ForeignScan *
 ks_table_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist, List *clauses, Plan *outer)
 {
@@ -423,6 +403,6 @@ ks_table_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, 
 			quals = lappend(quals, rinfo->clause);
 	}
 	return make_foreignscan(tlist, quals, rel->relid, values,
-							list_make2(conds, needed_columns(rel, quals)),
+							list_make2(conds, ks_needed_columns(rel, &path->path, quals, KS_TABLE_COLUMNS)),
 							NIL, recheck, outer);
 }
