@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 #
 # soak.sh
-#	Look for leaks, then let the profiles of history.py take turns.
+#	Look for leaks and for queries with wrong results, then let the profiles of
+#	history.py take turns.
 #
 # Usage: test/history/soak.sh SECONDS	in a tree that test/private-pg.sh has built
 #
 # The leaks come first: up to a million transactions of each kind in one session
 # (test/t/132_leaks.pl), a hundred for each second of the soak, with what was
 # measured.  They take about a minute for each hundred thousand.
+#
+# Then come random queries (test/t/140_fuzz.pl) for a tenth of the time, at most
+# twenty minutes.
 #
 # What a round with findings leaves is kept in STAGE/out/soak, until the next
 # soak begins.
@@ -23,4 +27,10 @@ KSTREAM_LEAK_TRANSACTIONS=$transactions PG_TEST_TIMEOUT_DEFAULT=3600 \
 	PROVE_TESTS=test/t/132_leaks.pl bash test/run_all.sh tap || leaks=1
 sed -n 's/^# \(.* transactions, .*\)/\1/p' "$STAGE/out/tap/132_leaks.out"
 
-python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ]
+queries=$(($1 / 10))
+[ "$queries" -le 1200 ] || queries=1200
+fuzz=0
+KSTREAM_FUZZ_SECONDS=$queries PROVE_TESTS=test/t/140_fuzz.pl bash test/run_all.sh tap || fuzz=1
+sed -n 's/^# \(seed .*\)/\1/p' "$STAGE/out/tap/140_fuzz.out"
+
+python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ] && [ "$fuzz" = 0 ]
