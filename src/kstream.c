@@ -18,6 +18,7 @@
 #include "base/events.h"
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
+#include "group/poll_limit.h"
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"
@@ -56,6 +57,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("kstream");
 	ks_topic_init();
 	ks_fetch_init();
+	ks_poll_limit_init();
 	ks_admin_init();
 	ks_bind_init();
 	ks_worker_init();
