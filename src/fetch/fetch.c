@@ -11,8 +11,8 @@
  * Who finds nothing sleeps on its latch.  It enters itself as a waiter for the
  * offset that it wants (state/wait.c) and is woken by the commit that makes
  * that offset readable.  A timer wakes it as well, at most every second, to
- * look whether the topic is still there; on a standby, where no commit wakes
- * anybody, that is how it sees new records.
+ * look whether the topic is still there and may still be read; on a standby,
+ * where no commit wakes anybody, that is how it sees new records.
  *
  * A waiting call holds its statement's snapshot, so max_wait is capped by
  * kstream.max_wait.
@@ -177,21 +177,24 @@ ks_fetch_next(KsFetch *fetch, KsRecord *record)
 bool
 ks_fetch_next_batch(KsFetch *fetch)
 {
+	bool is_first = fetch->has_first;
 	int64 bytes;
 
 	if (!fetch->is_open || fetch->bytes >= fetch->max_bytes)
 		return false;
 	CHECK_FOR_INTERRUPTS();
-	if (!fetch->has_first && !ks_log_scan_next(&fetch->scan, &fetch->row))
+	if (!is_first && !ks_log_scan_next(&fetch->scan, &fetch->row))
 		return false;
 	bytes = toast_raw_datum_size(fetch->row.batch) - VARHDRSZ;
-	if (!fetch->has_first && fetch->bytes + bytes > fetch->max_bytes)
+	/* A batch that compaction has put together may go back; a call does not. */
+	if (!is_first && (fetch->row.base_offset < fetch->from || fetch->bytes + bytes > fetch->max_bytes))
 	{
 		fetch->bytes = fetch->max_bytes;
 		return false;
 	}
 	fetch->has_first = false;
 	fetch->bytes += bytes;
+	fetch->from = fetch->row.last_offset + 1;
 	return true;
 }
 
@@ -315,6 +318,8 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 	}
 	CHECK_FOR_INTERRUPTS();
 	ks_fetch_check_topic(fetch->topic, fetch->partition);
+	/* The caller asked before the wait, and may have lost it since. */
+	ks_topic_check_right(fetch->topic, ACL_SELECT);
 }
 
 bool

@@ -57,8 +57,9 @@ typedef struct KsFetch
  *
  * KS001 when `from` is below the log start or above the end (on a standby
  * above the end is empty), KS002 at a batch that is corrupt, 42704 when the
- * topic is dropped while waiting.  An error lets go of everything at the end
- * of the (sub)transaction.
+ * topic is dropped while waiting, 42501 when the current user loses the right to
+ * read it meanwhile.  An error lets go of everything at the end of the
+ * (sub)transaction.
  */
 extern bool ks_fetch_start(KsFetch *fetch, int64 max_wait);
 
@@ -71,9 +72,11 @@ extern bool ks_fetch_next(KsFetch *fetch, KsRecord *record);
 /*
  * The next batch as it is stored, in fetch->row; false at the end or when
  * max_bytes (of batches; the first one is returned whatever its size) would be
- * exceeded.  It may begin before `from`, and, where compaction has put batches
- * together, end after the end that was read: what it holds is committed.  Not
- * to be mixed with ks_fetch_next().
+ * exceeded.  The first one may begin before `from`.  Where compaction puts
+ * batches together meanwhile, the last one may end after the end that was read,
+ * since what it holds is committed; and false comes early, before a batch that
+ * begins below what was returned: it is the first of the next reading.  Not to
+ * be mixed with ks_fetch_next().
  */
 extern bool ks_fetch_next_batch(KsFetch *fetch);
 
