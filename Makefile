@@ -10,7 +10,7 @@
 #	make check			every suite; the last line is "N passed, N failed"
 #	make check-unit, check-regress, check-isolation, check-tap, check-history,
 #	make check-style
-#	make soak			a search for leaks, then clients, faults and the checker of test/history for an hour
+#	make soak			a search for leaks and wrong results, then clients, faults and the checker of test/history for an hour
 #	make bench			measurements on the release build
 #	make bench-quick	four ratios of it in three minutes, to compare a change
 #	make bench-peers	the same work on kstream, Kafka, PgQ and others; see test/bench/peers

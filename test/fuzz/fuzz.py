@@ -4,8 +4,8 @@
     fuzz.py DSN [--seed S] [--seconds N] [--queries N] [--only I]
 
 Queries over kstream.fetch() run with kstream.enable_fetch_scan on and off;
-queries over a topic's table run on the table and on a plain copy of its rows.
-Each runs in one of several ways (as it is, prepared, by a cursor, ...) and under
+queries over a topic's table, or a table of which it is a partition, run there and
+on a plain copy of the rows.  Each runs in one of several ways (as it is, prepared, by a cursor, ...) and under
 settings that make the planner try other plans.  Ends after that many seconds or
 queries, whichever comes first.
 
@@ -38,10 +38,19 @@ CREATE TABLE fuzz_rows (a bigint, b bigint, c text);
 INSERT INTO fuzz_rows SELECT i, NULLIF(i %% 3, 0), 'k' || i FROM generate_series(0, 6) i;
 """ % (PARTITIONS, PARTITIONS, PARTITIONS * RECORDS - 1)
 CLEAN = """
+DROP TABLE IF EXISTS fuzz_parent, fuzz_rows, fuzz_copy, fuzz_parent_copy;
 SELECT kstream.drop_topic('fuzz', if_exists => true);
-DROP TABLE IF EXISTS fuzz_rows, fuzz_copy;
 """
-COPY = 'CREATE TABLE fuzz_copy AS SELECT * FROM kstream_topic.fuzz; ANALYZE fuzz_copy; ANALYZE fuzz_rows'
+COPY = """
+CREATE TABLE fuzz_parent (LIKE kstream_topic.fuzz) PARTITION BY RANGE (partition);
+ALTER TABLE fuzz_parent ATTACH PARTITION kstream_topic.fuzz FOR VALUES FROM (0) TO (%d);
+CREATE TABLE fuzz_other PARTITION OF fuzz_parent FOR VALUES FROM (%d) TO (100);
+INSERT INTO fuzz_other SELECT %d, i, '2020-01-01 00:00:00+00'::timestamptz + i * '1 min'::interval, ('k' || i)::bytea, NULL, NULL
+FROM generate_series(0, 3) i;
+CREATE TABLE fuzz_copy AS SELECT * FROM kstream_topic.fuzz;
+CREATE TABLE fuzz_parent_copy AS SELECT * FROM fuzz_parent;
+ANALYZE fuzz_copy, fuzz_parent_copy, fuzz_rows;
+""" % (PARTITIONS, PARTITIONS, PARTITIONS)
 
 PLANNER = ['enable_hashjoin', 'enable_nestloop', 'enable_mergejoin', 'enable_material', 'enable_memoize', 'enable_hashagg',
            'enable_sort', 'enable_incremental_sort', 'enable_presorted_aggregate']
@@ -69,6 +78,11 @@ class Case:
             self.settings.update({'from_collapse_limit': '1', 'join_collapse_limit': '1'})
         if rng.random() < 0.15:
             self.settings.update({'parallel_setup_cost': '0', 'parallel_tuple_cost': '0', 'min_parallel_table_scan_size': '0'})
+        if rng.random() < 0.05:
+            # the second is the name since PostgreSQL 16
+            self.settings.update({'force_parallel_mode': 'on', 'debug_parallel_query': 'on'})
+        if rng.random() < 0.1:
+            self.settings.update({'enable_partitionwise_aggregate': 'on', 'enable_partitionwise_join': 'on'})
         if rng.random() < 0.1:
             self.settings['work_mem'] = '64kB'
         # compiling takes far longer than these queries
@@ -80,7 +94,8 @@ class Case:
         lines = ["SET %s = '%s';" % item for item in self.settings.items()]
         lines += ['%s;' % text for text in self.setup]
         lines.append(self.sql + (';  -- with %r' % self.params if self.params else ';'))
-        return '-- %s, run as %s\n%s' % (self.source, self.way, '\n'.join(lines))
+        text = '\n'.join(lines).replace('{table}', 'kstream_topic.fuzz').replace('{parent}', 'fuzz_parent')
+        return '-- %s, run as %s\n%s' % (self.source, self.way, text)
 
 
 class Fuzzer:
@@ -147,10 +162,10 @@ class Fuzzer:
             return self.execute('SELECT * FROM pg_temp.fuzz_loop()')
         return self.execute(sql)
 
-    def run_once(self, case, settings, table):
+    def run_once(self, case, settings, table, parent):
         """What it returns, as a bag of rows, or its SQLSTATE."""
         def filled(text):
-            return text.replace('{table}', table)
+            return text.replace('{table}', table).replace('{parent}', parent)
         try:
             self.execute('BEGIN')
             for name, value in dict(case.settings, **settings).items():
@@ -178,8 +193,8 @@ class Fuzzer:
     def run(self, case):
         """Raises Difference."""
         results = []
-        for scan, table in (('on', 'kstream_topic.fuzz'), ('off', 'fuzz_copy')):
-            results.append(self.run_once(case, {'kstream.enable_fetch_scan': scan}, table))
+        for scan, table, parent in (('on', 'kstream_topic.fuzz', 'fuzz_parent'), ('off', 'fuzz_copy', 'fuzz_parent_copy')):
+            results.append(self.run_once(case, {'kstream.enable_fetch_scan': scan}, table, parent))
             if results[-1] == TIMEOUT:
                 self.slow += 1
                 return

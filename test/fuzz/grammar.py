@@ -100,7 +100,8 @@ class Query:
         """A FROM item of records, and how it is named."""
         alias = self.name('r')
         if self.source == TABLE:
-            return '{table} %s' % alias, Item(alias, True)
+            # the topic's table, or a table of which it is a partition
+            return '%s %s' % ('{parent}' if self.chance(0.2) else '{table}', alias), Item(alias, True)
         if self.chance(0.06):
             return '%s WITH ORDINALITY %s' % (self.fetch(outer), alias), Item(alias, True)
         if self.chance(0.04):
