@@ -110,9 +110,12 @@ SELECT pg_temp.p('SELECT (SELECT r.offset FROM @ r)');
 SELECT pg_temp.try($$ SELECT (SELECT r.offset FROM kstream.poll('pl', '{pl}', max_records => 1, max_wait => '0') r) $$);
 -- fetch() knows no position
 SELECT pg_temp.try($$ SELECT * FROM kstream.fetch('pl', 0, 0) LIMIT 3 $$);
--- every function of that name in kstream
+-- every function of that name that is the extension's
 CREATE FUNCTION kstream.share_poll(pl int) RETURNS SETOF int LANGUAGE sql AS 'SELECT generate_series(1, pl)';
 SELECT pg_temp.try('SELECT * FROM kstream.share_poll(5) LIMIT 3');
+ALTER EXTENSION kstream ADD FUNCTION kstream.share_poll(int);
+SELECT pg_temp.try('SELECT * FROM kstream.share_poll(5) LIMIT 3');
+ALTER EXTENSION kstream DROP FUNCTION kstream.share_poll(int);
 DROP FUNCTION kstream.share_poll(int);
 -- somebody else's poll
 CREATE FUNCTION pg_temp.poll() RETURNS SETOF int LANGUAGE sql AS 'SELECT generate_series(1, 5)';

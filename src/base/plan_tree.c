@@ -26,7 +26,10 @@
 
 #include "access/sysattr.h"
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
 #include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 
@@ -70,6 +73,15 @@ ks_wants_whole_row(const RelOptInfo *rel)
 	return has_column(attrs, 0);
 }
 
+/* Others may have a schema and a function of these names, where kstream is not. */
+static bool
+is_of_extension(Oid function)
+{
+	Oid extension = get_extension_oid("kstream", true);
+
+	return OidIsValid(extension) && getExtensionOfObject(ProcedureRelationId, function) == extension;
+}
+
 bool
 ks_function_is_one_of(Oid function, const char *const *names)
 {
@@ -81,7 +93,7 @@ ks_function_is_one_of(Oid function, const char *const *names)
 	for (; name != NULL && *names != NULL; names++)
 	{
 		if (strcmp(name, *names) == 0)
-			return true;
+			return is_of_extension(function);
 	}
 	return false;
 }

@@ -22,8 +22,8 @@ extern List *ks_needed_columns(const RelOptInfo *rel, const Path *path, List *qu
 extern bool ks_wants_whole_row(const RelOptInfo *rel);
 
 /*
- * Is this a function of schema kstream with one of these names (the last one
- * is followed by NULL)?  Nobody but the extension's owner makes functions there.
+ * Is this a function of the extension, in its schema, with one of these names
+ * (the last one is followed by NULL)?
  */
 extern bool ks_function_is_one_of(Oid function, const char *const *names);
 
