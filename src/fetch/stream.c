@@ -41,6 +41,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
@@ -178,6 +179,8 @@ plan_stream(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, L
 	scan->flags = path->flags;
 	scan->methods = &scan_methods;
 	scan->custom_exprs = copyObject(call->args);
+	/* The call itself is not in the plan, which must go when the function does. */
+	record_plan_function_dependency(root, call->funcid);
 	KS_EXPAND_RTE(planner_rt_fetch(rel->relid, root), rel->relid, &vars);
 	foreach (lc, vars)
 	{
