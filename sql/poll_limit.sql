@@ -50,6 +50,7 @@ SELECT pg_temp.p('SELECT ARRAY(SELECT r.offset FROM @ r LIMIT 1)');
 SELECT pg_temp.p('SELECT 1 WHERE 3 IN (SELECT r.offset FROM @ r LIMIT 5)');
 SELECT pg_temp.p('SELECT count(*) FROM (SELECT * FROM @ LIMIT 5) s');
 SELECT pg_temp.p('CREATE TEMP TABLE pl_made AS SELECT * FROM @ LIMIT 5');
+SELECT pg_temp.p('INSERT INTO pl_sink SELECT r.offset FROM @ r LIMIT 5');
 SELECT pg_temp.p('DECLARE c CURSOR FOR SELECT * FROM @ LIMIT 5');
 SELECT pg_temp.p('EXPLAIN SELECT * FROM @ LIMIT 5');
 -- in the select list, where ORDER BY and GROUP BY come before the call
