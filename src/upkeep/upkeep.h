@@ -48,6 +48,13 @@ typedef struct KsMaintenance
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern bool ks_retention_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern bool ks_compact_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+
+/*
+ * After the last step of compaction for a partition, however it ended, also in
+ * an aborted transaction: let go of what a run keeps from step to step.  Throws
+ * nothing.
+ */
+extern void ks_compact_end(void);
 extern bool ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 extern bool ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done);
