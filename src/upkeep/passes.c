@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "admin/admin.h"
+#include "base/events.h"
 #include "group/expire.h"
 #include "log/garbage.h"
 #include "state/attend.h"
@@ -303,6 +304,8 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 			ks_status_step_done(step->number, step->done.segments, step->done.bytes);
 			if (function == step_of_partition)
 				ks_maintain_publish(&step->done);
+			if (step->done.event != NULL)
+				ks_log_event((errmsg_internal("%s", step->done.event)));
 			CHECK_FOR_INTERRUPTS();
 		}
 	}

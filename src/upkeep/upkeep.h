@@ -37,6 +37,8 @@ typedef struct KsMaintenance
 	/* For the views */
 	int32 segments; /* made, dropped or rewritten */
 	int64 bytes;    /* of disk space that was given back */
+
+	char *event; /* a line for the server log, in the memory of the step; NULL: none */
 } KsMaintenance;
 
 /*
