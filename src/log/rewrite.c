@@ -520,11 +520,11 @@ ks_rewrite_swap(const KsRewrite *rewrite)
 							rewrite->topic->topic_id, rewrite->partition, first->number, last->number);
 	(void) ks_owner_execute("UPDATE kstream.segment SET relation = %u, last_segment = %d, rows = " INT64_FORMAT
 							", checksum = " INT64_FORMAT ", bytes = " INT64_FORMAT ", frozen = false"
-							", max_timestamp = pg_catalog.to_timestamp(" INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0)"
+							", max_timestamp = '%s'::pg_catalog.timestamptz"
 							", rewritten_at = pg_catalog.now()"
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 							rewrite->relid, Max(last->number, last->last_number), seal->rows, seal->checksum,
-							seal->bytes, seal->max_timestamp,
+							seal->bytes, ks_seal_timestamp(seal),
 							rewrite->topic->topic_id, rewrite->partition, first->number);
 	KS_DEBUG_POINT("compact.swapped");
 }

@@ -471,14 +471,50 @@ note_group_done(const KsRewrite *rewrite)
 							rewrite->topic->topic_id, rewrite->partition);
 }
 
-static void
-finish_run(const KsTopic *topic, int32 partition)
+/* What the log tells of a run, from its row. */
+typedef struct RunResult
 {
-	(void) ks_owner_execute("UPDATE kstream.compaction SET cleaned_offset = target_offset"
-							", finished_at = pg_catalog.clock_timestamp(), pid = NULL"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)",
-							topic->topic_id, partition);
+	int64 segments_read;
+	int64 segments_written;
+	int64 records_read;
+	int64 records_kept;
+	int64 bytes_before;
+	int64 bytes_after;
+} RunResult;
+
+static int64
+result_column(int column)
+{
+	bool isnull;
+
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull));
+}
+
+static void
+finish_run(const KsTopic *topic, int32 partition, RunResult *result)
+{
+	if (ks_owner_execute("UPDATE kstream.compaction SET cleaned_offset = target_offset"
+						 ", finished_at = pg_catalog.clock_timestamp(), pid = NULL"
+						 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
+						 " RETURNING segments_read, segments_written, records_read, records_kept, bytes_before, bytes_after",
+						 topic->topic_id, partition) != 1)
+		elog(ERROR, "partition has no compaction");
+	result->segments_read = result_column(1);
+	result->segments_written = result_column(2);
+	result->records_read = result_column(3);
+	result->records_kept = result_column(4);
+	result->bytes_before = result_column(5);
+	result->bytes_after = result_column(6);
 	end_run();
+}
+
+static char *
+describe_result(const KsTopic *topic, int32 partition, const RunResult *result)
+{
+	return psprintf("compaction of topic \"%s\", partition %d, is finished: " INT64_FORMAT " segments read, " INT64_FORMAT
+					" written, " INT64_FORMAT " of " INT64_FORMAT " records kept, " INT64_FORMAT " bytes became " INT64_FORMAT,
+					topic->name, partition, result->segments_read, result->segments_written,
+					result->records_kept, result->records_read, result->bytes_before, result->bytes_after);
 }
 
 /* The next step of the run that was begun. */
@@ -487,14 +523,17 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 {
 	KsOwnerScope scope;
 	KsRewrite rewrite;
+	RunResult result;
+	bool finished;
 	List *group;
 	int64 end;
 
 	ks_owner_begin(&scope);
 	group = next_group(topic, partition, read_next_segment(topic, partition),
 					   read_log_start(topic, partition), &end);
-	if (group == NIL)
-		finish_run(topic, partition);
+	finished = group == NIL;
+	if (finished)
+		finish_run(topic, partition, &result);
 	else
 	{
 		begin_rewrite(topic, partition, group, end, &rewrite);
@@ -507,6 +546,8 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		note_group_done(&rewrite);
 	}
 	ks_owner_end(&scope);
+	if (finished)
+		done->event = describe_result(topic, partition, &result);
 }
 
 /* ---------- topics that are not compacted ---------- */

@@ -65,9 +65,9 @@ typedef bool (*KsStep)(void *arg);
 /*
  * Whoever runs the passes.  in_transaction calls the step with a transaction
  * begun and a snapshot active, commits when it returned true, rolls back what
- * it wrote when it returned false, and returns that.  An error is noted; then
- * it is thrown on (in the foreground), or reported, `failed` set and false
- * returned (in the worker).
+ * it wrote when it returned false, and returns that.  An error is noted, `failed`
+ * set and false returned; the worker reports it at once, the foreground when all
+ * passes are through.
  */
 typedef struct KsMaintainer
 {

@@ -49,9 +49,11 @@
 
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
+#include "base/events.h"
 #include "log/garbage.h"
 #include "log/log.h"
 #include "record/time.h"
@@ -80,6 +82,38 @@ is_expired(const KsTopic *topic, const KsSegment *segment)
 		return true;
 	max_timestamp = ks_ms_from_timestamptz(segment->max_timestamp);
 	return ks_clock_trusted_now() - max_timestamp > topic->options.retention;
+}
+
+/*
+ * A time further ahead than this is a mistake (milliseconds taken for seconds)
+ * rather than a clock that goes fast.
+ */
+#define FAR_AHEAD_MS (INT64CONST(3600) * 1000)
+
+/* Tables that were complained about by this process, as many as it remembers. */
+#define MAX_COMPLAINTS 1000
+static List *complained_about = NIL;
+
+/* Say once if the oldest segment will not expire within any sensible time. */
+static void
+complain_of_future(const KsTopic *topic, int32 partition, const KsSegment *oldest)
+{
+	MemoryContext old;
+
+	if ((topic->options.cleanup_policy & KS_CLEANUP_DELETE) == 0 || topic->options.retention == KS_UNLIMITED ||
+		!oldest->sealed || oldest->rows == 0 ||
+		ks_ms_from_timestamptz(oldest->max_timestamp) - FAR_AHEAD_MS <= ks_clock_trusted_now() ||
+		list_member_oid(complained_about, oldest->relid))
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	if (list_length(complained_about) >= MAX_COMPLAINTS)
+		complained_about = list_delete_first(complained_about);
+	complained_about = lappend_oid(complained_about, oldest->relid);
+	MemoryContextSwitchTo(old);
+	ks_log_event((errmsg("retention of topic \"%s\", partition %d, is held up by a record of %s",
+						 topic->name, partition, timestamptz_to_str(oldest->max_timestamp)),
+				  errdetail("Segment %d holds it, and does not expire before that time, nor do the segments after it.", oldest->number),
+				  errhint("Move the log start past it with kstream.delete_records(), or set retention_bytes.  The topic option timestamp_after_max refuses such records.")));
 }
 
 /* What the log takes on disk without its indexes. */
@@ -231,8 +265,13 @@ ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *don
 	KsSegment next;
 	const char *reason;
 
-	if (!find_oldest(given, partition, &oldest, &next) || reason_to_go(given, partition, &oldest, &next) == NULL)
+	if (!find_oldest(given, partition, &oldest, &next))
 		return false;
+	if (reason_to_go(given, partition, &oldest, &next) == NULL)
+	{
+		complain_of_future(given, partition, &oldest);
+		return false;
+	}
 	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock))
 		return false;
 

@@ -93,10 +93,10 @@ decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *activ
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 							base_offset, topic->topic_id, partition, active->number);
 	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
-							", max_timestamp = pg_catalog.to_timestamp(" INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0)"
+							", max_timestamp = '%s'::pg_catalog.timestamptz"
 							", bytes = " INT64_FORMAT
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							seal.rows, seal.checksum, seal.max_timestamp, seal.bytes,
+							seal.rows, seal.checksum, ks_seal_timestamp(&seal), seal.bytes,
 							topic->topic_id, partition, previous->number);
 	ks_owner_end(&scope);
 }

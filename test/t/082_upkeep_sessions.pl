@@ -171,7 +171,62 @@ foreach my $how ('snapshot', 'listed')
 	$node->safe_psql('postgres', 'CALL kstream.run_maintenance()');
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM stray'), 0, "$how: nothing is left after it");
 }
+like(slurp_file($node->logfile), qr/LOG:  compaction of topic "taken", partition 0, is finished: 4 segments read, \d+ written, \d+ of \d+ records kept/, 'the log tells of compaction');
 like(slurp_file($node->logfile), qr/LOG:  segment 1 of topic "dumped_listed", partition 0, is dropped: it is older than retention; offsets 0 to 0$/m, 'the log tells what went');
+
+# An error ends the steps of the item at hand.  What follows is done, and the CALL fails with the first error.
+$node->safe_psql('postgres', <<'SQL');
+CALL make_expired('behind');
+SELECT kstream.alter_topic('behind', '{"retention": "infinite"}');
+CALL make_dirty('failing');
+SELECT kstream.alter_topic('behind', '{"retention": "1 hour"}');
+SQL
+{
+	my $runner = session($node);
+
+	$runner->query("SET kstream.debug_point = 'compact.begin:1=error'");
+	my $result = $runner->run('CALL kstream.run_maintenance()');
+	like($result->{err}, qr/ERROR: .*compact\.begin/, 'the CALL fails with the error of a step');
+	is($watcher->query(q[SELECT earliest FROM kstream.list_offsets('behind')]), 4, 'passes before it were committed');
+	is($watcher->query('SELECT count(*) FROM stray'), 0, 'passes after it were run');
+	is($watcher->query(q[SELECT count(*) FROM kstream.maintenance WHERE pass = 'compaction' AND failures > 0]), 1, 'the view shows the failure');
+	$runner->query('SET statement_timeout = 100');
+	$runner->query("SET kstream.debug_point = 'compact.begin:1=sleep:60000'");
+	is($runner->run('CALL kstream.run_maintenance()')->{sqlstate}, '57014', 'a cancel ends it at once');
+	$runner->quit;
+	is(state_of('failing'), 'idle', 'nothing was begun');
+	$node->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	is($node->safe_psql('postgres', q[SELECT count(*) FROM kstream.fetch('failing', 0, 0, max_records => 100000)]), 900, 'and the next one does the rest');
+}
+
+# Steps run at READ COMMITTED, whatever the session prefers; what the caller did before is committed.
+$node->safe_psql('postgres', <<'SQL');
+CALL make_expired('isolated');
+CREATE TABLE isolation (level text);
+CREATE FUNCTION note_isolation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO isolation VALUES (current_setting('transaction_isolation')); RETURN OLD; END $$;
+CREATE TRIGGER note_isolation BEFORE DELETE ON kstream.segment FOR EACH ROW EXECUTE FUNCTION public.note_isolation();
+ALTER FUNCTION note_isolation() SET search_path = public;
+SET default_transaction_isolation = 'serializable';
+CALL kstream.run_maintenance();
+RESET default_transaction_isolation;
+DROP TRIGGER note_isolation ON kstream.segment;
+SQL
+is($node->safe_psql('postgres', 'SELECT DISTINCT level FROM isolation'), 'read committed', 'steps run at READ COMMITTED');
+
+# A record of a time to come holds retention up, which the log says once.
+$node->safe_psql('postgres', <<'SQL');
+SELECT kstream.create_topic('held', 1, '{"segment_age": "1 ms", "retention": "1 hour", "timestamp_after_max": "infinite"}');
+SELECT kstream.produce('held', NULL, 'v', event_time => '9999-12-31 00:00:00+00');
+SELECT pg_sleep(0.003);
+CALL kstream.run_maintenance();
+SELECT kstream.produce('held', NULL, 'v', event_time => '2020-01-01 00:00:00+00');
+SELECT pg_sleep(0.003);
+CALL kstream.run_maintenance();
+CALL kstream.run_maintenance();
+CALL kstream.run_maintenance();
+SQL
+my @held = slurp_file($node->logfile) =~ /LOG:  retention of topic "held", partition 0, is held up by a record of 9999-12-31 00:00:00\+00/g;
+is(scalar(@held), 1, 'the log says what holds retention up, once');
 
 # Maintenance of segments by a superuser: none of it takes the partition out of service.
 $node->safe_psql('postgres', q[SELECT kstream.create_topic('reindexed', 1); SELECT kstream.produce('reindexed', NULL, 'before')]);
