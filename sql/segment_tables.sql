@@ -150,3 +150,11 @@ DROP VIEW kstream_log.a_view;
 DROP SEQUENCE kstream_log.a_sequence;
 DROP ROLE regress_segment_owner;
 SELECT kstream.drop_topic('poisoned');
+-- The tables whose place in the catalog others were put into.
+DO $$
+DECLARE stray regclass;
+BEGIN
+	FOR stray IN SELECT oid FROM pg_class WHERE relnamespace = 'kstream_log'::regnamespace AND relkind = 'r' AND oid NOT IN (SELECT relation FROM kstream.segment) LOOP
+		EXECUTE format('DROP TABLE %s', stray);
+	END LOOP;
+END $$;

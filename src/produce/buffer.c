@@ -44,6 +44,7 @@
 #include "base/errors.h"
 #include "log/segment.h"
 #include "produce/buffer.h"
+#include "record/time.h"
 
 /* Marks that belong to one subtransaction. */
 typedef struct SubLevel
@@ -345,6 +346,36 @@ void
 ks_produce_check_partition(const KsProducerTopic *topic, int32 partition)
 {
 	ks_topic_check_partition(&topic->topic, partition);
+}
+
+static pg_attribute_noreturn() void time_too_far(const KsTopic *topic, TimestampTz event_time, bool after)
+{
+	int64 max = after ? topic->options.timestamp_after_max : topic->options.timestamp_before_max;
+
+	ereport(ERROR,
+			(errmsg("event time \"%s\" is too far from now for topic \"%s\"", timestamptz_to_str(event_time), topic->name),
+			 after ? ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms after the time of the server, the topic's timestamp_after_max.", max)
+				   : ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms before the time of the server, the topic's timestamp_before_max.", max),
+			 after ? errhint("A record whose time has not come keeps its segment, and all after it, from expiring.") : 0));
+}
+
+int64
+ks_produce_event_time(const KsProducerTopic *topic, TimestampTz event_time)
+{
+	const KsTopicOptions *options = &topic->topic.options;
+	int64 time = ks_event_time_ms(event_time);
+	int64 now;
+
+	/* With LogAppendTime the log gives the record another one. */
+	if (options->append_time ||
+		(options->timestamp_after_max == KS_UNLIMITED && options->timestamp_before_max == KS_UNLIMITED))
+		return time;
+	now = ks_ms_from_timestamptz(GetCurrentTimestamp());
+	if (options->timestamp_after_max != KS_UNLIMITED && time - now > options->timestamp_after_max)
+		time_too_far(&topic->topic, event_time, true);
+	if (options->timestamp_before_max != KS_UNLIMITED && now - time > options->timestamp_before_max)
+		time_too_far(&topic->topic, event_time, false);
+	return time;
 }
 
 int32

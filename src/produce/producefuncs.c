@@ -122,7 +122,7 @@ kstream_produce(PG_FUNCTION_ARGS)
 		partition = PG_GETARG_INT32(ARG_PARTITION);
 		ks_produce_check_partition(topic, partition);
 	}
-	record.timestamp = PG_ARGISNULL(ARG_EVENT_TIME) ? now_ms() : ks_event_time_ms(PG_GETARG_TIMESTAMPTZ(ARG_EVENT_TIME));
+	record.timestamp = PG_ARGISNULL(ARG_EVENT_TIME) ? now_ms() : ks_produce_event_time(topic, PG_GETARG_TIMESTAMPTZ(ARG_EVENT_TIME));
 	PG_RETURN_INT32(ks_produce_record(topic, partition, &record));
 }
 
@@ -237,7 +237,7 @@ produce_batch(FunctionCallInfo fcinfo, Oid element_type)
 			ks_payload_from_datum(&ptype, values.values[i], &record.value, &record.value_len);
 		if (has_element(&headers, i))
 			set_headers(&record, DatumGetJsonbP(headers.values[i]));
-		record.timestamp = has_element(&times, i) ? ks_event_time_ms(DatumGetTimestampTz(times.values[i])) : now;
+		record.timestamp = has_element(&times, i) ? ks_produce_event_time(topic, DatumGetTimestampTz(times.values[i])) : now;
 		(void) ks_produce_record(topic, partition, &record);
 		MemoryContextReset(scratch);
 	}
