@@ -36,6 +36,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -154,6 +155,8 @@ ks_produce_begin_as(const char *name, size_t name_len, Oid user)
 	ks_require_preloaded();
 	ks_require_writable("kstream.produce()");
 	state = get_state();
+	/* A transaction that was here before sees what others changed since, as with tables. */
+	AcceptInvalidationMessages();
 	if (is_checked(state->last_topic, name, name_len, user))
 		return state->last_topic;
 	for (entry = state->topics; entry != NULL; entry = entry->next)
@@ -316,6 +319,8 @@ ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record
 	if (ks_segment_batch_is_full(&buffer->open, size, buffer->topic->topic.options.compression))
 		close_full_batch(buffer);
 
+	if (record->key_len < 0)
+		buffer->had_null_key = true;
 	before = buffer->open.capacity;
 	ks_batch_append(&buffer->open, record);
 	ks_produce_state->memory += buffer->open.capacity - before;
@@ -378,14 +383,20 @@ ks_produce_event_time(const KsProducerTopic *topic, TimestampTz event_time)
 	return time;
 }
 
+void
+ks_produce_key_missing(const KsTopic *topic)
+{
+	ereport(ERROR,
+			(errmsg("record has no key, but topic \"%s\" is compacted", topic->name),
+			 ks_error(KS_E_INVALID_RECORD, NULL)));
+}
+
 int32
 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
 	check_size(&topic->topic, record);
 	if (record->key_len < 0 && (topic->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
-		ereport(ERROR,
-				(errmsg("record has no key, but topic \"%s\" is compacted", topic->topic.name),
-				 ks_error(KS_E_INVALID_RECORD, NULL)));
+		ks_produce_key_missing(&topic->topic);
 
 	if (partition != KS_ANY_PARTITION)
 	{
