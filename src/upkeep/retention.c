@@ -47,9 +47,11 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
@@ -237,6 +239,44 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 							topic->topic_id, partition, log_start);
 }
 
+/*
+ * Leave the table to garbage.c.  On a disk so full that there is no room for a
+ * row it is dropped at once: that makes room, and a dump that misses it fails
+ * and is repeated.  The caller has locked it.
+ */
+static void
+leave_table(Oid relid)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool is_full = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		ks_garbage_add(relid);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_DISK_FULL)
+			ReThrowError(error);
+		is_full = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (is_full)
+		ks_segment_drop(relid);
+}
+
 static void
 take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const KsSegment *next)
 {
@@ -249,7 +289,7 @@ take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const K
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 							topic->topic_id, partition, oldest->number);
 	if (get_rel_name(oldest->relid) != NULL)
-		ks_garbage_add(oldest->relid);
+		leave_table(oldest->relid);
 	begin_with(topic, partition, next, log_start);
 	KS_DEBUG_POINT("retention.after_log_start");
 	ks_owner_end(&scope);

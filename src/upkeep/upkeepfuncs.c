@@ -94,14 +94,11 @@ run_step(Foreground *foreground, KsStep step, void *arg)
 
 		MemoryContextSwitchTo(foreground->context);
 		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		{
-			ks_status_step_failed(foreground->maintainer.pass, error->message);
-			PG_RE_THROW();
-		}
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		note_error(foreground, error);
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
 		done = false;
 	}
 	PG_END_TRY();
