@@ -182,6 +182,17 @@ ks_fetch_next_batch(KsFetch *fetch)
 	CHECK_FOR_INTERRUPTS();
 	if (!fetch->has_first && !ks_log_scan_next(&fetch->scan, &fetch->row))
 		return false;
+
+	/*
+	 * Compaction has put batches together meanwhile, and this one begins with
+	 * what was returned.  The next call may begin with it, but nobody expects it
+	 * here.
+	 */
+	if (!fetch->has_first && fetch->scan.may_overlap && fetch->row.base_offset < fetch->batches_end)
+	{
+		fetch->bytes = fetch->max_bytes;
+		return false;
+	}
 	bytes = toast_raw_datum_size(fetch->row.batch) - VARHDRSZ;
 	if (!fetch->has_first && fetch->bytes + bytes > fetch->max_bytes)
 	{
@@ -190,6 +201,7 @@ ks_fetch_next_batch(KsFetch *fetch)
 	}
 	fetch->has_first = false;
 	fetch->bytes += bytes;
+	fetch->batches_end = fetch->row.last_offset + 1;
 	return true;
 }
 

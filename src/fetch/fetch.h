@@ -48,6 +48,7 @@ typedef struct KsFetch
 	KsBatchReader reader;
 	bool has_first; /* a record was read ahead */
 	KsRecord first;
+	int64 batches_end; /* after the last batch that was returned as such */
 } KsFetch;
 
 /*

@@ -44,6 +44,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "log/segment.h"
 
 /* The columns, as in segment_template of src/sql/10_catalog.sql. */

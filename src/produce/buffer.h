@@ -11,6 +11,7 @@
 
 #include "storage/buffile.h"
 
+#include "base/compat.h"
 #include "codec/batch.h"
 #include "produce/partitioner.h"
 #include "produce/produce.h"

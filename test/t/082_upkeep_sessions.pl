@@ -228,6 +228,35 @@ SQL
 my @held = slurp_file($node->logfile) =~ /LOG:  retention of topic "held", partition 0, is held up by a record of 9999-12-31 00:00:00\+00/g;
 is(scalar(@held), 1, 'the log says what holds retention up, once');
 
+# fetch_batches() while the segment that it reads is made one with its neighbours: no batch comes twice in a call.
+$node->safe_psql('postgres', <<'SQL');
+SELECT kstream.create_topic('merged', 1, '{"cleanup_policy": "compact", "segment_age": "1 ms", "min_cleanable_dirty_ratio": "1"}');
+DO $$ BEGIN
+	FOR i IN 1 .. 3 LOOP
+		FOR j IN 1 .. 3 LOOP
+			PERFORM kstream.produce('merged', 'k' || i || j, 'v');
+			COMMIT;
+		END LOOP;
+		PERFORM pg_sleep(0.003);
+		CALL kstream.run_maintenance();
+	END LOOP;
+	PERFORM kstream.alter_topic('merged', '{"min_cleanable_dirty_ratio": "0"}');
+END $$;
+SQL
+{
+	my $reader = session($node);
+
+	$reader->query("SET kstream.debug_point = 'fetch.row_n:2=wait'");
+	$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+	$reader->start("SELECT base_offset, last_offset FROM kstream.fetch_batches('merged', 0, 0) WITH ORDINALITY ORDER BY ordinality");
+	wait_at_point($watcher, $reader->pid);
+	$node->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+	$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+	is($reader->finish->{out}, "0|0\n1|1\n2|2", 'fetch_batches() ends where batches were put together');
+	is($reader->query("SELECT base_offset, last_offset FROM kstream.fetch_batches('merged', 0, 3)"), '0|8', 'the next call begins with what holds its offset');
+	$reader->quit;
+}
+
 # Maintenance of segments by a superuser: none of it takes the partition out of service.
 $node->safe_psql('postgres', q[SELECT kstream.create_topic('reindexed', 1); SELECT kstream.produce('reindexed', NULL, 'before')]);
 my $table = $node->safe_psql('postgres', q[SELECT relation FROM kstream.segments WHERE topic = 'reindexed' ORDER BY segment LIMIT 1]);
