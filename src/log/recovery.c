@@ -81,7 +81,7 @@ check_row(Relation heap, const KsBatchRow *row)
 				(errmsg("a row of segment table \"%s\" is corrupt", RelationGetRelationName(heap)),
 				 ks_error(KS_E_CORRUPT_MESSAGE, "%s: base_offset " INT64_FORMAT ", last_offset " INT64_FORMAT ".",
 						  problem, row->base_offset, row->last_offset),
-				 errhint("See kstream.verify().  A row that nothing can be read from can be deleted.")));
+				 errhint("See kstream.verify().  DELETE the row, and VACUUM the table.")));
 }
 
 static void

@@ -223,6 +223,57 @@ hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *i
 	return false;
 }
 
+static bool
+edges_are_sound(Verify *verify, const KsSegment *segment)
+{
+	Relation heap;
+	Relation index;
+	KsBatchRow row;
+	const char *problem = NULL;
+
+	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
+		return true; /* is reported later */
+	if (ks_segment_last_row(heap, index, SnapshotAny, &row))
+		problem = ks_segment_row_problem(&row);
+	if (problem == NULL && ks_segment_first_row(heap, index, SnapshotAny, &row))
+		problem = ks_segment_row_problem(&row);
+	ks_segment_close(heap, index, AccessShareLock);
+	if (problem != NULL)
+		report(verify, row.base_offset, problem);
+	return problem == NULL;
+}
+
+/*
+ * Can the end of the log be found in its tables?  What keeps recovery from it is
+ * reported here; as long as memory knows the end it is found in passing.
+ */
+static bool
+end_can_be_found(Verify *verify)
+{
+	KsPartitionKey key;
+	KsPartitionInfo info;
+	List *segments;
+	ListCell *lc;
+	bool sound = true;
+
+	ks_topic_partition_key(verify->topic, verify->partition, &key);
+	if (ks_partition_read(&key, &info))
+		return true;
+	segments = ks_segment_list(verify->topic, verify->partition);
+	foreach (lc, segments)
+	{
+		KsSegment *segment = lfirst(lc);
+		const char *problem = ks_segment_problem(segment->relid);
+
+		CHECK_FOR_INTERRUPTS();
+		if (problem != NULL)
+			report(verify, segment->base_offset, psprintf("segment %d %s", segment->number, problem));
+		if (problem != NULL || !edges_are_sound(verify, segment))
+			sound = false;
+	}
+	return sound;
+}
+
 void
 ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
 {
@@ -241,6 +292,12 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	if (!hold_oldest(&verify, &oldest, &heap, &index))
 	{
 		report(&verify, 0, "partition has no segment");
+		return;
+	}
+	if (!end_can_be_found(&verify))
+	{
+		if (heap != NULL)
+			ks_segment_close(heap, index, AccessShareLock);
 		return;
 	}
 	ks_log_info(topic, partition, &info);
