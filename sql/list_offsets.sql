@@ -34,7 +34,7 @@ SELECT * FROM kstream.list_offsets('nowhere');
 SELECT * FROM kstream.list_offsets(NULL);
 
 -- LogAppendTime: the producer's time is not asked, and all of a transaction has one.
-SELECT kstream.create_topic('append_time', 1, '{"timestamp_type": "LogAppendTime"}');
+SELECT kstream.create_topic('append_time', 1, '{"timestamp_type": "LogAppendTime", "timestamp_after_max": "infinite"}');
 SELECT count(kstream.produce('append_time', 'k', i, event_time => '2000-01-01 00:00:00+00')) FROM generate_series(1, 3) i;
 SELECT kstream.produce('append_time', 'k', 4);
 SELECT kstream.produce('append_time', 'k', 5, event_time => '2500-01-01 00:00:00+00');

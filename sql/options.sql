@@ -33,12 +33,13 @@ SELECT given, t.options, t.state FROM unnest(ARRAY[
 	'{"max_message_bytes": 0}', '{"max_message_bytes": 1073740799}', '{"max_message_bytes": "100kB"}',
 	'{"compression": "none"}', '{"compression": "gzip"}', '{"compression": "snappy"}', '{"compression": "lz4"}', '{"compression": "zstd"}',
 	'{"timestamp_type": "CreateTime"}', '{"timestamp_type": "LogAppendTime"}',
+	'{"timestamp_before_max": "1 day"}', '{"timestamp_before_max": "infinite"}', '{"timestamp_after_max": "0 s"}', '{"timestamp_after_max": "infinite"}',
 	'{"delete_retention": "0 s"}', '{"delete_retention": "1 day"}',
 	'{"min_cleanable_dirty_ratio": 0}', '{"min_cleanable_dirty_ratio": 0.25}', '{"min_cleanable_dirty_ratio": "1"}',
 	'{"min_compaction_lag": "0 s"}', '{"min_compaction_lag": "1 h"}', '{"max_compaction_lag": "1 h"}', '{"max_compaction_lag": "infinite"}',
 	'{"min_insync_replicas": 1}', '{"min_insync_replicas": 2147483647}',
 	'{"key_type": "bytea", "value_type": "bytea"}', '{"key_type": "text", "value_type": "jsonb"}', '{"key_type": "jsonb", "value_type": "text"}']::jsonb[]) given, pg_temp.try(given) t
-WHERE t.options IS DISTINCT FROM (SELECT jsonb_object_agg(key, value) FROM jsonb_each_text(given));
+WHERE t.options IS DISTINCT FROM (SELECT '{"timestamp_after_max": "1 hour"}'::jsonb || jsonb_object_agg(key, value) FROM jsonb_each_text(given));
 
 SELECT given, t.options, t.state FROM unnest(ARRAY[
 	'{"retention.ms": 60000}', '{"retention.ms": "60000"}', '{"retention.ms": -1}', '{"retention.ms": 0}', '{"retention.bytes": 1000}', '{"retention.bytes": -1}',

@@ -83,7 +83,7 @@ DROP TABLE orders;
 --
 -- NULLs, empty values, headers, times come back as they were given.
 --
-SELECT kstream.create_topic('same');
+SELECT kstream.create_topic('same', 1, '{"timestamp_after_max": "infinite"}');
 CREATE TEMP TABLE given (id int, key bytea, value bytea, headers jsonb, event_time timestamptz);
 INSERT INTO given VALUES
 	(0, 'k', 'v', NULL, '2024-01-02 03:04:05.678+00'),

@@ -94,11 +94,11 @@ SELECT kstream.drop_topic('kept'), kstream.drop_topic('handler');
 --
 -- Partitions.
 --
-SELECT kstream.produce('payments', 'k', 'old', partition => 2);
+SELECT kstream.produce('payments', 'k', '"old"', partition => 2);
 SELECT kstream.add_partitions('payments', 5);
 SELECT kstream.add_partitions('payments', 5);
 SELECT partition, log_start_offset, last_stable_offset, end_offset, segments > 0 AS segments FROM kstream.partitions WHERE topic = 'payments' ORDER BY partition;
-SELECT kstream.produce('payments', 'k', 'new', partition => 4);
+SELECT kstream.produce('payments', 'k', '"new"', partition => 4);
 SELECT p AS partition, r.offset, kstream.text(value) FROM generate_series(0, 4) p, kstream.fetch('payments', p, 0) r;
 SELECT option_name, option_value FROM pg_options_to_table((SELECT ftoptions FROM pg_foreign_table WHERE ftrelid = 'kstream_topic.payments'::regclass));
 SELECT call, f.* FROM unnest(ARRAY[

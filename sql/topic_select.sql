@@ -151,7 +151,10 @@ SELECT * FROM kstream.pending();
 SELECT "offset", key, value, value -> 'x' -> 1 AS x, pg_typeof(key) AS key_is FROM kstream_topic.typed;
 EXPLAIN (COSTS OFF) SELECT * FROM kstream_topic.typed WHERE key = 'a' AND value = '{}';
 SELECT value FROM kstream_topic.typed WHERE key = 'a';
+-- what was produced before the types were set
+SELECT kstream.alter_topic('typed', '{"key_type": "bytea", "value_type": "bytea"}');
 SELECT kstream.produce('typed', '\xff00'::bytea, '{"x": '), kstream.produce('typed', 'b', NULL::text);
+SELECT kstream.alter_topic('typed', '{"key_type": "text", "value_type": "jsonb"}');
 SELECT count(*), max("offset") FROM kstream_topic.typed;
 SELECT "offset", value FROM kstream_topic.typed WHERE "offset" <> 2 ORDER BY 1;
 SELECT value FROM kstream_topic.typed WHERE "offset" < 2 OR "offset" > 2;

@@ -196,7 +196,7 @@ ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_n
 
 	ks_topic_check_name(name);
 	check_partition_count(partitions);
-	options = given_options(ks_topic_options_parse(json));
+	options = ks_topic_options_for_new(given_options(ks_topic_options_parse(json)));
 	check_create_right();
 	ks_admin_check_partitions_per_call(partitions);
 	if (lock_name_and_find(name, &existing) || ks_topic_find_or_bind(name, &existing))

@@ -230,7 +230,7 @@ ks_rewrite_is_needed(const KsRewrite *rewrite)
 static void
 insert_row(Writer *writer, const KsBatchRow *row)
 {
-	ks_segment_insert(writer->heap, writer->index, writer->index_info, row,
+	ks_segment_insert(writer->heap, writer->index, writer->index_info, NIL, row,
 					  HEAP_INSERT_SKIP_FSM | HEAP_INSERT_FROZEN | HEAP_INSERT_NO_LOGICAL, writer->bulk);
 	writer->rows++;
 	writer->last_offset = row->last_offset;
@@ -520,11 +520,11 @@ ks_rewrite_swap(const KsRewrite *rewrite)
 							rewrite->topic->topic_id, rewrite->partition, first->number, last->number);
 	(void) ks_owner_execute("UPDATE kstream.segment SET relation = %u, last_segment = %d, rows = " INT64_FORMAT
 							", checksum = " INT64_FORMAT ", bytes = " INT64_FORMAT ", frozen = false"
-							", max_timestamp = pg_catalog.to_timestamp(" INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0)"
+							", max_timestamp = '%s'::pg_catalog.timestamptz"
 							", rewritten_at = pg_catalog.now()"
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 							rewrite->relid, Max(last->number, last->last_number), seal->rows, seal->checksum,
-							seal->bytes, seal->max_timestamp,
+							seal->bytes, ks_seal_timestamp(seal),
 							rewrite->topic->topic_id, rewrite->partition, first->number);
 	KS_DEBUG_POINT("compact.swapped");
 }

@@ -20,6 +20,7 @@
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/seal.h"
+#include "record/time.h"
 
 /* The CRC as a batch's header has it; 0 if that cannot be read. */
 static uint32
@@ -64,4 +65,11 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 	UnregisterSnapshot(snapshot);
 	ks_segment_close(heap, index, AccessShareLock);
 	return true;
+}
+
+/* Arithmetic in SQL would be done in float8, which has no milliseconds in some years. */
+const char *
+ks_seal_timestamp(const KsSeal *seal)
+{
+	return timestamptz_to_str(ks_timestamptz_from_ms(seal->max_timestamp));
 }

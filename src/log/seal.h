@@ -24,4 +24,10 @@ typedef struct KsSeal
  */
 extern bool ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, int64 end, KsSeal *seal);
 
+/*
+ * Its max_timestamp as a literal for SQL, exact to the millisecond, without
+ * quotes; valid until the next call.
+ */
+extern const char *ks_seal_timestamp(const KsSeal *seal);
+
 #endif /* KS_LOG_SEAL_H */

@@ -36,6 +36,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -44,6 +45,7 @@
 #include "base/errors.h"
 #include "log/segment.h"
 #include "produce/buffer.h"
+#include "record/time.h"
 
 /* Marks that belong to one subtransaction. */
 typedef struct SubLevel
@@ -153,6 +155,8 @@ ks_produce_begin_as(const char *name, size_t name_len, Oid user)
 	ks_require_preloaded();
 	ks_require_writable("kstream.produce()");
 	state = get_state();
+	/* A transaction that was here before sees what others changed since, as with tables. */
+	AcceptInvalidationMessages();
 	if (is_checked(state->last_topic, name, name_len, user))
 		return state->last_topic;
 	for (entry = state->topics; entry != NULL; entry = entry->next)
@@ -315,6 +319,8 @@ ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record
 	if (ks_segment_batch_is_full(&buffer->open, size, buffer->topic->topic.options.compression))
 		close_full_batch(buffer);
 
+	if (record->key_len < 0)
+		buffer->had_null_key = true;
 	before = buffer->open.capacity;
 	ks_batch_append(&buffer->open, record);
 	ks_produce_state->memory += buffer->open.capacity - before;
@@ -347,14 +353,50 @@ ks_produce_check_partition(const KsProducerTopic *topic, int32 partition)
 	ks_topic_check_partition(&topic->topic, partition);
 }
 
+static pg_attribute_noreturn() void time_too_far(const KsTopic *topic, TimestampTz event_time, bool after)
+{
+	int64 max = after ? topic->options.timestamp_after_max : topic->options.timestamp_before_max;
+
+	ereport(ERROR,
+			(errmsg("event time \"%s\" is too far from now for topic \"%s\"", timestamptz_to_str(event_time), topic->name),
+			 after ? ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms after the time of the server, the topic's timestamp_after_max.", max)
+				   : ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms before the time of the server, the topic's timestamp_before_max.", max),
+			 after ? errhint("A record whose time has not come keeps its segment, and all after it, from expiring.") : 0));
+}
+
+int64
+ks_produce_event_time(const KsProducerTopic *topic, TimestampTz event_time)
+{
+	const KsTopicOptions *options = &topic->topic.options;
+	int64 time = ks_event_time_ms(event_time);
+	int64 now;
+
+	/* With LogAppendTime the log gives the record another one. */
+	if (options->append_time ||
+		(options->timestamp_after_max == KS_UNLIMITED && options->timestamp_before_max == KS_UNLIMITED))
+		return time;
+	now = ks_ms_from_timestamptz(GetCurrentTimestamp());
+	if (options->timestamp_after_max != KS_UNLIMITED && time - now > options->timestamp_after_max)
+		time_too_far(&topic->topic, event_time, true);
+	if (options->timestamp_before_max != KS_UNLIMITED && now - time > options->timestamp_before_max)
+		time_too_far(&topic->topic, event_time, false);
+	return time;
+}
+
+void
+ks_produce_key_missing(const KsTopic *topic)
+{
+	ereport(ERROR,
+			(errmsg("record has no key, but topic \"%s\" is compacted", topic->name),
+			 ks_error(KS_E_INVALID_RECORD, NULL)));
+}
+
 int32
 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
 	check_size(&topic->topic, record);
 	if (record->key_len < 0 && (topic->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
-		ereport(ERROR,
-				(errmsg("record has no key, but topic \"%s\" is compacted", topic->topic.name),
-				 ks_error(KS_E_INVALID_RECORD, NULL)));
+		ks_produce_key_missing(&topic->topic);
 
 	if (partition != KS_ANY_PARTITION)
 	{

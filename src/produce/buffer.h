@@ -11,6 +11,7 @@
 
 #include "storage/buffile.h"
 
+#include "base/compat.h"
 #include "codec/batch.h"
 #include "produce/partitioner.h"
 #include "produce/produce.h"
@@ -40,6 +41,7 @@ typedef struct KsPartitionBuffer
 {
 	KsProducerTopic *topic;
 	int32 partition;
+	bool had_null_key; /* some record had; a rollback may have taken it */
 	KsBatchWriter open;
 	KsClosedBatch *closed;
 	int closed_count;
@@ -83,6 +85,9 @@ extern void ks_buffers_end(void);
 extern int ks_produce_buffer_size;
 
 extern void ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record);
+
+/* KS087 */
+extern void ks_produce_key_missing(const KsTopic *topic) pg_attribute_noreturn();
 
 /*
  * Finish a closed batch and put it into the transaction's temporary file; load

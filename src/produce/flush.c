@@ -6,7 +6,8 @@
  * written) all batches are closed and finished, and handed to the log in the
  * order of topic and partition.  Topics are looked up once more: one that this
  * transaction dropped takes its records along, one that somebody else dropped
- * fails the transaction.
+ * fails the transaction, and so does one that is compacted by now if a record has
+ * no key.
  *
  * What was written where is kept for last_produced(); it becomes visible in
  * the COMMIT callback, which only sets pointers.
@@ -107,6 +108,63 @@ topic_remains(KsProducerTopic *topic)
 	return true;
 }
 
+static void
+visit_batch(KsPartitionBuffer *buffer, const KsClosedBatch *closed, KsPendingVisitor visit, void *arg)
+{
+	struct varlena *image;
+	KsBatchWriter copy = closed->writer;
+	KsBatchReader reader;
+	KsRecord record;
+
+	/* Finishing fills the header in, which the next append does not mind. */
+	if (copy.image != NULL)
+		image = ks_batch_finish(&copy, KS_CODEC_NONE);
+	else
+		image = ks_spill_read(closed, KS_CODEC_NONE);
+	if (ks_batch_open(&reader, VARDATA(image), VARSIZE(image) - VARHDRSZ, false, MaxAllocSize) != KS_BATCH_OK)
+		elog(ERROR, "could not read a buffered batch");
+	while (ks_batch_next(&reader, &record) == KS_BATCH_OK)
+		visit(&buffer->topic->topic, buffer->partition, &record, arg);
+	ks_batch_close(&reader);
+	if (copy.image == NULL)
+		pfree(image);
+}
+
+static void
+visit_buffer(KsPartitionBuffer *buffer, KsPendingVisitor visit, void *arg)
+{
+	int i;
+
+	for (i = 0; i < buffer->closed_count; i++)
+		visit_batch(buffer, &buffer->closed[i], visit, arg);
+	if (buffer->open.count > 0)
+	{
+		KsClosedBatch open = {0};
+
+		open.writer = buffer->open;
+		visit_batch(buffer, &open, visit, arg);
+	}
+}
+
+static void
+refuse_null_key(const KsTopic *topic, int32 partition, const KsRecord *record, void *arg)
+{
+	if (record->key_len < 0)
+		ks_produce_key_missing(topic);
+}
+
+/*
+ * The topic may be compacted since its records were produced: then each needs a
+ * key, as it would have at produce().  (What another transaction changes between
+ * here and the append comes too late; compaction keeps such records.)
+ */
+static void
+check_keys(KsPartitionBuffer *buffer)
+{
+	if (buffer->had_null_key && (buffer->topic->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
+		visit_buffer(buffer, refuse_null_key, NULL);
+}
+
 static int
 count_buffers(void)
 {
@@ -158,6 +216,7 @@ make_appends(int *count)
 			if (!checked && !topic_remains(topic))
 				break;
 			checked = true;
+			check_keys(buffer);
 			ks_buffer_close_batch(buffer);
 			fill_append(buffer, &appends[(*count)++]);
 		}
@@ -294,44 +353,6 @@ ks_produce_last(int *count)
 {
 	*count = last_produced_count;
 	return last_produced;
-}
-
-static void
-visit_batch(KsPartitionBuffer *buffer, const KsClosedBatch *closed, KsPendingVisitor visit, void *arg)
-{
-	struct varlena *image;
-	KsBatchWriter copy = closed->writer;
-	KsBatchReader reader;
-	KsRecord record;
-
-	/* Finishing fills the header in, which the next append does not mind. */
-	if (copy.image != NULL)
-		image = ks_batch_finish(&copy, KS_CODEC_NONE);
-	else
-		image = ks_spill_read(closed, KS_CODEC_NONE);
-	if (ks_batch_open(&reader, VARDATA(image), VARSIZE(image) - VARHDRSZ, false, MaxAllocSize) != KS_BATCH_OK)
-		elog(ERROR, "could not read a buffered batch");
-	while (ks_batch_next(&reader, &record) == KS_BATCH_OK)
-		visit(&buffer->topic->topic, buffer->partition, &record, arg);
-	ks_batch_close(&reader);
-	if (copy.image == NULL)
-		pfree(image);
-}
-
-static void
-visit_buffer(KsPartitionBuffer *buffer, KsPendingVisitor visit, void *arg)
-{
-	int i;
-
-	for (i = 0; i < buffer->closed_count; i++)
-		visit_batch(buffer, &buffer->closed[i], visit, arg);
-	if (buffer->open.count > 0)
-	{
-		KsClosedBatch open = {0};
-
-		open.writer = buffer->open;
-		visit_batch(buffer, &open, visit, arg);
-	}
 }
 
 void

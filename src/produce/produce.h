@@ -8,6 +8,8 @@
 #ifndef KS_PRODUCE_PRODUCE_H
 #define KS_PRODUCE_PRODUCE_H
 
+#include "datatype/timestamp.h"
+
 #include "codec/batch.h"
 #include "topic/topic.h"
 
@@ -38,6 +40,12 @@ extern const KsTopic *ks_produce_topic(const KsProducerTopic *topic);
 
 /* 22023 unless the topic has the partition; for one that the caller named. */
 extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 partition);
+
+/*
+ * The time that a caller gives a record, in ms: 22023 when no record can have
+ * it, KS032 when it is further from now than the topic's options allow.
+ */
+extern int64 ks_produce_event_time(const KsProducerTopic *topic, TimestampTz event_time);
 
 /* Take the partition from the key, or -1 from this, if the caller names none. */
 #define KS_ANY_PARTITION (-1)

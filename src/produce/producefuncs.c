@@ -22,9 +22,11 @@
 #include "base/errors.h"
 #include "produce/produce.h"
 #include "record/headers.h"
+#include "record/jsoncheck.h"
 #include "record/payload.h"
 #include "record/time.h"
 #include "record/tuple.h"
+#include "record/utf8.h"
 
 /* Arguments of kstream.produce, in all its overloads. */
 enum
@@ -78,6 +80,40 @@ now_ms(void)
 	return ks_ms_from_timestamptz(GetCurrentTimestamp());
 }
 
+/* Is it what the table of a topic with such a column can show? */
+static bool
+fits_column(KsColumnType column, const KsPayloadType *ptype, const char *data, int32 len)
+{
+	const char *text;
+	int32 text_len;
+
+	if (column == KS_COLUMN_BYTEA || ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW ||
+		ptype->kind == KS_PAYLOAD_ARRAY)
+		return true;
+	if (column == KS_COLUMN_TEXT && ptype->kind != KS_PAYLOAD_BYTES)
+		return true;
+	text = ks_utf8_to_server(data, len, &text_len);
+	return text != NULL && (column == KS_COLUMN_TEXT || ks_json_is_loadable(text, text_len));
+}
+
+/*
+ * A key or value as bytes, refused as INSERT into the topic's table would refuse
+ * it: one that the table cannot show stops every SELECT from it.
+ */
+static void
+set_payload(const KsTopic *topic, bool is_key, KsPayloadType *ptype, Datum value, const char **data, int32 *len)
+{
+	KsColumnType column = is_key ? topic->options.key_type : topic->options.value_type;
+
+	ks_payload_from_datum(ptype, value, data, len);
+	if (!fits_column(column, ptype, *data, *len))
+		ereport(ERROR,
+				(errcode(column == KS_COLUMN_JSONB ? ERRCODE_INVALID_TEXT_REPRESENTATION : ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+				 errmsg("invalid %s of a record for topic \"%s\"", is_key ? "key" : "value", topic->name),
+				 errdetail("It is not valid %s, which the topic's option %s asks for.", ks_column_type_name(column),
+						   is_key ? "key_type" : "value_type")));
+}
+
 static void
 set_headers(KsRecord *record, Jsonb *headers)
 {
@@ -112,9 +148,9 @@ kstream_produce(PG_FUNCTION_ARGS)
 
 	init_record(&record);
 	if (!PG_ARGISNULL(ARG_KEY))
-		ks_payload_from_datum(&site->key, PG_GETARG_DATUM(ARG_KEY), &record.key, &record.key_len);
+		set_payload(ks_produce_topic(topic), true, &site->key, PG_GETARG_DATUM(ARG_KEY), &record.key, &record.key_len);
 	if (!PG_ARGISNULL(ARG_VALUE))
-		ks_payload_from_datum(&site->value, PG_GETARG_DATUM(ARG_VALUE), &record.value, &record.value_len);
+		set_payload(ks_produce_topic(topic), false, &site->value, PG_GETARG_DATUM(ARG_VALUE), &record.value, &record.value_len);
 	if (!PG_ARGISNULL(ARG_HEADERS))
 		set_headers(&record, PG_GETARG_JSONB_P(ARG_HEADERS));
 	if (!PG_ARGISNULL(ARG_PARTITION))
@@ -122,7 +158,7 @@ kstream_produce(PG_FUNCTION_ARGS)
 		partition = PG_GETARG_INT32(ARG_PARTITION);
 		ks_produce_check_partition(topic, partition);
 	}
-	record.timestamp = PG_ARGISNULL(ARG_EVENT_TIME) ? now_ms() : ks_event_time_ms(PG_GETARG_TIMESTAMPTZ(ARG_EVENT_TIME));
+	record.timestamp = PG_ARGISNULL(ARG_EVENT_TIME) ? now_ms() : ks_produce_event_time(topic, PG_GETARG_TIMESTAMPTZ(ARG_EVENT_TIME));
 	PG_RETURN_INT32(ks_produce_record(topic, partition, &record));
 }
 
@@ -232,12 +268,12 @@ produce_batch(FunctionCallInfo fcinfo, Oid element_type)
 		CHECK_FOR_INTERRUPTS();
 		init_record(&record);
 		if (has_element(&keys, i))
-			ks_payload_from_datum(&ptype, keys.values[i], &record.key, &record.key_len);
+			set_payload(ks_produce_topic(topic), true, &ptype, keys.values[i], &record.key, &record.key_len);
 		if (has_element(&values, i))
-			ks_payload_from_datum(&ptype, values.values[i], &record.value, &record.value_len);
+			set_payload(ks_produce_topic(topic), false, &ptype, values.values[i], &record.value, &record.value_len);
 		if (has_element(&headers, i))
 			set_headers(&record, DatumGetJsonbP(headers.values[i]));
-		record.timestamp = has_element(&times, i) ? ks_event_time_ms(DatumGetTimestampTz(times.values[i])) : now;
+		record.timestamp = has_element(&times, i) ? ks_produce_event_time(topic, DatumGetTimestampTz(times.values[i])) : now;
 		(void) ks_produce_record(topic, partition, &record);
 		MemoryContextReset(scratch);
 	}

@@ -53,9 +53,11 @@ COMMENT ON VIEW kstream.topics IS 'topics';
 
 CREATE VIEW kstream.segments WITH (security_barrier) AS
     SELECT t.topic, s.partition, s.segment, s.relation, s.base_offset, s.rows, s.max_timestamp,
-           pg_catalog.pg_total_relation_size(s.relation) AS bytes, s.rewritten_at
+           pg_catalog.pg_total_relation_size(s.relation) AS bytes, s.rewritten_at,
+           s.max_timestamp OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() AS in_future
     FROM kstream.topics t JOIN kstream.segment s ON s.topic_id OPERATOR(pg_catalog.=) t.topic_id;
 COMMENT ON VIEW kstream.segments IS 'tables that hold the logs; rows and max_timestamp of sealed ones';
+COMMENT ON COLUMN kstream.segments.in_future IS 'holds a record whose time has not come: it does not expire before that, nor do the segments after it';
 
 CREATE VIEW kstream.partitions WITH (security_barrier) AS
     SELECT t.topic, p.partition, l.log_start_offset, l.last_stable_offset, l.end_offset, s.segments, s.bytes

@@ -128,7 +128,7 @@ record_from_row(TableInsert *insert, const Datum *values, const bool *isnull, Ks
 	}
 	record->timestamp = isnull[KS_COLUMN_TIMESTAMP - 1]
 							? ks_ms_from_timestamptz(GetCurrentTimestamp())
-							: ks_event_time_ms(DatumGetTimestampTz(values[KS_COLUMN_TIMESTAMP - 1]));
+							: ks_produce_event_time(insert->topic, DatumGetTimestampTz(values[KS_COLUMN_TIMESTAMP - 1]));
 	if (isnull[KS_COLUMN_PARTITION - 1])
 		return KS_ANY_PARTITION;
 	ks_produce_check_partition(insert->topic, DatumGetInt32(values[KS_COLUMN_PARTITION - 1]));

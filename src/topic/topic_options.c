@@ -8,6 +8,10 @@
  * view topics shows: intervals and sizes as the user wrote them, Kafka's
  * numbers with their unit put behind.
  *
+ * An option whose default was not always what it is now is written down for each
+ * new topic (for_new), so that topics that are older, or come out of a dump that
+ * is, go on as they were: default_value is what a topic has that says nothing.
+ *
  * Numbers are Kafka's (LogConfig.java, ServerLogConfigs.java); segment_bytes
  * has the lower bound of Kafka 4.0.
  *
@@ -55,6 +59,7 @@ typedef struct OptionDef
 	int64 max;
 	const Choice *choices;
 	const char *allowed; /* for the detail of an error */
+	const char *for_new; /* what new topics are given; NULL: nothing */
 } OptionDef;
 
 static const Choice cleanup_choices[] = {
@@ -120,6 +125,10 @@ static const OptionDef option_defs[] = {
 	{"timestamp_type", "message.timestamp.type", OPTION_CHOICE, MEMBER(append_time),
 	 0, 0, 0, timestamp_choices,
 	 "\"CreateTime\" or \"LogAppendTime\"."},
+	{"timestamp_before_max", "message.timestamp.before.max.ms", OPTION_INTERVAL, MEMBER(timestamp_before_max),
+	 KS_UNLIMITED, KS_UNLIMITED, PG_INT64_MAX, NULL, INFINITE_ALLOWED},
+	{"timestamp_after_max", "message.timestamp.after.max.ms", OPTION_INTERVAL, MEMBER(timestamp_after_max),
+	 KS_UNLIMITED, KS_UNLIMITED, PG_INT64_MAX, NULL, INFINITE_ALLOWED, .for_new = "1 hour"},
 	{"delete_retention", "delete.retention.ms", OPTION_INTERVAL, MEMBER(delete_retention),
 	 MS_PER_DAY, 0, PG_INT64_MAX, NULL,
 	 INTERVAL_ALLOWED "; under Kafka's name a number of milliseconds."},
@@ -350,6 +359,13 @@ scalar_text(const OptionDef *def, const char *name, JsonbValue *value)
 	}
 }
 
+/* What a new topic says of itself; NULL: nothing. */
+static Node *
+new_value(const OptionDef *def)
+{
+	return def->for_new != NULL ? (Node *) makeString(pstrdup(def->for_new)) : NULL;
+}
+
 static DefElem *
 parse_option(const char *name, JsonbValue *json)
 {
@@ -360,11 +376,24 @@ parse_option(const char *name, JsonbValue *json)
 	int64 value;
 
 	if (given == NULL)
-		return makeDefElem(pstrdup(def->name), NULL, -1);
+		return makeDefElem(pstrdup(def->name), new_value(def), -1);
 	text = canonical_text(def, kafka, json->type == jbvNumeric, given);
 	if (text == NULL || !parse_value(def, text, &value))
 		invalid_value(def, name, given);
 	return makeDefElem(pstrdup(def->name), (Node *) makeString(text), -1);
+}
+
+static bool
+is_given(List *options, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 List *
@@ -383,7 +412,6 @@ ks_topic_options_parse(Jsonb *options)
 	it = JsonbIteratorInit(&options->root);
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{
-		ListCell *lc;
 		DefElem *elem;
 		char *name;
 
@@ -392,17 +420,29 @@ ks_topic_options_parse(Jsonb *options)
 		name = pnstrdup(value.val.string.val, value.val.string.len);
 		(void) JsonbIteratorNext(&it, &value, true);
 		elem = parse_option(name, &value);
-		foreach (lc, result)
-		{
-			if (strcmp(((DefElem *) lfirst(lc))->defname, elem->defname) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("topic option \"%s\" is given twice", elem->defname),
-						 errdetail("Once under its own and once under Kafka's name.")));
-		}
+		if (is_given(result, elem->defname))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("topic option \"%s\" is given twice", elem->defname),
+					 errdetail("Once under its own and once under Kafka's name.")));
 		result = lappend(result, elem);
 	}
 	return result;
+}
+
+List *
+ks_topic_options_for_new(List *options)
+{
+	size_t i;
+
+	for (i = 0; i < lengthof(option_defs); i++)
+	{
+		const OptionDef *def = &option_defs[i];
+
+		if (def->for_new != NULL && !is_given(options, def->name))
+			options = lappend(options, makeDefElem(pstrdup(def->name), new_value(def), -1));
+	}
+	return options;
 }
 
 bool

@@ -42,6 +42,8 @@ typedef struct KsTopicOptions
 	int64 max_message_bytes;
 	int64 compression; /* KsCodec */
 	int64 append_time; /* timestamp_type is LogAppendTime */
+	int64 timestamp_before_max;
+	int64 timestamp_after_max;
 	int64 delete_retention;
 	int64 min_cleanable_dirty_ratio;
 	int64 min_compaction_lag;
@@ -57,6 +59,12 @@ typedef struct KsTopicOptions
  * for JSON null = reset), one per option.  22023 for anything else.
  */
 extern List *ks_topic_options_parse(Jsonb *options);
+
+/*
+ * Such a list, for a new topic: completed by what a new topic says of itself
+ * where the user says nothing.
+ */
+extern List *ks_topic_options_for_new(List *options);
 
 /*
  * Read a foreign table's options; those that are not there get their defaults.

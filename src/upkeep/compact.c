@@ -35,8 +35,14 @@
  * Locking: ShareUpdateExclusiveLock on the topic's table, if free at once, to
  * the end of each step: no retention, no add_partitions and no drop meanwhile.
  * A session lock on the partition, for the run, keeps other sessions from
- * beginning one of their own; an abort lets go of it, and by that the run is
- * known to be over.
+ * beginning one of their own.  It is of the lock method of advisory locks:
+ * session locks of the other one stay when a process exits outside of a
+ * transaction, and then belong to nobody.
+ *
+ * End of a run: when all of it is done, and else with the last step that its
+ * CALL or its worker makes for the partition: one that failed, or that found
+ * something not free (ks_compact_end).  No lock and no map is left.  The row
+ * says that the run was interrupted, and whoever comes next begins anew.
  *
  * Abort and crash: nothing is left but a row that says that a run was begun.
  *
@@ -218,10 +224,13 @@ end_run(void)
 	run.context = NULL;
 }
 
-/*
- * Is there a run of this partition that goes on?  One whose lock is gone was
- * rolled back in some step.
- */
+void
+ks_compact_end(void)
+{
+	end_run();
+}
+
+/* Is there a run of this partition that goes on? */
 static bool
 continues_run(const KsTopic *topic, int32 partition)
 {
@@ -325,6 +334,7 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 
 	/* The number of the partition is cut to 16 bits: some share a lock. */
 	SET_LOCKTAG_OBJECT(lock, MyDatabaseId, ks_catalog()->topic, (uint32) topic->topic_id, (uint16) (partition % PG_UINT16_MAX + 1));
+	lock.locktag_lockmethodid = USER_LOCKMETHOD;
 	if (LockAcquire(&lock, ShareUpdateExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	context = AllocSetContextCreate(TopMemoryContext, "kstream compaction run", ALLOCSET_SMALL_SIZES);
@@ -461,14 +471,50 @@ note_group_done(const KsRewrite *rewrite)
 							rewrite->topic->topic_id, rewrite->partition);
 }
 
-static void
-finish_run(const KsTopic *topic, int32 partition)
+/* What the log tells of a run, from its row. */
+typedef struct RunResult
 {
-	(void) ks_owner_execute("UPDATE kstream.compaction SET cleaned_offset = target_offset"
-							", finished_at = pg_catalog.clock_timestamp(), pid = NULL"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)",
-							topic->topic_id, partition);
+	int64 segments_read;
+	int64 segments_written;
+	int64 records_read;
+	int64 records_kept;
+	int64 bytes_before;
+	int64 bytes_after;
+} RunResult;
+
+static int64
+result_column(int column)
+{
+	bool isnull;
+
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull));
+}
+
+static void
+finish_run(const KsTopic *topic, int32 partition, RunResult *result)
+{
+	if (ks_owner_execute("UPDATE kstream.compaction SET cleaned_offset = target_offset"
+						 ", finished_at = pg_catalog.clock_timestamp(), pid = NULL"
+						 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
+						 " RETURNING segments_read, segments_written, records_read, records_kept, bytes_before, bytes_after",
+						 topic->topic_id, partition) != 1)
+		elog(ERROR, "partition has no compaction");
+	result->segments_read = result_column(1);
+	result->segments_written = result_column(2);
+	result->records_read = result_column(3);
+	result->records_kept = result_column(4);
+	result->bytes_before = result_column(5);
+	result->bytes_after = result_column(6);
 	end_run();
+}
+
+static char *
+describe_result(const KsTopic *topic, int32 partition, const RunResult *result)
+{
+	return psprintf("compaction of topic \"%s\", partition %d, is finished: " INT64_FORMAT " segments read, " INT64_FORMAT
+					" written, " INT64_FORMAT " of " INT64_FORMAT " records kept, " INT64_FORMAT " bytes became " INT64_FORMAT,
+					topic->name, partition, result->segments_read, result->segments_written,
+					result->records_kept, result->records_read, result->bytes_before, result->bytes_after);
 }
 
 /* The next step of the run that was begun. */
@@ -477,14 +523,17 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 {
 	KsOwnerScope scope;
 	KsRewrite rewrite;
+	RunResult result;
+	bool finished;
 	List *group;
 	int64 end;
 
 	ks_owner_begin(&scope);
 	group = next_group(topic, partition, read_next_segment(topic, partition),
 					   read_log_start(topic, partition), &end);
-	if (group == NIL)
-		finish_run(topic, partition);
+	finished = group == NIL;
+	if (finished)
+		finish_run(topic, partition, &result);
 	else
 	{
 		begin_rewrite(topic, partition, group, end, &rewrite);
@@ -497,6 +546,8 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		note_group_done(&rewrite);
 	}
 	ks_owner_end(&scope);
+	if (finished)
+		done->event = describe_result(topic, partition, &result);
 }
 
 /* ---------- topics that are not compacted ---------- */

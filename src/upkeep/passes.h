@@ -41,6 +41,13 @@ typedef struct KsPass
 	bool (*partition_step)(const KsTopic *topic, int32 partition, KsMaintenance *done);
 	List *(*list_partitions)(MemoryContext context);
 
+	/*
+	 * Called after the last step for a partition, an error or not, inside or
+	 * outside of a transaction, unless the process exits: nothing that steps
+	 * keep for the next one may outlive that.  NULL: they keep nothing.
+	 */
+	void (*end_partition)(void);
+
 	/* What cannot wait for the clock; looked at whenever the worker is woken. */
 	List *(*list_urgent)(MemoryContext context);
 
@@ -58,9 +65,9 @@ typedef bool (*KsStep)(void *arg);
 /*
  * Whoever runs the passes.  in_transaction calls the step with a transaction
  * begun and a snapshot active, commits when it returned true, rolls back what
- * it wrote when it returned false, and returns that.  An error is noted; then
- * it is thrown on (in the foreground), or reported, `failed` set and false
- * returned (in the worker).
+ * it wrote when it returned false, and returns that.  An error is noted, `failed`
+ * set and false returned; the worker reports it at once, the foreground when all
+ * passes are through.
  */
 typedef struct KsMaintainer
 {

@@ -93,10 +93,10 @@ decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *activ
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 							base_offset, topic->topic_id, partition, active->number);
 	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
-							", max_timestamp = pg_catalog.to_timestamp(" INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0)"
+							", max_timestamp = '%s'::pg_catalog.timestamptz"
 							", bytes = " INT64_FORMAT
 							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							seal.rows, seal.checksum, seal.max_timestamp, seal.bytes,
+							seal.rows, seal.checksum, ks_seal_timestamp(&seal), seal.bytes,
 							topic->topic_id, partition, previous->number);
 	ks_owner_end(&scope);
 }
@@ -106,6 +106,11 @@ make_spare(const KsTopic *topic, int32 partition, int32 number, KsMaintenance *d
 {
 	KsOwnerScope scope;
 	KsSegment existing;
+
+	if (number > KS_MAX_SEGMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("topic \"%s\", partition %d, has no segment numbers left", topic->name, partition)));
 
 	/* One that was made before a crash, or whose maker died, serves. */
 	done->spare.number = number;
@@ -182,7 +187,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	}
 	if (!OidIsValid(info->spare.relid))
 	{
-		make_spare(topic, partition, info->active.number + 1, done);
+		make_spare(topic, partition, Min(info->active.number, KS_MAX_SEGMENT) + 1, done);
 		return true;
 	}
 	return false;

@@ -3,19 +3,27 @@
  *	  CALL kstream.run_maintenance(): every pass, now, in the foreground; and what
  *	  the views show of compaction.
  *
+ * Each step is a transaction at READ COMMITTED, and within it a subtransaction,
+ * so that an error ends the steps of the item at hand and nothing else.  The
+ * first one is raised when all passes are through, and then the CALL has failed
+ * while what was committed stays.  A cancel ends the CALL at once.
+ *
  * src/upkeep/upkeepfuncs.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
@@ -23,41 +31,100 @@
 #include "topic/topic.h"
 #include "upkeep/passes.h"
 
-/* The message of an error, noted for the views before it goes on its way. */
-static void
-note_error(int pass)
+/* Who runs the passes in the foreground. */
+typedef struct Foreground
 {
-	ErrorData *error = CopyErrorData();
+	KsMaintainer maintainer;
+	MemoryContext context; /* outlives the transactions */
+	ErrorData *first_error;
+} Foreground;
 
-	ks_status_step_failed(pass, error->message);
-	FreeErrorData(error);
+/*
+ * What else a step may wait for, with locks in its hand: as the worker, not for
+ * long.
+ */
+#define LOCK_TIMEOUT "500ms"
+
+/* Somebody else needed what the step needs; it is done another time. */
+static bool
+made_way(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
-/* An error ends the whole CALL; what was committed before stays. */
+/* After an error in a step, whose subtransaction has been rolled back. */
+static void
+note_error(Foreground *foreground, ErrorData *error)
+{
+	foreground->maintainer.failed = true;
+	if (made_way(error))
+		return;
+	ks_status_step_failed(foreground->maintainer.pass, error->message);
+	if (foreground->first_error == NULL)
+		foreground->first_error = error;
+}
+
+/*
+ * The step, in a subtransaction, so that after an error the others can go on.
+ * An error that means the CALL as a whole is not caught.
+ */
+static bool
+run_step(Foreground *foreground, KsStep step, void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		int guc_level = NewGUCNestLevel();
+
+		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		done = step(arg);
+		PopActiveSnapshot();
+		AtEOXact_GUC(true, guc_level);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(foreground->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		note_error(foreground, error);
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+		done = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+/*
+ * An error is kept until all passes have been run: what one item meets, a full
+ * disk say, must not keep retention from the others.
+ */
 static bool
 in_transaction(KsMaintainer *maintainer, KsStep step, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool done;
 
-	PG_TRY();
-	{
-		PushActiveSnapshot(GetTransactionSnapshot());
-		done = step(arg);
-		MemoryContextSwitchTo(context);
-		PopActiveSnapshot();
-		if (ks_pass_must_roll_back(done))
-			SPI_rollback();
-		else
-			SPI_commit();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		note_error(maintainer->pass);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	/* The session's default might be one that fails where another writes. */
+	XactIsoLevel = XACT_READ_COMMITTED;
+	done = run_step((Foreground *) maintainer, step, arg);
+	if (ks_pass_must_roll_back(done))
+		SPI_rollback();
+	else
+		SPI_commit();
+	MemoryContextSwitchTo(context);
 	return done;
 }
 
@@ -76,7 +143,7 @@ Datum
 kstream_run_maintenance(PG_FUNCTION_ARGS)
 {
 	CallContext *call = (CallContext *) fcinfo->context;
-	KsMaintainer foreground = {.in_transaction = in_transaction};
+	Foreground foreground = {.maintainer.in_transaction = in_transaction};
 	MemoryContext context;
 	int i;
 
@@ -89,12 +156,17 @@ kstream_run_maintenance(PG_FUNCTION_ARGS)
 				 errmsg("kstream.run_maintenance() cannot be called inside a transaction block"),
 				 errdetail("Each of its passes is a transaction of its own.")));
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	/* What the caller did so far is none of the first step's, and has taken a snapshot. */
+	SPI_commit();
 	/* Of the CALL's portal: it outlives the transactions. */
+	foreground.context = PortalContext;
 	context = MemoryContextSwitchTo(PortalContext);
 	for (i = 0; i < ks_pass_count; i++)
-		ks_pass_run(i, false, &foreground);
+		ks_pass_run(i, false, &foreground.maintainer);
 	MemoryContextSwitchTo(context);
 	SPI_finish();
+	if (foreground.first_error != NULL)
+		ReThrowError(foreground.first_error);
 	return (Datum) 0;
 }
 

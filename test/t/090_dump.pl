@@ -160,7 +160,7 @@ is($node->safe_psql('empty', "BEGIN; SELECT count(*) FROM kstream_topic.orders W
 is($node->safe_psql('empty', "BEGIN; INSERT INTO kstream_topic.orders (key) VALUES ('k') RETURNING partition < 3; SELECT partitions FROM kstream.topics; ROLLBACK"), "t\n3", 'and INSERT');
 is(sqlstate($node, "BEGIN; SELECT kstream.produce('orders', 'k', '{}'); ROLLBACK; SELECT 1 / count(*) FROM kstream.topics", 'empty'), '22012', 'it is transactional');
 is( $node->safe_psql('empty', "SET ROLE reader; SELECT kstream.produce('orders', 'k', '{}') >= 0; RESET ROLE; SELECT topic, owner, partitions, options FROM kstream.topics; SELECT sum(latest) FROM kstream.list_offsets('orders')"),
-	"t\norders|maker|3|{\"key_type\": \"text\", \"retention\": \"3000 days\", \"value_type\": \"jsonb\", \"compression\": \"lz4\"}\n1",
+	"t\norders|maker|3|{\"key_type\": \"text\", \"retention\": \"3000 days\", \"value_type\": \"jsonb\", \"compression\": \"lz4\", \"timestamp_after_max\": \"1 hour\"}\n1",
 	'the first use makes it, as it was');
 is($node->safe_psql('empty', "SELECT kstream.produce('$long', NULL, 'v'); SELECT relation::text FROM kstream.topics WHERE topic LIKE 'a-%'"),
 	"0\n" . $node->safe_psql('source', "SELECT relation::text FROM kstream.topics WHERE topic LIKE 'a-%'"), 'one with a long name');

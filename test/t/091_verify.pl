@@ -103,8 +103,20 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM kstream.fetch('flipped', 0
 like(read_from('middle_table', 0), qr/^ERROR:  42704: segment 2 of topic "middle_table", partition 0, does not exist$/m, 'a lost table is an error, not a loop');
 is(read_from('middle_table', 24), '1|24|24', 'reading goes on behind it');
 
-# After a restart memory does not know the active segment any more.
+# After a restart memory does not know the active segment any more; nor where a log ends whose last row says what cannot be.
+make('poisoned');
+$node->safe_psql('postgres', 'UPDATE ' . table('poisoned', 3) . ' SET last_offset = 9223372036854775807');
+make('aimed');
+$node->safe_psql('postgres', "UPDATE kstream.segment SET relation = 'pg_class' WHERE segment = 3 AND topic_id = (SELECT topic_id FROM kstream.topic WHERE topic = 'aimed')");
 $node->restart;
+is(verify('poisoned'), '0|24|offsets are out of range', 'an offset that no log can hold');
+is(verify('aimed'), '0|24|segment 3 is not a segment table', 'a segment that is none');
+is(sqlstate($node, "SELECT kstream.produce('poisoned', NULL, 'v')"), 'KS002', 'nothing is given an offset after it');
+is(sqlstate($node, "SELECT * FROM kstream.fetch('poisoned', 0, 0)"), 'KS002', 'nor read');
+is(sqlstate($node, "SELECT kstream.produce('aimed', NULL, 'v')"), '55000', 'nor is anything written elsewhere');
+$node->safe_psql('postgres', 'DELETE FROM ' . table('poisoned', 3) . "\n;VACUUM " . table('poisoned', 3));
+is($node->safe_psql('postgres', "SELECT kstream.produce('poisoned', NULL, 'v'); SELECT max(r.offset) FROM kstream.fetch('poisoned', 0, 0) r"), "0\n24", 'without the row it goes on');
+is(verify('poisoned'), '', 'and is sound');
 is(verify('last_row'), '0|24|segment 3 is missing', 'the active segment is missing, after a restart');
 is(verify('sound'), '', 'what is sound is sound');
 
