@@ -176,7 +176,7 @@ ks_admin_drop_topic(const KsTopic *topic)
 {
 	KsOwnerScope scope;
 
-	ks_owner_begin(&scope);
+	ks_caller_begin(&scope);
 	(void) ks_owner_execute("DROP FOREIGN TABLE kstream_topic.%s", quote_identifier(get_rel_name(topic->relid)));
 	ks_owner_end(&scope);
 	ks_admin_clean_up_drops();
