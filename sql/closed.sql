@@ -21,7 +21,7 @@ SELECT count(*) > 10 AS many, bool_and(relrowsecurity) AS closed FROM closed JOI
 SELECT count(*) FROM pg_policy JOIN closed ON polrelid = relation;
 CREATE FUNCTION rows_of(relation regclass) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM %s', relation) INTO n; RETURN n; END $$;
 CREATE TABLE was AS SELECT relation, rows_of(relation) AS n FROM closed;
-SELECT count(*) > 10 AS many FROM was WHERE n > 0;
+SELECT count(*) > 8 AS most FROM was WHERE n > 0;
 
 -- Reads nothing, writes nothing; what the owner sees stays as it is.
 CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$

@@ -40,6 +40,7 @@
 #include "admin/admin.h"
 #include "admin/guard.h"
 #include "admin/register.h"
+#include "admin/subscription.h"
 #include "log/segment.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
@@ -69,6 +70,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
 	ks_guard_access(access, class, object, sub);
+	ks_subscription_access(access, class, object);
 	if (access == OAT_DROP)
 		note_drop(class, object, sub);
 }
