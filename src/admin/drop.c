@@ -15,6 +15,10 @@
  * to anybody; it is removed by who makes a topic of that name, and by
  * maintenance.
  *
+ * Rows and segments are looked for in their latest state at every isolation
+ * level: maintenance may have added some since the transaction's snapshot, and
+ * the lock on the table keeps it out now.
+ *
  * Locking: AccessExclusiveLock on the table, then on the segments in ascending
  * order, the order in which committing producers lock them.
  *
@@ -26,6 +30,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -34,6 +41,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -82,34 +90,58 @@ ks_admin_init(void)
 	object_access_hook = object_access;
 }
 
-/* Drop the segments of one partition; some may be gone already. */
-static void
-drop_segments(const KsTopic *topic, int32 partition)
+/*
+ * The segments that the catalog has of a topic, partition by partition; what it
+ * says of their number does not matter.
+ */
+static List *
+list_segments(int32 topic_id)
 {
-	List *segments = ks_segment_list(topic, partition);
+	Relation rel = ks_catalog_open(&ks_catalog()->segment);
+	List *relids = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool isnull;
+
+	ScanKeyInit(&key, Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
+	scan = systable_beginscan(rel, ks_catalog()->segment_index, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, Anum_segment_relation, RelationGetDescr(rel), &isnull)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return relids;
+}
+
+/* Drop the segments of a topic; some may be gone already. */
+static void
+drop_segments(int32 topic_id)
+{
+	List *relids = list_segments(topic_id);
 	ListCell *lc;
 
-	foreach (lc, segments)
-		ks_segment_drop(((KsSegment *) lfirst(lc))->relid);
-	list_free_deep(segments);
+	foreach (lc, relids)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ks_segment_drop(lfirst_oid(lc));
+	}
+	list_free(relids);
 }
 
 static void
 remove_topic(const KsTopic *topic)
 {
 	KsOwnerScope scope;
-	int32 partition;
 
 	ks_owner_begin(&scope);
-	for (partition = 0; partition < topic->partitions; partition++)
-		drop_segments(topic, partition);
-	(void) ks_owner_execute("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	drop_segments(topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	ks_topic_invalidate();
 	ks_owner_end(&scope);
 }

@@ -40,6 +40,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "topic/owner.h"
@@ -89,28 +90,65 @@ ks_owner_end(const KsOwnerScope *scope)
 	SetUserIdAndSecContext(scope->user, scope->sec_context);
 }
 
-uint64
-ks_owner_execute(const char *format, ...)
+static char *format_statement(const char *format, va_list given) pg_attribute_printf(1, 0);
+
+static char *
+format_statement(const char *format, va_list given)
 {
 	StringInfoData sql;
 	va_list args;
 	int needed;
-	int result;
 
 	initStringInfo(&sql);
 	for (;;)
 	{
-		va_start(args, format);
+		va_copy(args, given);
 		needed = appendStringInfoVA(&sql, format, args);
 		va_end(args);
 		if (needed == 0)
 			break;
 		enlargeStringInfo(&sql, needed);
 	}
-	result = SPI_execute(sql.data, false, 0);
+	return sql.data;
+}
+
+static uint64
+check_result(int result)
+{
 	if (result < 0)
 		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
-	pfree(sql.data);
+	return SPI_processed;
+}
+
+uint64
+ks_owner_execute(const char *format, ...)
+{
+	va_list args;
+	char *sql;
+
+	va_start(args, format);
+	sql = format_statement(format, args);
+	va_end(args);
+	(void) check_result(SPI_execute(sql, false, 0));
+	pfree(sql);
+	return SPI_processed;
+}
+
+uint64
+ks_owner_execute_latest(const char *format, ...)
+{
+	va_list args;
+	char *sql;
+	SPIPlanPtr plan;
+
+	va_start(args, format);
+	sql = format_statement(format, args);
+	va_end(args);
+	plan = SPI_prepare(sql, 0, NULL);
+	if (plan == NULL)
+		(void) check_result(SPI_result);
+	(void) check_result(SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true, 0));
+	pfree(sql);
 	return SPI_processed;
 }
 

@@ -38,6 +38,12 @@ extern void ks_caller_begin(KsOwnerScope *scope);
 extern uint64 ks_owner_execute(const char *format, ...) pg_attribute_printf(1, 2);
 
 /*
+ * The same, seeing what others have committed up to now at every isolation
+ * level, for what a lock keeps from changing.
+ */
+extern uint64 ks_owner_execute_latest(const char *format, ...) pg_attribute_printf(1, 2);
+
+/*
  * Close a table that the extension's owner has just made to everybody else: no
  * rights, whatever the owner's default privileges gave, and row security without
  * a policy.

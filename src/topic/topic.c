@@ -323,6 +323,25 @@ scan_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid co
 	return result;
 }
 
+static bool
+is_in_range(const KsTopic *topic)
+{
+	return topic->partitions >= 1 && topic->partitions <= KS_TOPIC_PARTITIONS_MAX;
+}
+
+/* The same for who works with the topic: XX001 when a loop over its partitions would have no end in sight. */
+static ScanResult
+scan_sound_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
+{
+	ScanResult result = scan_topic(column, equal, index, value, collation, topic);
+
+	if (result == SCAN_TOPIC && !is_in_range(topic))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("topic \"%s\" has an invalid number of partitions in the catalog: %d", topic->name, topic->partitions)));
+	return result;
+}
+
 /* Start over with empty tables, in a context that goes as a whole. */
 static void
 make_cache_valid(void)
@@ -380,8 +399,8 @@ ks_topic_find(const char *name, KsTopic *topic)
 	{
 		uint64 before = messages;
 
-		result = scan_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
-							CStringGetTextDatum(name), C_COLLATION_OID, topic);
+		result = scan_sound_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
+								  CStringGetTextDatum(name), C_COLLATION_OID, topic);
 		if (before != messages)
 			continue;
 		if (result == SCAN_TOPIC)
@@ -396,8 +415,11 @@ ks_topic_find(const char *name, KsTopic *topic)
 bool
 ks_topic_find_by_relation(Oid relid, KsTopic *topic)
 {
-	return scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
-					  ObjectIdGetDatum(relid), InvalidOid, topic) != SCAN_NOTHING;
+	if (scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
+				   ObjectIdGetDatum(relid), InvalidOid, topic) == SCAN_NOTHING)
+		return false;
+	topic->partitions = Max(1, Min(topic->partitions, KS_TOPIC_PARTITIONS_MAX));
+	return true;
 }
 
 /*
@@ -421,15 +443,15 @@ ks_topic_find_orphan(const char *name, KsTopic *topic)
 bool
 ks_topic_find_by_id(int32 topic_id, KsTopic *topic)
 {
-	return scan_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
-					  Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
+	return scan_sound_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
+							Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
 }
 
 bool
 ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
 {
-	return scan_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
-					  UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
+	return scan_sound_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
+							UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
 }
 
 bool
@@ -536,4 +558,8 @@ ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *ro
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	if (row->log_start < 0 || row->stable_offset < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("partition %d of topic \"%s\" has a negative offset in the catalog", partition, topic->name)));
 }
