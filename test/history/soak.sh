@@ -9,6 +9,9 @@
 # (test/t/132_leaks.pl), a hundred for each second of the soak, with what was
 # measured.  They take about a minute for each hundred thousand.
 #
+# Then the fuzzers of test/fuzz that look for crashes (test/t/141_hostile.pl), each for
+# a tenth of the soak.
+#
 # What a round with findings leaves is kept in STAGE/out/soak, until the next
 # soak begins.
 set -euo pipefail
@@ -23,4 +26,8 @@ KSTREAM_LEAK_TRANSACTIONS=$transactions PG_TEST_TIMEOUT_DEFAULT=3600 \
 	PROVE_TESTS=test/t/132_leaks.pl bash test/run_all.sh tap || leaks=1
 sed -n 's/^# \(.* transactions, .*\)/\1/p' "$STAGE/out/tap/132_leaks.out"
 
-python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ]
+hostile=0
+KSTREAM_FUZZ_SECONDS=$(($1 / 10 + 1)) KSTREAM_SUITE_TIMEOUT=$(($1 + 3600)) \
+	PROVE_TESTS=test/t/141_hostile.pl bash test/run_all.sh tap || hostile=1
+
+python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ] && [ "$hostile" = 0 ]
