@@ -72,10 +72,15 @@ def value(run, type):
     random = run.random
     top = 1 << 63 if type == 'bigint' else 1 << 31
     if type in ('bigint', 'integer'):
+        # half of them are numbers that topics, partitions and segments have
+        if random.randrange(2):
+            return '%d' % random.choice([0, 1, 2, 3])
         return '%d' % random.choice([0, 1, -1, 2, 3, 10, 1000, top - 1, top - 2, -top, top // 2, random.randrange(-top, top)])
     if type == 'regclass':
         if random.randrange(3) == 0:
             return "(SELECT oid FROM pg_class WHERE relnamespace = 'kstream_log'::regnamespace ORDER BY relkind = 'r' DESC, random() LIMIT 1)"
+        if random.randrange(2):
+            return "%s::regclass" % quote(random.choice(RELATIONS[:4]))
         return random.choice(['0', '99999999', '4294967295'] + ["%s::regclass" % quote(name) for name in RELATIONS])
     return {
         'text': lambda: quote(random.choice(['t', 'c', 'e', 'g', 'm', '', 'x' * 300, 'postgres', 'nobody at all', 'a,b,c', '\\', '%s'])),
@@ -98,13 +103,18 @@ def tables(connection):
 
 def damage(run, all):
     """A statement that writes one hostile row, or changes one."""
-    table, names, types, required = run.random.choice(all)
+    # what the catalog points at is where most can go wrong
+    pointing = [entry for entry in all if 'regclass' in entry[2]]
+    segment = [entry for entry in all if entry[0] == 'kstream.segment']
+    table, names, types, required = run.random.choice(run.random.choice([segment, pointing, all, all]))
     kind = run.random.randrange(10)
     if kind == 0:
         return 'DELETE FROM %s WHERE ctid IN (SELECT ctid FROM %s ORDER BY random() LIMIT 1)' % (table, table)
     values = ['NULL' if not required[i] and run.random.randrange(5) == 0 else value(run, types[i]) for i in range(len(names))]
     if kind < 4:
         return 'INSERT INTO %s (%s) VALUES (%s)' % (table, ', '.join('"%s"' % name for name in names), ', '.join(values))
+    if run.random.randrange(2) and 'regclass' in types:
+        return 'UPDATE %s SET "%s" = %s' % (table, names[types.index('regclass')], values[types.index('regclass')])
     changed = run.random.sample(range(len(names)), run.random.choice([1, 1, 1, min(2, len(names))]))
     where = '' if run.random.randrange(3) == 0 else ' WHERE ctid IN (SELECT ctid FROM %s ORDER BY random() LIMIT 1)' % table
     return 'UPDATE %s SET %s%s' % (table, ', '.join('"%s" = %s' % (names[i], values[i]) for i in changed), where)
@@ -159,7 +169,12 @@ def main():
     run = Run(__doc__, ('--restart', 'a shell command that restarts the server'))
     rounds = 0
     while run.on() and usable(run):
-        setup(run)
+        try:
+            setup(run)
+        except psycopg2.OperationalError as error:
+            # a background process may have brought the server down meanwhile
+            run.finding('it cannot be set up again: %s' % str(error).strip(), '')
+            break
         rounds += 1
         superuser = run.connect(timeout='10s')
         superuser.cursor().execute('SET session_replication_role = replica')
