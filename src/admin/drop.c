@@ -30,9 +30,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -41,7 +38,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -91,41 +87,21 @@ ks_admin_init(void)
 }
 
 /*
- * The segments that the catalog has of a topic, partition by partition; what it
- * says of their number does not matter.
+ * Drop the segments of a topic; some may be gone already.  In the order of their
+ * partitions, as appends lock them.
  */
-static List *
-list_segments(int32 topic_id)
-{
-	Relation rel = ks_catalog_open(&ks_catalog()->segment);
-	List *relids = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-	bool isnull;
-
-	ScanKeyInit(&key, Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
-	scan = systable_beginscan(rel, ks_catalog()->segment_index, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, Anum_segment_relation, RelationGetDescr(rel), &isnull)));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return relids;
-}
-
-/* Drop the segments of a topic; some may be gone already. */
 static void
-drop_segments(int32 topic_id)
+drop_segments(const KsTopic *topic)
 {
-	List *relids = list_segments(topic_id);
+	List *segments = ks_segment_list_topic(topic);
 	ListCell *lc;
 
-	foreach (lc, relids)
+	foreach (lc, segments)
 	{
 		CHECK_FOR_INTERRUPTS();
-		ks_segment_drop(lfirst_oid(lc));
+		ks_segment_drop(((KsSegment *) lfirst(lc))->relid);
 	}
-	list_free(relids);
+	list_free_deep(segments);
 }
 
 static void
@@ -134,7 +110,7 @@ remove_topic(const KsTopic *topic)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	drop_segments(topic->topic_id);
+	drop_segments(topic);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);

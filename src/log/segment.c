@@ -162,12 +162,9 @@ end_walk(SysScanDesc scan, Relation rel, Relation index)
 	table_close(rel, AccessShareLock);
 }
 
-List *
-ks_segment_list(const KsTopic *topic, int32 partition)
+static List *
+read_walk(SysScanDesc scan, Relation rel)
 {
-	Relation rel;
-	Relation index;
-	SysScanDesc scan = begin_walk(topic, partition, 0, &rel, &index);
 	List *list = NIL;
 	HeapTuple tuple;
 
@@ -178,6 +175,33 @@ ks_segment_list(const KsTopic *topic, int32 partition)
 		deform_segment(tuple, RelationGetDescr(rel), segment);
 		list = lappend(list, segment);
 	}
+	return list;
+}
+
+List *
+ks_segment_list(const KsTopic *topic, int32 partition)
+{
+	Relation rel;
+	Relation index;
+	SysScanDesc scan = begin_walk(topic, partition, 0, &rel, &index);
+	List *list = read_walk(scan, rel);
+
+	end_walk(scan, rel, index);
+	return list;
+}
+
+List *
+ks_segment_list_topic(const KsTopic *topic)
+{
+	Relation rel = ks_catalog_open(&ks_catalog()->segment);
+	Relation index = index_open(ks_catalog()->segment_index, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	List *list;
+
+	ScanKeyInit(&key, Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
+	list = read_walk(scan, rel);
 	end_walk(scan, rel, index);
 	return list;
 }

@@ -90,6 +90,9 @@ extern bool ks_segment_after(const KsTopic *topic, int32 partition, int32 number
 extern bool ks_segment_unfrozen_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
 extern List *ks_segment_list(const KsTopic *topic, int32 partition);
 
+/* All of a topic, of whatever partitions the rows say, in their order. */
+extern List *ks_segment_list_topic(const KsTopic *topic);
+
 /*
  * After the end of a segment's table: is that still the segment's, and which
  * comes next?
