@@ -9,6 +9,8 @@ test/fuzz/batches.py
 """
 import struct
 
+import psycopg2
+
 from hostile import Run
 
 CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
@@ -111,6 +113,15 @@ def reads(topic, first):
         "SELECT * FROM kstream.lag", "SELECT kstream.lag_seconds('%s', 0, %d)" % (topic, first), "ANALYZE kstream_topic.%s" % topic]
 
 
+def write(cursor, relation, last, columns, batch):
+    """False when maintenance has taken the segment away."""
+    try:
+        cursor.execute('UPDATE %s SET base_offset = %%s, stable_offset = %%s, max_timestamp = %%s, batch = %%s WHERE last_offset = %%s' % relation, columns + [batch, last])
+    except psycopg2.errors.UndefinedTable:
+        return False
+    return True
+
+
 def main():
     run = Run(__doc__)
     connection = None
@@ -128,7 +139,9 @@ def main():
             columns[i] = run.random.choice([0, -1, 1 << 62, (1 << 63) - 1, -(1 << 63), columns[i] + 1, columns[i] - 1])
             what += ', columns %s' % columns
         run.history = ['%s, last offset %d: %s' % (topic, last, what)]
-        cursor.execute('UPDATE %s SET base_offset = %%s, stable_offset = %%s, max_timestamp = %%s, batch = %%s WHERE last_offset = %%s' % relation, columns[1:] + [changed, last])
+        if not write(cursor, relation, last, columns[1:], changed):
+            connection.close()
+            continue
         run.history.append('batch %s' % changed[:300].hex())
         statements = reads(topic, run.random.choice([base, last, 0]))
         if rounds % 40 == 39:
@@ -137,8 +150,8 @@ def main():
             if run.execute(connection, statement) is None:
                 break
         rounds += 1
-        if not connection.closed:
-            cursor.execute('UPDATE %s SET base_offset = %%s, stable_offset = %%s, max_timestamp = %%s, batch = %%s WHERE last_offset = %%s' % relation, [base, stable, max_timestamp, batch, last])
+        if not connection.closed and not write(cursor, relation, last, [base, stable, max_timestamp], batch):
+            connection.close()
     print('%d batches' % rounds)
     run.end()
 
