@@ -34,13 +34,18 @@ extern PGDLLEXPORT void _PG_init(void);
 
 /*
  * Loaded by the postmaster, kstream gets its shared memory.  Loaded later (by
- * CREATE EXTENSION or a function call in a server that does not preload it),
- * its settings and catalog work, and what needs shared memory says 55000.
+ * CREATE EXTENSION or a function call in a server that does not preload it) its
+ * functions say 55000 and it takes part in nothing else: no hook and no callback
+ * is there that could touch shared memory, above all none after a commit.  What
+ * is done to topics' tables then is like what is done by a session that has not
+ * loaded it (see admin/drop.c).
  */
 void
 _PG_init(void)
 {
-	if (process_shared_preload_libraries_in_progress)
+	bool preloading = process_shared_preload_libraries_in_progress;
+
+	if (preloading)
 	{
 		ks_state_define_settings();
 		ks_group_define_settings();
@@ -56,6 +61,8 @@ _PG_init(void)
 	ks_debug_init();
 	MarkGUCPrefixReserved("kstream");
 	ks_topic_init();
+	if (!preloading)
+		return;
 	ks_fetch_init();
 	ks_poll_limit_init();
 	ks_admin_init();

@@ -22,6 +22,8 @@ extern void ks_admin_pre_commit(void);
 
 /* What the SQL functions of the same name do, rights checked. */
 extern void ks_admin_create_topic(const char *name, int32 partitions, Jsonb *options, bool if_not_exists);
+/* The same for a topic that shall be another role's; the caller needs the rights. */
+extern void ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, Jsonb *options);
 extern void ks_admin_alter_topic(const KsTopic *topic, Jsonb *options);
 extern void ks_admin_add_partitions(const KsTopic *topic, int32 partitions);
 extern void ks_admin_drop_topic(const KsTopic *topic);

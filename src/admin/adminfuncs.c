@@ -95,7 +95,11 @@ lock_topic_to_drop(const char *name, KsTopic *topic)
 		ks_topic_check_owner(topic);
 		LockRelationOid(topic->relid, AccessExclusiveLock);
 		if (ks_topic_find(name, &locked) && locked.relid == topic->relid)
+		{
+			/* it may have been given to somebody else while we waited */
+			ks_topic_check_owner(&locked);
 			return true;
+		}
 		UnlockRelationOid(topic->relid, AccessExclusiveLock);
 	}
 	return false;
@@ -172,7 +176,10 @@ kstream_verify(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	arg.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	for (partition = 0; partition < topic.partitions; partition++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		ks_log_verify(&topic, partition, put_problem, &arg);
+	}
 	return (Datum) 0;
 }
 

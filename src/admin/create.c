@@ -3,9 +3,8 @@
  *	  Making topics and partitions, changing options.
  *
  * A topic is made by ordinary DDL in the caller's transaction: its foreign
- * table (given to the caller, with every option in its OPTIONS), its rows in
- * the catalog, a first segment for each partition.  Rolled back, nothing is
- * left.
+ * table (admin/topic_table.c), its rows in the catalog, a first segment for each
+ * partition.  Rolled back, nothing is left.
  *
  * Locking: who makes a topic locks its name first (two names that differ only
  * in '.' and '_' are one, since Kafka's metrics cannot tell them apart), so a
@@ -24,6 +23,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
@@ -39,6 +39,7 @@
 #include "admin/admin.h"
 #include "admin/guard.h"
 #include "admin/register.h"
+#include "admin/topic_table.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "log/epoch.h"
@@ -98,60 +99,19 @@ lock_name_and_find(const char *name, KsTopic *existing)
 	}
 }
 
-/* The name of a topic's table: the topic's own if it fits. */
-static char *
-table_name(const char *topic, int32 topic_id)
-{
-	char *suffix;
-
-	if (strlen(topic) < NAMEDATALEN)
-		return pstrdup(topic);
-	suffix = psprintf("_%d", topic_id);
-	return psprintf("%.*s%s", (int) (NAMEDATALEN - 1 - strlen(suffix)), topic, suffix);
-}
-
-/* "name 'value', ..." for CREATE FOREIGN TABLE, with a comma before each. */
-static char *
-options_clause(List *options)
-{
-	StringInfoData sql;
-	ListCell *lc;
-
-	initStringInfo(&sql);
-	foreach (lc, options)
-	{
-		DefElem *elem = lfirst(lc);
-
-		if (elem->arg != NULL)
-			appendStringInfo(&sql, ", %s %s", quote_identifier(elem->defname),
-							 quote_literal_cstr(defGetString(elem)));
-	}
-	return sql.data;
-}
-
 static void
-make_topic(const char *name, int32 partitions, List *options)
+make_topic(const char *name, int32 partitions, List *options, Oid owner)
 {
 	KsOwnerScope scope;
 	int32 topic_id;
-	char *table;
-	char *owner = GetUserNameFromId(GetUserId(), false);
-	KsTopicOptions parsed;
+	Oid relid;
 
-	ks_topic_options_read(options, &parsed);
 	ks_owner_begin(&scope);
 	topic_id = ks_admin_next_topic_id();
-	table = table_name(name, topic_id);
-	(void) ks_owner_execute("CREATE FOREIGN TABLE kstream_topic.%s"
-							" (partition pg_catalog.int4, \"offset\" pg_catalog.int8, \"timestamp\" pg_catalog.timestamptz,"
-							" key pg_catalog.%s, value pg_catalog.%s, headers pg_catalog.jsonb)"
-							" SERVER kstream OPTIONS (topic %s, partitions '%d'%s)",
-							quote_identifier(table), ks_column_type_name(parsed.key_type),
-							ks_column_type_name(parsed.value_type),
-							quote_literal_cstr(name), partitions, options_clause(options));
-	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OWNER TO %s",
-							quote_identifier(table), quote_identifier(owner));
-	ks_admin_register(name, topic_id, get_relname_relid(table, get_namespace_oid("kstream_topic", false)), partitions);
+	ks_owner_end(&scope);
+	relid = ks_topic_table_make(name, topic_id, partitions, options, owner);
+	ks_owner_begin(&scope);
+	ks_admin_register(name, topic_id, relid, partitions);
 	ks_owner_end(&scope);
 }
 
@@ -188,8 +148,8 @@ given_options(List *options)
 	return result;
 }
 
-void
-ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists)
+static void
+create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists, Oid owner)
 {
 	List *options;
 	KsTopic existing;
@@ -210,7 +170,19 @@ ks_admin_create_topic(const char *name, int32 partitions, Jsonb *json, bool if_n
 	}
 	(void) ks_admin_remove_orphan(name);
 	ks_admin_check_collision(name);
-	make_topic(name, partitions, options);
+	make_topic(name, partitions, options, owner);
+}
+
+void
+ks_admin_create_topic(const char *name, int32 partitions, Jsonb *options, bool if_not_exists)
+{
+	create_topic(name, partitions, options, if_not_exists, GetUserId());
+}
+
+void
+ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, Jsonb *options)
+{
+	create_topic(name, partitions, options, false, owner);
 }
 
 /* Is the option set on the topic's table? */
@@ -236,6 +208,12 @@ set_column_types(const KsTopic *topic)
 	ks_topic_options_read(GetForeignTable(topic->relid)->options, &options);
 	if (options.key_type == topic->options.key_type && options.value_type == topic->options.value_type)
 		return;
+	if (find_inheritance_children(topic->relid, NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot change the types of key and value of topic \"%s\"", topic->name),
+				 errdetail("Other tables inherit from its table."),
+				 errhint("Take them off with ALTER TABLE ... NO INHERIT first.")));
 	ks_guard_alter_table(topic, psprintf("ALTER COLUMN key TYPE pg_catalog.%s, ALTER COLUMN value TYPE pg_catalog.%s",
 										 ks_column_type_name(options.key_type),
 										 ks_column_type_name(options.value_type)));
@@ -243,7 +221,7 @@ set_column_types(const KsTopic *topic)
 
 /*
  * Lock a topic against a drop and other changes, and read it again; 42704 when
- * it was dropped meanwhile.
+ * it was dropped meanwhile, 42501 when it was given to somebody else.
  */
 static void
 lock_topic(const KsTopic *given, KsTopic *topic)
@@ -253,6 +231,7 @@ lock_topic(const KsTopic *given, KsTopic *topic)
 		ereport(ERROR,
 				(errmsg("topic \"%s\" does not exist", given->name),
 				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped meanwhile.")));
+	ks_topic_check_owner(topic);
 }
 
 void
@@ -262,7 +241,6 @@ ks_admin_alter_topic(const KsTopic *given, Jsonb *json)
 	List *current;
 	KsTopic locked;
 	const KsTopic *topic = &locked;
-	KsOwnerScope scope;
 	StringInfoData sql;
 	ListCell *lc;
 
@@ -283,11 +261,9 @@ ks_admin_alter_topic(const KsTopic *given, Jsonb *json)
 	}
 	if (sql.len == 0)
 		return;
-	ks_owner_begin(&scope);
 	ks_guard_alter_table(topic, psprintf("OPTIONS (%s)", sql.data));
 	CommandCounterIncrement();
 	set_column_types(topic);
-	ks_owner_end(&scope);
 }
 
 void
@@ -312,9 +288,9 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	ks_placement_add(&topic, partitions);
 	(void) ks_owner_execute("UPDATE kstream.topic SET partitions = %d WHERE topic_id OPERATOR(pg_catalog.=) %d",
 							partitions, topic.topic_id);
+	ks_owner_end(&scope);
 	ks_guard_alter_table(&topic, psprintf("OPTIONS (SET partitions '%d')", partitions));
 	ks_topic_invalidate();
-	ks_owner_end(&scope);
 	ereport(NOTICE,
 			(errmsg("topic \"%s\" now has %d partitions", topic.name, partitions),
 			 errdetail("Records with a key that are produced from now on may go to another partition than earlier records of that key.")));

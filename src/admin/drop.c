@@ -15,6 +15,10 @@
  * to anybody; it is removed by who makes a topic of that name, and by
  * maintenance.
  *
+ * Rows and segments are looked for in their latest state at every isolation
+ * level: maintenance may have added some since the transaction's snapshot, and
+ * the lock on the table keeps it out now.
+ *
  * Locking: AccessExclusiveLock on the table, then on the segments in ascending
  * order, the order in which committing producers lock them.
  *
@@ -40,6 +44,7 @@
 #include "admin/admin.h"
 #include "admin/guard.h"
 #include "admin/register.h"
+#include "admin/subscription.h"
 #include "log/segment.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
@@ -69,6 +74,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
 	ks_guard_access(access, class, object, sub);
+	ks_subscription_access(access, class, object);
 	if (access == OAT_DROP)
 		note_drop(class, object, sub);
 }
@@ -105,13 +111,13 @@ remove_topic(const KsTopic *topic)
 
 	ks_owner_begin(&scope);
 	drop_segments(topic);
-	(void) ks_owner_execute("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	ks_topic_invalidate();
 	ks_owner_end(&scope);
 }
@@ -180,7 +186,7 @@ ks_admin_drop_topic(const KsTopic *topic)
 {
 	KsOwnerScope scope;
 
-	ks_owner_begin(&scope);
+	ks_caller_begin(&scope);
 	(void) ks_owner_execute("DROP FOREIGN TABLE kstream_topic.%s", quote_identifier(get_rel_name(topic->relid)));
 	ks_owner_end(&scope);
 	ks_admin_clean_up_drops();

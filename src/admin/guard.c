@@ -57,10 +57,13 @@ static Oid permitted = InvalidOid;
 void
 ks_guard_alter_table(const KsTopic *topic, const char *actions)
 {
+	KsOwnerScope scope;
+
+	ks_caller_begin(&scope);
 	permitted = topic->relid;
 	PG_TRY();
 	{
-		(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s %s",
+		(void) ks_owner_execute("ALTER FOREIGN TABLE ONLY kstream_topic.%s %s",
 								quote_identifier(get_rel_name(topic->relid)), actions);
 	}
 	PG_FINALLY();
@@ -68,6 +71,7 @@ ks_guard_alter_table(const KsTopic *topic, const char *actions)
 		permitted = InvalidOid;
 	}
 	PG_END_TRY();
+	ks_owner_end(&scope);
 }
 
 /* Is this the table of a topic that is guarded? */

@@ -18,8 +18,9 @@
 extern void ks_guard_access(ObjectAccessType access, Oid class, Oid object, int sub);
 
 /*
- * ALTER FOREIGN TABLE of a topic with these actions, past the guard; inside an
- * owner scope.
+ * ALTER FOREIGN TABLE of a topic with these actions, past the guard, as the
+ * current user, who must own it.  Tables that inherit from it are left alone:
+ * what their owners attached to them must not run here.
  */
 extern void ks_guard_alter_table(const KsTopic *topic, const char *actions);
 

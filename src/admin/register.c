@@ -129,11 +129,15 @@ ks_admin_check_collision(const char *name)
 	table_close(rel, AccessShareLock);
 }
 
-/* A schema-only dump restores segments of numbers that it does not restore. */
+/*
+ * Is the number a topic's?  A schema-only dump restores segments of numbers that
+ * it does not restore.
+ */
 static bool
-has_segments(int32 topic_id)
+is_taken(int32 topic_id)
 {
-	return ks_owner_execute("SELECT FROM pg_catalog.pg_class c WHERE c.relname OPERATOR(pg_catalog.~~) 'topic\\_%d\\_%%'"
+	return ks_owner_execute("SELECT FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic_id) > 0 ||
+		   ks_owner_execute("SELECT FROM pg_catalog.pg_class c WHERE c.relname OPERATOR(pg_catalog.~~) 'topic\\_%d\\_%%'"
 							" AND c.relnamespace OPERATOR(pg_catalog.=) 'kstream_log'::pg_catalog.regnamespace",
 							topic_id) > 0;
 }
@@ -147,9 +151,10 @@ ks_admin_next_topic_id(void)
 	{
 		bool isnull;
 
+		CHECK_FOR_INTERRUPTS();
 		(void) ks_owner_execute("SELECT pg_catalog.nextval('kstream.topic_id_seq'::pg_catalog.regclass)::pg_catalog.int4");
 		topic_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	} while (has_segments(topic_id));
+	} while (is_taken(topic_id));
 	return topic_id;
 }
 

@@ -425,8 +425,6 @@ check_key_for_topic(const KsTopic *topic, List *keys)
 static void
 get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTopic *topic)
 {
-	KsOwnerScope scope;
-
 	if (ks_topic_find(name, topic))
 	{
 		ks_topic_check_right(topic, ACL_INSERT);
@@ -437,16 +435,8 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 					 errhint("The capture option \"partitions\" is for a topic that capture() makes.")));
 		return;
 	}
-	ks_admin_create_topic(name, Max(options->partitions, 1),
-						  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS))), false);
-	CommandCounterIncrement();
-	ks_topic_get(name, topic);
-	if (rel->rd_rel->relowner == GetUserId())
-		return;
-	ks_owner_begin(&scope);
-	(void) ks_owner_execute("ALTER FOREIGN TABLE kstream_topic.%s OWNER TO %s", quote_identifier(get_rel_name(topic->relid)),
-							quote_identifier(GetUserNameFromId(rel->rd_rel->relowner, false)));
-	ks_owner_end(&scope);
+	ks_admin_create_topic_for(rel->rd_rel->relowner, name, Max(options->partitions, 1),
+							  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS))));
 	CommandCounterIncrement();
 	ks_topic_get(name, topic);
 	ks_topic_check_right(topic, ACL_INSERT);

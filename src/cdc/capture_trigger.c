@@ -131,6 +131,7 @@ PG_FUNCTION_INFO_V1(kstream_note_change);
 Datum
 kstream_note_change(PG_FUNCTION_ARGS)
 {
+	ks_require_preloaded();
 	if (PG_NARGS() == 2 && (PG_GETARG_OID(0) != PG_GETARG_OID(1) || !OidIsValid(PG_GETARG_OID(0))))
 		PG_RETURN_BOOL(false);
 	ks_order_note();

@@ -259,6 +259,7 @@ Oid
 ks_segment_make_table(const KsTopic *topic, int32 partition, int32 number)
 {
 	char *name = choose_name(topic, partition, number);
+	Oid relid;
 
 	(void) ks_owner_execute("CREATE TABLE kstream_log.%s"
 							" (LIKE kstream.segment_template INCLUDING INDEXES INCLUDING STORAGE)"
@@ -266,7 +267,9 @@ ks_segment_make_table(const KsTopic *topic, int32 partition, int32 number)
 							" autovacuum_vacuum_insert_threshold = -1,"
 							" toast.autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = off, toast.vacuum_truncate = off)",
 							name);
-	return get_relname_relid(name, get_namespace_oid("kstream_log", false));
+	relid = get_relname_relid(name, get_namespace_oid("kstream_log", false));
+	ks_owner_close_table(relid);
+	return relid;
 }
 
 Oid

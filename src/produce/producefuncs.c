@@ -314,10 +314,11 @@ put_pending(const KsTopic *topic, int32 partition, const KsRecord *record, void 
 		pending->topic = topic;
 
 		/*
-		 * A SECURITY DEFINER function may have produced what its caller must
-		 * not see.
+		 * A SECURITY DEFINER function or the capture of a table that the caller
+		 * may only write may have produced what the caller must not see, so the
+		 * right to produce is not enough.
 		 */
-		pending->visible = ks_topic_has_right(topic, ACL_SELECT | ACL_INSERT);
+		pending->visible = ks_topic_has_right(topic, ACL_SELECT);
 	}
 	if (pending->visible)
 		ks_record_sink_put(&pending->sink, partition, record, true);
@@ -334,6 +335,18 @@ kstream_pending(PG_FUNCTION_ARGS)
 	ks_record_sink_init(&arg.sink, fcinfo);
 	ks_produce_visit_pending(put_pending, &arg);
 	return (Datum) 0;
+}
+
+/*
+ * Where a record went is for the topic's producers and readers: it may have been
+ * produced by a function with other rights than the caller's.
+ */
+static bool
+may_see_offsets(const char *name)
+{
+	KsTopic topic;
+
+	return ks_topic_find(name, &topic) && ks_topic_has_right(&topic, ACL_SELECT | ACL_INSERT);
 }
 
 PG_FUNCTION_INFO_V1(kstream_last_produced);
@@ -353,6 +366,8 @@ kstream_last_produced(PG_FUNCTION_ARGS)
 		Datum values[4];
 		bool isnull[4] = {false};
 
+		if (!may_see_offsets(produced[i].topic))
+			continue;
 		values[0] = CStringGetTextDatum(produced[i].topic);
 		values[1] = Int32GetDatum(produced[i].partition);
 		values[2] = Int64GetDatum(produced[i].base_offset);

@@ -1,9 +1,11 @@
 /*
  * The catalog.  Written by kstream's functions only, as the extension's owner.
- * Everything refers by name (regclass), so that a dump can carry it.
+ * Everything refers by name (regclass), so that a dump can carry it.  90_grants.sql
+ * closes the tables; the sequence stays open to members of pg_write_all_data, so
+ * nothing may depend on what it says.
  */
-CREATE SEQUENCE kstream.topic_id_seq AS integer;
-COMMENT ON SEQUENCE kstream.topic_id_seq IS 'numbers of topics';
+CREATE SEQUENCE kstream.topic_id_seq AS integer CYCLE;
+COMMENT ON SEQUENCE kstream.topic_id_seq IS 'where to look for the number of the next topic; those in use are passed over';
 
 CREATE TABLE kstream.topic (
     topic_id   integer  PRIMARY KEY,

@@ -1,11 +1,33 @@
 /*
  * Rights.  Functions are PUBLIC's and check the right on the topic; tables are
- * nobody's; views are PUBLIC's and filter.
+ * nobody's; views are PUBLIC's and filter.  That holds whatever the default
+ * privileges of who runs this say.  Row security without a policy keeps members of
+ * pg_read_all_data and pg_write_all_data out of the tables, too; it does not
+ * concern their owner, as whom the views and kstream's functions read them.
  */
-GRANT USAGE ON SCHEMA kstream, kstream_topic TO PUBLIC;
+DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        SELECT format('REVOKE ALL ON %s %s FROM %s', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass,
+                      CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+        FROM pg_class c, LATERAL (SELECT DISTINCT grantee FROM aclexplode(c.relacl)) a
+        WHERE c.relnamespace = 'kstream'::regnamespace AND c.relkind IN ('r', 'S', 'v') AND a.grantee <> c.relowner
+        UNION ALL
+        SELECT format('REVOKE ALL ON SCHEMA %I FROM %s', n.nspname,
+                      CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+        FROM pg_namespace n, LATERAL (SELECT DISTINCT grantee FROM aclexplode(n.nspacl)) a
+        WHERE n.nspname IN ('kstream', 'kstream_topic', 'kstream_log') AND a.grantee <> n.nspowner
+        UNION ALL
+        SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
+        FROM pg_class c WHERE c.relnamespace = 'kstream'::regnamespace AND c.relkind = 'r'
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END $$;
 
-REVOKE ALL ON ALL TABLES IN SCHEMA kstream FROM PUBLIC;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA kstream FROM PUBLIC;
+GRANT USAGE ON SCHEMA kstream, kstream_topic TO PUBLIC;
 REVOKE ALL ON FOREIGN DATA WRAPPER kstream FROM PUBLIC;
 REVOKE ALL ON FOREIGN SERVER kstream FROM PUBLIC;
 

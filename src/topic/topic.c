@@ -12,6 +12,12 @@
  * and raises ks_topic_cache_serial, by which others know that what they were
  * told may have changed.
  *
+ * A message that comes while a topic is read speaks of a table that is not in the
+ * cache yet, so nothing tells whether it matters.  Every message therefore raises
+ * `messages`, and what was read is kept, and believed to be of one moment, only
+ * if none came meanwhile.  In a storm of messages a topic is given as it was read
+ * last, without being kept.
+ *
  * A row whose foreign table is gone is no topic: its drop is in progress, or was
  * done while the server did not load the library (an orphan, see admin/drop.c).
  *
@@ -64,6 +70,10 @@ static bool catalog_valid = false;
 static HTAB *cache = NULL;
 static HTAB *cached_relids = NULL; /* foreign tables of what is in cache */
 static bool cache_valid = false;
+static uint64 messages = 0; /* relcache invalidations seen */
+
+/* How often a look-up is repeated because of messages. */
+#define MAX_LOOKS 10
 
 static void
 forget_all(void)
@@ -76,6 +86,7 @@ forget_all(void)
 static void
 relation_changed(Datum arg, Oid relid)
 {
+	messages++;
 	if (!cache_valid && !catalog_valid)
 		return;
 	if (relid == InvalidOid || relid == catalog.topic ||
@@ -186,37 +197,49 @@ static pg_attribute_noreturn() void no_extension(void)
 			 errhint("Run CREATE EXTENSION kstream.")));
 }
 
-const KsCatalog *
-ks_catalog(void)
+static void
+read_catalog(KsCatalog *fresh)
 {
-	KsCatalog fresh;
 	Oid namespace;
-
-	if (catalog_valid)
-		return &catalog;
 
 	if (!ks_catalog_exists())
 		no_extension();
 	namespace = get_namespace_oid("kstream", false);
-	fresh.extension = get_extension_oid("kstream", false);
-	fresh.owner = extension_owner(fresh.extension);
-	fresh.topic = catalog_relation(namespace, "topic");
-	fresh.topic_index = catalog_relation(namespace, "topic_pkey");
-	fresh.topic_name_index = catalog_relation(namespace, "topic_topic_key");
-	fresh.topic_uuid_index = catalog_relation(namespace, "topic_topic_uuid_key");
-	fresh.topic_relation_index = catalog_relation(namespace, "topic_relation_key");
-	fresh.partition = catalog_relation(namespace, "partition");
-	fresh.partition_index = catalog_relation(namespace, "partition_pkey");
-	fresh.leader_epoch = catalog_relation(namespace, "leader_epoch");
-	fresh.leader_epoch_index = catalog_relation(namespace, "leader_epoch_pkey");
-	fresh.segment = catalog_relation(namespace, "segment");
-	fresh.segment_index = catalog_relation(namespace, "segment_pkey");
-	fresh.segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
-	fresh.segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
-	fresh.key_placement = catalog_relation(namespace, "key_placement");
-	fresh.key_placement_index = catalog_relation(namespace, "key_placement_pkey");
-	catalog = fresh;
-	catalog_valid = true;
+	fresh->extension = get_extension_oid("kstream", false);
+	fresh->owner = extension_owner(fresh->extension);
+	fresh->topic = catalog_relation(namespace, "topic");
+	fresh->topic_index = catalog_relation(namespace, "topic_pkey");
+	fresh->topic_name_index = catalog_relation(namespace, "topic_topic_key");
+	fresh->topic_uuid_index = catalog_relation(namespace, "topic_topic_uuid_key");
+	fresh->topic_relation_index = catalog_relation(namespace, "topic_relation_key");
+	fresh->partition = catalog_relation(namespace, "partition");
+	fresh->partition_index = catalog_relation(namespace, "partition_pkey");
+	fresh->leader_epoch = catalog_relation(namespace, "leader_epoch");
+	fresh->leader_epoch_index = catalog_relation(namespace, "leader_epoch_pkey");
+	fresh->segment = catalog_relation(namespace, "segment");
+	fresh->segment_index = catalog_relation(namespace, "segment_pkey");
+	fresh->segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
+	fresh->segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
+	fresh->key_placement = catalog_relation(namespace, "key_placement");
+	fresh->key_placement_index = catalog_relation(namespace, "key_placement_pkey");
+}
+
+const KsCatalog *
+ks_catalog(void)
+{
+	int looks;
+
+	for (looks = 0; !catalog_valid && looks < MAX_LOOKS; looks++)
+	{
+		uint64 before = messages;
+		KsCatalog fresh;
+
+		read_catalog(&fresh);
+		KS_DEBUG_POINT("catalog.read");
+		/* relation_changed() looks for messages about this one from now on */
+		catalog = fresh;
+		catalog_valid = before == messages;
+	}
 	return &catalog;
 }
 
@@ -268,6 +291,7 @@ fill_topic(Relation rel, HeapTuple tuple, KsTopic *topic)
 	if (!read_table_options(topic->relid, &options))
 		return false;
 	ks_topic_options_read(options, &topic->options);
+	KS_DEBUG_POINT("topic.read");
 	topic->placed_by_hand = ks_placement_has(topic, KS_PLACED_BY_HAND);
 	return true;
 }
@@ -299,6 +323,25 @@ scan_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid co
 	return result;
 }
 
+static bool
+is_in_range(const KsTopic *topic)
+{
+	return topic->partitions >= 1 && topic->partitions <= KS_TOPIC_PARTITIONS_MAX;
+}
+
+/* The same for who works with the topic: XX001 when a loop over its partitions would have no end in sight. */
+static ScanResult
+scan_sound_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
+{
+	ScanResult result = scan_topic(column, equal, index, value, collation, topic);
+
+	if (result == SCAN_TOPIC && !is_in_range(topic))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("topic \"%s\" has an invalid number of partitions in the catalog: %d", topic->name, topic->partitions)));
+	return result;
+}
+
 /* Start over with empty tables, in a context that goes as a whole. */
 static void
 make_cache_valid(void)
@@ -322,11 +365,23 @@ make_cache_valid(void)
 	cache_valid = true;
 }
 
+static void
+keep(const KsTopic *topic)
+{
+	CacheEntry *entry;
+
+	make_cache_valid();
+	entry = hash_search(cache, topic->name, HASH_ENTER, NULL);
+	entry->topic = *topic;
+	(void) hash_search(cached_relids, &topic->relid, HASH_ENTER, NULL);
+}
+
 bool
 ks_topic_find(const char *name, KsTopic *topic)
 {
 	CacheEntry *entry;
-	uint64 serial;
+	ScanResult result = SCAN_NOTHING;
+	int looks;
 
 	if (strlen(name) > KS_TOPIC_NAME_MAX)
 		return false;
@@ -340,27 +395,31 @@ ks_topic_find(const char *name, KsTopic *topic)
 		}
 	}
 
-	/* What changes while we read must not be kept. */
-	do
+	for (looks = 0; looks < MAX_LOOKS; looks++)
 	{
-		serial = ks_topic_cache_serial;
-		if (scan_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
-					   CStringGetTextDatum(name), C_COLLATION_OID, topic) != SCAN_TOPIC)
-			return false;
-	} while (serial != ks_topic_cache_serial);
+		uint64 before = messages;
 
-	make_cache_valid();
-	entry = hash_search(cache, name, HASH_ENTER, NULL);
-	entry->topic = *topic;
-	(void) hash_search(cached_relids, &topic->relid, HASH_ENTER, NULL);
-	return true;
+		result = scan_sound_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
+								  CStringGetTextDatum(name), C_COLLATION_OID, topic);
+		if (before != messages)
+			continue;
+		if (result == SCAN_TOPIC)
+			keep(topic);
+		return result == SCAN_TOPIC;
+	}
+	/* Nobody shall rely on it longer than for this call. */
+	ks_topic_cache_serial++;
+	return result == SCAN_TOPIC;
 }
 
 bool
 ks_topic_find_by_relation(Oid relid, KsTopic *topic)
 {
-	return scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
-					  ObjectIdGetDatum(relid), InvalidOid, topic) != SCAN_NOTHING;
+	if (scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
+				   ObjectIdGetDatum(relid), InvalidOid, topic) == SCAN_NOTHING)
+		return false;
+	topic->partitions = Max(1, Min(topic->partitions, KS_TOPIC_PARTITIONS_MAX));
+	return true;
 }
 
 /*
@@ -384,15 +443,15 @@ ks_topic_find_orphan(const char *name, KsTopic *topic)
 bool
 ks_topic_find_by_id(int32 topic_id, KsTopic *topic)
 {
-	return scan_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
-					  Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
+	return scan_sound_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
+							Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
 }
 
 bool
 ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
 {
-	return scan_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
-					  UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
+	return scan_sound_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
+							UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
 }
 
 bool
@@ -499,4 +558,8 @@ ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *ro
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	if (row->log_start < 0 || row->stable_offset < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("partition %d of topic \"%s\" has a negative offset in the catalog", partition, topic->name)));
 }

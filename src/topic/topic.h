@@ -16,6 +16,9 @@
 /* Kafka's limit. */
 #define KS_TOPIC_NAME_MAX 249
 
+/* As many as shared memory can ever know: kstream.max_partitions goes no further. */
+#define KS_TOPIC_PARTITIONS_MAX 10000000
+
 /* A topic as a backend knows it. */
 typedef struct KsTopic
 {
@@ -116,14 +119,18 @@ extern uint64 ks_topic_cache_serial;
 /* For _PG_init: register for invalidations. */
 extern void ks_topic_init(void);
 
-/* Look a topic up; false when there is none.  *topic is a copy. */
+/*
+ * Look a topic up; false when there is none.  *topic is a copy.  XX001 when its
+ * row has numbers that no topic can have.
+ */
 extern bool ks_topic_find(const char *name, KsTopic *topic);
 extern bool ks_topic_find_by_id(int32 topic_id, KsTopic *topic);
 extern bool ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic);
 
 /*
  * The topic whose table this was, whether the table is still there or not;
- * options are not set.
+ * options are not set, and numbers that no topic can have are brought into
+ * range, so that such a topic can be dropped.
  */
 extern bool ks_topic_find_by_relation(Oid relid, KsTopic *topic);
 
@@ -163,7 +170,7 @@ extern void ks_topic_check_name(const char *name);
 /* The topic's name in a text argument, unchecked; palloc'd. */
 extern char *ks_topic_name_arg(Datum name);
 
-/* What the catalog says of a partition; zeros when it has no row. */
+/* What the catalog says of a partition; zeros when it has no row; XX001 for negative offsets. */
 typedef struct KsPartitionRow
 {
 	int64 log_start;

@@ -12,6 +12,8 @@
 #
 # Then come random queries (test/t/140_fuzz.pl) for a tenth of the time, at most
 # twenty minutes.
+# Then the fuzzers of test/fuzz that look for crashes (test/t/141_hostile.pl), each for
+# a tenth of the soak.
 #
 # What a round with findings leaves is kept in STAGE/out/soak, until the next
 # soak begins.
@@ -33,4 +35,8 @@ fuzz=0
 KSTREAM_FUZZ_SECONDS=$queries PROVE_TESTS=test/t/140_fuzz.pl bash test/run_all.sh tap || fuzz=1
 sed -n 's/^# \(seed .*\)/\1/p' "$STAGE/out/tap/140_fuzz.out"
 
-python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ] && [ "$fuzz" = 0 ]
+hostile=0
+KSTREAM_FUZZ_SECONDS=$(($1 / 10 + 1)) KSTREAM_SUITE_TIMEOUT=$(($1 + 3600)) \
+	PROVE_TESTS=test/t/141_hostile.pl bash test/run_all.sh tap || hostile=1
+
+python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ] && [ "$fuzz" = 0 ] && [ "$hostile" = 0 ]

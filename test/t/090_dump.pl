@@ -111,6 +111,7 @@ sub is_restored
 
 	is(describe($dbname), $before, "$name: everything came back");
 	is($node->safe_psql($dbname, "SELECT kstream.verify(topic) FROM kstream.topics"), '', "$name: it is sound");
+	is($node->safe_psql($dbname, "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('kstream', 'kstream_log') AND relkind = 'r' AND NOT relrowsecurity"), '', "$name: catalog and logs are closed");
 	is( $node->safe_psql($dbname, "SELECT count(*) FROM kstream.poll('readers', '{orders,rolled}', member => 'n', max_records => 10000) r"),
 		$node->safe_psql('source', "SELECT sum(records) FROM kstream.lag WHERE group_id = 'readers'"),
 		"$name: a group goes on where it was");
