@@ -136,6 +136,7 @@ ks_cdc_pre_commit(void)
 	/* no trigger is left to fire */
 	ks_order_end();
 	ks_change_release();
+	ks_held_close();
 }
 
 void

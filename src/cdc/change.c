@@ -417,13 +417,13 @@ ks_change_release(void)
 	ErrorContextCallback callback;
 	KsHeldRecord held;
 
-	if (ks_held_lowest() == KS_ORDER_NONE || ks_order_lowest() != KS_ORDER_NONE)
+	if (ks_held_lowest() == KS_ORDER_NONE || ks_order_lowest() != KS_ORDER_NONE || !ks_held_is_of_this_level())
 		return;
+	ks_held_begin();
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream held records", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	callback.callback = name_held;
 	callback.arg = &held;
-	ks_held_begin();
 	while (ks_held_next(&held))
 	{
 		callback.previous = error_context_stack;
