@@ -601,6 +601,7 @@ ks_capture_for_query(Relation rel, const KsCaptureRow *row, TupleDesc desc)
 	capture->context = CurrentMemoryContext;
 	capture->relid = RelationGetRelid(rel);
 	capture->kind = KS_TRIGGER_INSERT;
+	capture->writes_as = rel->rd_rel->relowner;
 	fill_capture(capture, row, rel, desc);
 	return capture;
 }

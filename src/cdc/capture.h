@@ -98,6 +98,7 @@ typedef struct KsCapture
 	char *role_name;
 	Oid role;
 	uint64 role_serial; /* ks_topic_cache_serial when it was looked up */
+	Oid writes_as;      /* whose rights functions have that write values; InvalidOid: the current user's */
 	KsCaptureOptions options;
 	KsColumnList columns;
 	KsColumnList keys;

@@ -12,8 +12,6 @@
 #include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -21,17 +19,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/capture.h"
-
-/* The table, when the current user owns it; locked against writers. */
-static Relation
-open_owned(Oid relid)
-{
-	Relation rel = table_open(relid, ShareRowExclusiveLock);
-
-	if (!KS_RELATION_OWNERCHECK(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
-	return rel;
-}
+#include "cdc/table_owner.h"
 
 static void
 check_can_be_captured(Relation rel)
@@ -62,7 +50,7 @@ kstream_capture(PG_FUNCTION_ARGS)
 	ks_require_not_null(PG_ARGISNULL(3), "options");
 	ks_require_preloaded();
 	ks_require_writable("kstream.capture()");
-	rel = open_owned(PG_GETARG_OID(0));
+	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	check_can_be_captured(rel);
 	if (PG_ARGISNULL(1))
 		topic = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(rel)), RelationGetRelationName(rel));
@@ -109,7 +97,7 @@ kstream_uncapture(PG_FUNCTION_ARGS)
 	ks_require_not_null(PG_ARGISNULL(0), "relation");
 	ks_require_preloaded();
 	ks_require_writable("kstream.uncapture()");
-	rel = open_owned(PG_GETARG_OID(0));
+	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	if (!PG_ARGISNULL(1))
 		topic = ks_topic_name_arg(PG_GETARG_DATUM(1));
 	foreach (lc, captured_topics(rel))

@@ -55,6 +55,7 @@
 #include "cdc/change.h"
 #include "cdc/held.h"
 #include "cdc/order.h"
+#include "cdc/table_owner.h"
 #include "record/time.h"
 #include "record/utf8.h"
 #include "rowjson/json_text.h"
@@ -230,6 +231,22 @@ is_string_limit(void)
 	return error->funcname != NULL && strcmp(error->funcname, "enlargeStringInfo") == 0;
 }
 
+/* Here functions of users run: casts to json, output functions. */
+static int64
+write_columns(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
+{
+	Oid owner = output->capture->writes_as;
+	KsTableScope scope;
+	int64 excess;
+
+	if (!OidIsValid(owner))
+		return ks_columns_write(out, columns, row, max_size(output->topic));
+	ks_table_owner_begin(owner, &scope);
+	excess = ks_columns_write(out, columns, row, max_size(output->topic));
+	ks_table_owner_end(&scope);
+	return excess;
+}
+
 static void
 append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
 {
@@ -238,7 +255,7 @@ append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTab
 
 	PG_TRY();
 	{
-		excess = ks_columns_write(out, columns, row, max_size(output->topic));
+		excess = write_columns(out, output, columns, row);
 	}
 	PG_CATCH();
 	{

@@ -78,10 +78,14 @@ CREATE PROCEDURE kstream.snapshot(relation regclass, topic text DEFAULT NULL, op
 COMMENT ON PROCEDURE kstream.snapshot(regclass, text, jsonb) IS 'produce the rows that a captured table has, key range by key range; called again after a failure it goes on';
 
 CREATE VIEW kstream.snapshots WITH (security_barrier) AS
-SELECT s.relation, s.topic, s.rows, s.last_key, s.started_at, s.finished_at
+SELECT s.relation, s.topic, s.rows,
+       CASE WHEN pg_catalog.has_table_privilege(s.relation, 'SELECT') AND NOT pg_catalog.row_security_active(s.relation)
+            THEN s.last_key END AS last_key,
+       s.started_at, s.finished_at
 FROM kstream.capture_snapshot s
 WHERE pg_catalog.has_table_privilege(s.relation, 'SELECT')
    OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW kstream.snapshots IS 'how far kstream.snapshot() has come with tables that the role may read; all for members of pg_monitor';
 COMMENT ON COLUMN kstream.snapshots.rows IS 'rows produced';
+COMMENT ON COLUMN kstream.snapshots.last_key IS 'everything up to this key is done; shown to roles that may read all rows of the table';
 COMMENT ON COLUMN kstream.snapshots.finished_at IS 'NULL while there are rows left';
