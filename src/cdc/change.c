@@ -44,9 +44,9 @@
 #include "access/xlog.h"
 #include "catalog/objectaddress.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -158,18 +158,17 @@ begin_buffer(StringInfo buffer, int size)
 static KsProducerTopic *
 begin_produce(KsCapture *capture)
 {
+	if (KS_MUTANT("capture_unchecked"))
+		capture->role = ks_catalog()->owner;
 	if (capture->role_serial != ks_topic_cache_serial)
 	{
-		capture->role = get_role_oid(capture->role_name, true);
+		if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(capture->role)))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("role with OID %u, which captures into topic \"%s\", does not exist", capture->role, capture->topic),
+					 errhint("Call kstream.capture() again as a role that may produce to the topic.")));
 		capture->role_serial = ks_topic_cache_serial;
-		if (KS_MUTANT("capture_unchecked"))
-			capture->role = ks_catalog()->owner;
 	}
-	if (!OidIsValid(capture->role))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\", which captures into topic \"%s\", does not exist", capture->role_name, capture->topic),
-				 errhint("Call kstream.capture() again as a role that may produce to the topic.")));
 	return ks_produce_begin_as(capture->topic, capture->topic_len, capture->role);
 }
 

@@ -451,7 +451,7 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	appendStringInfo(&query, "SELECT * %s", from);
 	if (end != NIL)
 		appendStringInfo(&query, " AND %s", comparison(&path, "<=", end));
-	condition = ks_capture_condition(rel, row->topic);
+	condition = ks_capture_condition(rel, row->topic, "new");
 	if (condition != NULL)
 		appendStringInfo(&query, " AND (%s)", condition);
 	if (!KS_MUTANT("snapshot_unlocked"))

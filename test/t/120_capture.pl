@@ -140,14 +140,63 @@ is(sql('parallel', $read), sql('postgres', $read), 'nothing was captured');
 sql('parallel', "INSERT INTO item VALUES (4, 's', 'after')");
 is(sql('parallel', "$read WHERE kstream.text(key) >= '{\"id\":4'"), '{"id":4}|{"v": "after", "id": 4}', 'the capture goes on');
 
-# Without the catalog's rows (a dump of the table alone) nothing is lost in silence.
+# Without the catalog's rows: a dump of the table alone.
 sql('postgres', 'CREATE DATABASE partial');
 sql('partial', 'CREATE EXTENSION kstream');
 $node->command_ok([ 'sh', '-c', "pg_dump -t item '" . $node->connstr('postgres') . "' | psql -qXAt -v ON_ERROR_STOP=1 '" . $node->connstr('partial') . "'" ],
 	'a table is dumped and restored alone');
-is(sqlstate($node, "INSERT INTO item VALUES (9, 's', 'v')", 'partial'), '55000', 'its triggers refuse to work');
-sql('partial', "SELECT kstream.uncapture('item'); INSERT INTO item VALUES (9, 's', 'v')");
-is(sql('partial', 'SELECT count(*) FROM item'), '4', 'until they are removed');
+is(sqlstate($node, "INSERT INTO item VALUES (9, 's', 'v')", 'partial'), '42704', 'its triggers refuse to work without their topic');
+is(sql('partial', "SELECT kstream.create_topic('public.item'); INSERT INTO item VALUES (9, 's', 'v'); $read"), "\n{\"id\":9}|{\"v\": \"v\", \"id\": 9}", 'with it they capture');
+sql('partial', "SELECT kstream.uncapture('item'); INSERT INTO item VALUES (10, 's', 'v')");
+is(sql('partial', "SELECT count(*) FROM item; SELECT count(*) FROM kstream.fetch('public.item', 0, 0)"), "5\n1", 'until they are removed');
+
+# Schema only: captures as they were, the acts of the tables' owners, from the first write on.
+sql('postgres', <<'SQL');
+CREATE ROLE shopkeeper;
+ALTER TABLE item OWNER TO shopkeeper;
+ALTER FOREIGN TABLE kstream_topic."public.item" OWNER TO shopkeeper;
+ALTER TABLE item RENAME secret TO hidden;
+CREATE TABLE named (id int, v text);
+SELECT kstream.capture('named', 'named', '{id}', '{"format": "json", "name": "it''s \\ \"quoted\""}');
+SQL
+my $schema = $node->basedir . '/schema.sql';
+$node->command_ok([ 'pg_dump', '-s', '-N', 'kstream_log', '-f', $schema, $node->connstr('postgres') ], 'the schema is dumped');
+sql('postgres', 'CREATE DATABASE structure');
+$node->command_ok([ 'psql', '-qXAt', '-v', 'ON_ERROR_STOP=1', '-f', $schema, $node->connstr('structure') ], 'and restored');
+is(sql('structure', 'SELECT count(*) FROM kstream.captures'), '0', 'no capture is made by that');
+is(sqlstate($node, "COPY item FROM PROGRAM 'printf \"1\\ts\\tv\\n\"'", 'structure'), '55000', 'COPY, which may be a restore, makes none');
+sql('structure', <<'SQL');
+CREATE ROLE writer;
+GRANT ALL ON item, part, named TO writer;
+SET ROLE writer;
+INSERT INTO item VALUES (1, 's', 'v'), (2, 's', 'skip');
+INSERT INTO part VALUES ('a', 1);
+SQL
+is(sql('structure', $read), '{"id":1}|{"v": "v", "id": 1}', 'the first write makes it, whoever writes');
+is(sql('structure', "SELECT kstream.text(key) FROM kstream.fetch('public.part', 0, 0)"), '{"k":"a","id":1}', 'of a partitioned table too');
+is(sql('structure', "SELECT kstream.recapture('named'), kstream.recapture('named'), kstream.recapture('item')"), '1|0|0', 'and recapture() does');
+sql('structure', "INSERT INTO named VALUES (1, 'v')");
+is( sql('structure', "$captures" =~ s/ORDER/WHERE topic IN ('public.item', 'public.part', 'named') ORDER/r),
+	sql('postgres', "$captures" =~ s/ORDER/WHERE topic IN ('public.item', 'public.part', 'named') ORDER/r),
+	'keys and options are those of the original');
+is(sql('structure', "SELECT role, default_key FROM kstream.capture WHERE topic IN ('public.item', 'named') ORDER BY topic"), $node->safe_psql('postgres', 'SELECT current_user') . "|f\nshopkeeper|t", 'it is an act of the owner');
+is(sqlstate($node, "SELECT kstream.drop_topic('public.item')", 'structure'), '2BP01', 'the topic cannot be dropped under it');
+is(sqlstate($node, "REVOKE INSERT ON kstream_topic.\"public.item\" FROM shopkeeper; INSERT INTO item VALUES (3, 's', 'v')", 'structure'), '42501', 'whose right it takes');
+
+# Two who are the first.
+sql('postgres', 'CREATE DATABASE rivals');
+$node->command_ok([ 'psql', '-qXAt', '-v', 'ON_ERROR_STOP=1', '-f', $schema, $node->connstr('rivals') ], 'the schema is restored again');
+{
+	my ($first, $second) = (session($node, 'rivals'), session($node, 'rivals'));
+	$first->query("BEGIN; INSERT INTO item VALUES (1, 's', 'first')");
+	$second->start("INSERT INTO item VALUES (2, 's', 'second')");
+	my $pid = $second->pid;
+	wait_until('the second waits', sub { sql('postgres', "SELECT count(*) FROM pg_locks WHERE pid = $pid AND NOT granted") == 1 });
+	$first->query('COMMIT');
+	is($second->finish->{sqlstate}, '', 'the second finds the capture of the first');
+	is(sql('rivals', $read), "{\"id\":1}|{\"v\": \"first\", \"id\": 1}\n{\"id\":2}|{\"v\": \"second\", \"id\": 2}", 'both are captured');
+	$_->quit foreach $first, $second;
+}
 
 #
 # A snapshot that is cancelled, terminated or crashes is continued.
