@@ -74,6 +74,7 @@ UPDATE kstream.capture_snapshot SET last_key = '{k9-secret}' WHERE relation = 's
 GRANT USAGE ON SCHEMA sec TO kstream_outsider, kstream_pass, pg_monitor;
 GRANT SELECT ON sec.rows TO kstream_outsider, kstream_pass;
 SET ROLE kstream_outsider;
+SELECT kstream.recapture('sec.rows');
 SELECT relation, last_key FROM kstream.snapshots;
 SET ROLE kstream_pass;
 SELECT relation, last_key FROM kstream.snapshots;
@@ -97,6 +98,7 @@ SELECT rows, last_key, finished_at IS NOT NULL FROM kstream.snapshots WHERE rela
 SELECT kstream.capture(0);
 SELECT kstream.capture(99999999);
 SELECT kstream.uncapture(99999999);
+SELECT kstream.recapture(99999999);
 CALL kstream.snapshot(99999999);
 SELECT kstream.capture('sec.trap_pkey');
 SELECT kstream.uncapture('sec.trap_pkey');
