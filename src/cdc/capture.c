@@ -452,6 +452,9 @@ build_capture(Relation rel, const Trigger *trigger)
 	root = table_open(row->relid, AccessShareLock);
 	fill_capture(capture, row, root, RelationGetDescr(rel));
 	table_close(root, AccessShareLock);
+	context = MemoryContextSwitchTo(context);
+	capture->virtual_columns = ks_virtual_make(rel, &capture->columns, &capture->keys);
+	MemoryContextSwitchTo(context);
 	return capture;
 }
 

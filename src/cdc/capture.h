@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "cdc/virtual.h"
 #include "rowjson/row_json.h"
 #include "produce/produce.h"
 
@@ -120,6 +121,7 @@ typedef struct KsCapture
 	KsCaptureOptions options;
 	KsColumnList columns;
 	KsColumnList keys;
+	KsVirtualColumns *virtual_columns; /* NULL: a row has all its values */
 
 	/* parts of the envelope, ready to be copied */
 	StringInfoData source_head; /* ,"source":{ ... "ts_ms": */

@@ -163,7 +163,7 @@ makes_unique(Relation rel, Oid indexoid, List *names)
 		fits = false;
 		foreach (lc, names)
 			fits = fits || strcmp(lfirst(lc), NameStr(attribute->attname)) == 0;
-		fits = fits && attribute->attnotnull;
+		fits = fits && KS_ATTRIBUTE_NEVER_NULL(RelationGetDescr(rel), form->indkey.values[i] - 1);
 	}
 	ReleaseSysCache(tuple);
 	return fits;

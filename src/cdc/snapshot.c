@@ -99,7 +99,7 @@ add_column(Path *path, Relation rel, Relation index, int i)
 	if (attnum <= 0)
 		return false;
 	attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-	if (!attribute->attnotnull || index->rd_indcollation[i] != attribute->attcollation ||
+	if (!KS_ATTRIBUTE_NEVER_NULL(RelationGetDescr(rel), attnum - 1) || index->rd_indcollation[i] != attribute->attcollation ||
 		get_opclass_family(GetDefaultOpClass(attribute->atttypid, BTREE_AM_OID)) != index->rd_opfamily[i])
 		return false;
 	operator= get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i], index->rd_opcintype[i], BTGreaterStrategyNumber);
