@@ -45,8 +45,10 @@ typedef struct KsCaptureRow
 	bool default_key;         /* of a unique index, not named by the caller */
 } KsCaptureRow;
 
-/* The rows of a relation, or all, as KsCaptureRow, in CurrentMemoryContext. */
+/* The rows of a relation, as KsCaptureRow, in CurrentMemoryContext. */
 extern List *ks_capture_rows(Oid relid);
+
+/* The rows of all, whose options are not looked at. */
 extern List *ks_capture_all_rows(void);
 
 /* May the current user see it in views: as one who may read the table, or a member of pg_monitor? */

@@ -90,6 +90,7 @@ make_triggers(uint32 triggers)
 	return construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+/* Without what the options say. */
 static KsCaptureRow *
 read_row(Relation catalog, HeapTuple tuple)
 {
@@ -102,7 +103,6 @@ read_row(Relation catalog, HeapTuple tuple)
 	strlcpy(row->topic, TextDatumGetCString(values[Anum_capture_topic - 1]), sizeof(row->topic));
 	row->role = DatumGetObjectId(values[Anum_capture_role - 1]);
 	row->given = DatumGetJsonbPCopy(values[Anum_capture_options - 1]);
-	ks_capture_options_parse(row->given, &row->options);
 	row->triggers = read_triggers(DatumGetArrayTypeP(values[Anum_capture_triggers - 1]));
 	row->default_key = DatumGetBool(values[Anum_capture_default_key - 1]);
 	return row;
@@ -121,7 +121,12 @@ ks_capture_rows(Oid relid)
 		return NIL;
 	scan = scan_catalog(catalog, relid, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		rows = lappend(rows, read_row(catalog, tuple));
+	{
+		KsCaptureRow *row = read_row(catalog, tuple);
+
+		ks_capture_options_parse(row->given, &row->options);
+		rows = lappend(rows, row);
+	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return rows;

@@ -43,6 +43,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/objectaddress.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -179,11 +180,23 @@ max_size(KsProducerTopic *topic)
 	return Min(ks_produce_topic(topic)->options.max_message_bytes, (int64) MaxAllocSize - ENVELOPE_END);
 }
 
+static void
+hint_at_encoding(void *arg)
+{
+	if (geterrcode() == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE && GetDatabaseEncoding() == PG_SQL_ASCII)
+		errhint("Records are UTF-8, and the encoding of this database, SQL_ASCII, does not tell what the bytes are."
+				"  Leave the column out with the capture option \"exclude\", or store text as UTF-8.");
+}
+
 /* A finished buffer's bytes, in UTF-8. */
 static void
 set_bytes(StringInfo buffer, const char **bytes, int32 *len)
 {
+	ErrorContextCallback context = {error_context_stack, hint_at_encoding, NULL};
+
+	error_context_stack = &context;
 	*bytes = ks_utf8_from_server(buffer->data, buffer->len, len);
+	error_context_stack = context.previous;
 }
 
 /* One record on its way. */

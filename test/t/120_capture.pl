@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # 120_capture.pl
-#	Captured tables in a dump, in a LATIN1 database and behind a subscription;
+#	Captured tables in dumps, in other encodings and behind a subscription;
 #	a snapshot that is ended; and a table rebuilt from its topic.
 #
 # The proof of a capture is that who applies the topic from its beginning gets
@@ -131,9 +131,13 @@ is(sql('restored', "$read WHERE kstream.text(key) >= '{\"id\":4'"), '{"id":4}|{"
 is(sql('restored', "SELECT kstream.text(key) FROM kstream.fetch('public.part', 0, 1) r"), '{"k":"a","id":2}', 'of partitions too');
 is(sql('restored', "SELECT kstream.uncapture('item'); SELECT count(*) FROM kstream.captures WHERE topic = 'public.item'") =~ s/\s//gr, '0', 'and can be ended');
 
-# by several workers, which make triggers while others still load rows
+# By several workers.  Section by section: pg_restore may make the triggers of a
+# partitioned table, which has no rows itself, before it loads its partitions.
 sql('postgres', 'CREATE DATABASE parallel');
-$node->command_ok([ 'pg_restore', '-e', '-j', '3', '-d', $node->connstr('parallel'), $dump ], 'a dump is restored in parallel');
+foreach my $section ('pre-data', 'data', 'post-data')
+{
+	$node->command_ok([ 'pg_restore', '-e', '-j', '3', "--section=$section", '-d', $node->connstr('parallel'), $dump ], "$section is restored in parallel");
+}
 is(sql('parallel', $captures), sql('postgres', $captures), 'with its captures');
 is(sql('parallel', 'SELECT * FROM kstream.capture ORDER BY topic'), sql('postgres', 'SELECT * FROM kstream.capture ORDER BY topic'), 'as they were made');
 is(sql('parallel', $read), sql('postgres', $read), 'nothing was captured');
@@ -252,6 +256,13 @@ SQL
 {"k\\303\\266":"\\303\\244"}||||{"__debezium.newkey": "{\\"k\xc3\xb6\\":\\"\xc3\xb1\\"}"}
 {"k\\303\\266":"\\303\\261"}|{"a": ["\xc3\xb1"], "j": "{\\"\xc3\x9f\\": \\"\xc3\xa9\\"}", "v": "\xc3\xbc", "k\xc3\xb6": "\xc3\xb1"}|t\xc3\xa4|na\xc3\xafve|{"__debezium.oldkey": "{\\"k\xc3\xb6\\":\\"\xc3\xa4\\"}"}
 RESULT
+
+# SQL_ASCII says nothing of what bytes are; those that are no UTF-8 are refused.
+sql('postgres', "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+sql('ascii', "CREATE EXTENSION kstream; CREATE TABLE b (id int PRIMARY KEY, v text); SELECT kstream.capture('b', 'b')");
+$node->psql('ascii', "\\set VERBOSITY verbose\nINSERT INTO b VALUES (1, E'\\xe4f6')", stderr => \my $refusal);
+like($refusal, qr/22021.*HINT:.*SQL_ASCII/s, 'bytes that are no UTF-8 are refused, with a hint');
+is(sql('ascii', "INSERT INTO b VALUES (2, E'\\xc3\\xa4'); SELECT encode(value, 'escape') LIKE '%\\\\303\\\\244%' FROM kstream.fetch('b', 0, 0)"), 't', 'others are not');
 
 #
 # What a subscription applies is captured only where the triggers are enabled ALWAYS.
