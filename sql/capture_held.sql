@@ -64,9 +64,10 @@ INSERT INTO held_inner VALUES (100, 1, 'before');
 DROP TRIGGER react ON held_outer;
 CREATE FUNCTION held_fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE held_inner SET v = v + 1; RETURN NEW; END $$;
 CREATE TRIGGER fail BEFORE INSERT ON held_outer FOR EACH ROW EXECUTE FUNCTION held_fail();
+\set VERBOSITY sqlstate
 SET LOCAL temp_file_limit = '300kB';
 SAVEPOINT t;
-INSERT INTO held_outer SELECT i, '' FROM generate_series(1, 1000) i;
+INSERT INTO held_outer SELECT i, '' FROM generate_series(1, 80) i;
 ROLLBACK TO t;
 INSERT INTO held_outer SELECT -i, '' FROM generate_series(1, 3) i;
 RELEASE s;
@@ -75,9 +76,10 @@ SELECT count(*) FROM held_outer WHERE id < 10000;
 SELECT count(*) FROM held_differences;
 SELECT * FROM held_order;
 SET temp_file_limit = '300kB';
-INSERT INTO held_outer SELECT i, '' FROM generate_series(1, 1000) i;
+INSERT INTO held_outer SELECT i, '' FROM generate_series(1, 80) i;
+\set VERBOSITY default
 RESET temp_file_limit;
-INSERT INTO held_outer SELECT i, '' FROM generate_series(1, 1000) i;
+INSERT INTO held_outer SELECT i, '' FROM generate_series(1, 80) i;
 SELECT count(*) FROM held_outer WHERE id < 10000;
 SELECT count(*) FROM held_differences;
 SELECT * FROM held_order;
