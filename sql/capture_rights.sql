@@ -76,12 +76,29 @@ SELECT topic, owner FROM kstream.topics ORDER BY topic;
 -- no membership, no right any more
 REVOKE kstream_owner FROM kstream_member;
 INSERT INTO app.t VALUES (5, 'refused');
--- no role
-DROP ROLE kstream_member;
+-- the role gets another name, and another role gets this one: as with everything a role has
+GRANT INSERT ON kstream_topic.members TO kstream_member;
+ALTER ROLE kstream_member RENAME TO kstream_renamed;
+CREATE ROLE kstream_member;
+INSERT INTO app.t VALUES (50, 'accepted');
+REVOKE INSERT ON kstream_topic.members FROM kstream_renamed;
+GRANT INSERT ON kstream_topic.members TO kstream_member;
 INSERT INTO app.t VALUES (5, 'refused');
+REVOKE INSERT ON kstream_topic.members FROM kstream_member;
+DROP ROLE kstream_member;
+-- no role: it cannot be dropped but in another database
+DROP ROLE kstream_renamed;
+UPDATE kstream.capture SET role = 99999999 WHERE topic = 'members';
+SELECT kstream.uncapture('app.t', 'superusers');
+INSERT INTO app.t VALUES (5, 'refused');
+SELECT topic, status FROM kstream.captures ORDER BY topic;
 SET ROLE kstream_owner;
 SELECT kstream.capture('app.t', 'members');
 INSERT INTO app.t VALUES (5, 'accepted');
+RESET ROLE;
+DROP ROLE kstream_renamed;
+SELECT kstream.capture('app.t', 'superusers');
+SET ROLE kstream_owner;
 SELECT topic, records FROM kstream.last_produced() ORDER BY 1;
 SELECT kstream.uncapture('app.t', 'members'), kstream.uncapture('app.t', 'superusers');
 -- the table gets another owner; the capture stays the act of who made it
@@ -106,8 +123,7 @@ CREATE TABLE app.fake (id int PRIMARY KEY, v text);
 CREATE TRIGGER fake AFTER INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger();
 INSERT INTO app.fake VALUES (1);
 ALTER TRIGGER fake ON app.fake RENAME TO "!kstream:victim:insert";
-INSERT INTO app.fake VALUES (1);
-DROP TRIGGER "!kstream:victim:insert" ON app.fake;
+DROP TRIGGER fake ON app.fake;
 CREATE TRIGGER "!kstream:victim:insert" AFTER INSERT ON app.fake FOR EACH ROW EXECUTE FUNCTION kstream.capture_trigger('victim');
 INSERT INTO app.fake VALUES (1);
 -- uncapture() removes what belongs to no capture

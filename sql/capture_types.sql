@@ -20,7 +20,7 @@ DECLARE
 BEGIN
 	DROP TABLE IF EXISTS one;
 	EXECUTE format('CREATE TABLE one (c %s)', type);
-	PERFORM kstream.capture('one', 'debezium', '{}'), kstream.capture('one', 'json', '{}', '{"format": "json"}');
+	PERFORM kstream.capture('one', 'debezium', '{}'), kstream.capture('one', 'json', '{c}', '{"format": "json"}');
 	FOREACH val IN ARRAY vals LOOP
 		EXECUTE format('INSERT INTO one VALUES (%L)', val);
 	END LOOP;

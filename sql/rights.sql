@@ -74,6 +74,7 @@ INSERT INTO call (name, statement) VALUES
 	('compaction_state', $$ SELECT * FROM kstream.compaction_state('t', 0) $$),
 	('lag_seconds', $$ SELECT * FROM kstream.lag_seconds('t', 0, 0) $$),
 	('capture_key', $$ SELECT kstream.capture_key('t') $$),
+	('capture_state', $$ SELECT kstream.capture_state(0, 't') $$),
 	('compactions', $$ SELECT * FROM kstream.compactions $$),
 	('replicas', $$ SELECT * FROM kstream.replicas $$),
 	('captures', $$ SELECT * FROM kstream.captures $$),

@@ -90,6 +90,23 @@ extern PGDLLIMPORT char *locale_monetary;
 /* 18: NOT NULL is a constraint of this type. */
 #define KS_CONSTRAINT_NOTNULL 'n'
 
+/* 18: a generated column may have no value of its own; `node` with its expression in place of such. */
+#if PG_VERSION_NUM >= 180000
+#define KS_ATTRIBUTE_IS_VIRTUAL(attribute) ((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#define KS_EXPAND_VIRTUAL(node, rel, varno) expand_generated_columns_in_expr((node), (rel), (varno))
+#else
+#define KS_ATTRIBUTE_IS_VIRTUAL(attribute) false
+#define KS_EXPAND_VIRTUAL(node, rel, varno) (node)
+#endif
+
+/* 18: a column may be NOT NULL for rows to come only. */
+#if PG_VERSION_NUM >= 180000
+#define KS_ATTRIBUTE_NEVER_NULL(desc, i) \
+	(TupleDescAttr((desc), (i))->attnotnull && TupleDescCompactAttr((desc), (i))->attnullability != ATTNULLABLE_INVALID)
+#else
+#define KS_ATTRIBUTE_NEVER_NULL(desc, i) (TupleDescAttr((desc), (i))->attnotnull)
+#endif
+
 /* 18: a column reference may speak of the old or the new row. */
 #if PG_VERSION_NUM >= 180000
 #define KS_EXPAND_RTE(rte, index, vars) expandRTE((rte), (index), 0, VAR_RETURNING_DEFAULT, -1, false, NULL, (vars))

@@ -4,8 +4,9 @@
  *
  * A capture is a row of kstream.capture, which says that some role may have the
  * changes of a relation produced to a topic, and a set of triggers on the
- * relation.  The row is written by kstream.capture() alone, so a trigger that
- * somebody makes by hand finds none and is refused.  All that names columns is
+ * relation.  The row is written by kstream.capture() (or by adopt.c), so a
+ * trigger that somebody makes by hand finds none and is refused; hooks.c sees to
+ * it that none takes the place of one that has a row.  All that names columns is
  * kept in the triggers, as column lists and conditions: there PostgreSQL itself
  * follows renames, refuses to drop a column that is needed, copies everything
  * to partitions and carries it through a dump.  The lists belong to triggers
@@ -29,9 +30,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/heapam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -40,9 +38,10 @@
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "utils/array.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/readfuncs.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -56,13 +55,6 @@
 #include "cdc/held.h"
 #include "cdc/order.h"
 #include "rowjson/json_text.h"
-
-/* Attribute numbers: must match src/sql/80_capture.sql. */
-#define Anum_capture_relation 1
-#define Anum_capture_topic 2
-#define Anum_capture_role_name 3
-#define Anum_capture_options 4
-#define Anum_capture_triggers 5
 
 /* What follows the topic's name in the names of triggers. */
 static const char *const kind_names[] = {
@@ -180,47 +172,27 @@ ks_capture_triggers(const KsCaptureOptions *options, bool has_key)
 	return triggers;
 }
 
-char *
-ks_capture_triggers_text(uint32 triggers)
+uint32
+ks_capture_trigger_of(const char *suffix)
 {
-	StringInfoData text;
 	int i;
 
-	initStringInfo(&text);
 	for (i = 0; i < KS_TRIGGER_KINDS; i++)
 	{
-		if (triggers & (1 << i))
-			appendStringInfo(&text, "%c%s", text.len == 0 ? '{' : ',', kind_names[i] + 1);
+		if (strcmp(suffix, kind_names[i] + 1) == 0)
+			return 1 << i;
 	}
-	appendStringInfoChar(&text, '}');
-	return text.data;
+	return 0;
 }
 
-/* The reverse. */
-static uint32
-read_triggers(ArrayType *array)
+const char *
+ks_capture_trigger_suffix(KsCaptureTrigger kind)
 {
-	uint32 triggers = 0;
-	Datum *values;
-	int count;
-	int i;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
-	while (count-- > 0)
-	{
-		char *name = TextDatumGetCString(values[count]);
-
-		for (i = 0; i < KS_TRIGGER_KINDS; i++)
-		{
-			if (strcmp(name, kind_names[i] + 1) == 0)
-				triggers |= 1 << i;
-		}
-	}
-	return triggers;
+	return kind_names[kind] + 1;
 }
 
-static Trigger *
-find_trigger(Relation rel, const char *name)
+Trigger *
+ks_capture_find_trigger(Relation rel, const char *name)
 {
 	int i;
 
@@ -232,9 +204,8 @@ find_trigger(Relation rel, const char *name)
 	return NULL;
 }
 
-/* The names in the column list of a capture's trigger; NIL when the capture has none. */
-static List *
-listed_columns(Relation rel, const KsCaptureRow *row, KsCaptureTrigger kind)
+List *
+ks_capture_listed_columns(Relation rel, const KsCaptureRow *row, KsCaptureTrigger kind)
 {
 	Trigger *trigger;
 	List *names = NIL;
@@ -242,109 +213,10 @@ listed_columns(Relation rel, const KsCaptureRow *row, KsCaptureTrigger kind)
 
 	if ((row->triggers & (1 << kind)) == 0)
 		return NIL;
-	trigger = find_trigger(rel, ks_capture_trigger_name(row->topic, kind));
-	for (i = 0; i < trigger->tgnattr; i++)
+	trigger = ks_capture_find_trigger(rel, ks_capture_trigger_name(row->topic, kind));
+	for (i = 0; trigger != NULL && i < trigger->tgnattr; i++)
 		names = lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), trigger->tgattr[i] - 1)->attname)));
 	return names;
-}
-
-/* ---- the catalog ---- */
-
-/* A table of ours; NULL when it is not there, or on its way out. */
-static Relation
-open_catalog(const char *name, LOCKMODE lockmode)
-{
-	Oid namespace = get_namespace_oid("kstream", true);
-	Oid relid = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
-
-	return OidIsValid(relid) ? try_table_open(relid, lockmode) : NULL;
-}
-
-/* Both tables begin with relation and topic, and that is their key. */
-static SysScanDesc
-scan_catalog(Relation catalog, Oid relid, ScanKeyData *key)
-{
-	List *indexes = RelationGetIndexList(catalog);
-
-	list_free(indexes);
-	ScanKeyInit(key, Anum_capture_relation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	return systable_beginscan(catalog, catalog->rd_pkindex, OidIsValid(catalog->rd_pkindex), NULL, 1, key);
-}
-
-static KsCaptureRow *
-read_row(Relation catalog, HeapTuple tuple)
-{
-	TupleDesc desc = RelationGetDescr(catalog);
-	KsCaptureRow *row = palloc0(sizeof(KsCaptureRow));
-	bool isnull;
-
-	row->relid = DatumGetObjectId(heap_getattr(tuple, Anum_capture_relation, desc, &isnull));
-	strlcpy(row->topic, TextDatumGetCString(heap_getattr(tuple, Anum_capture_topic, desc, &isnull)), sizeof(row->topic));
-	row->role_name = TextDatumGetCString(heap_getattr(tuple, Anum_capture_role_name, desc, &isnull));
-	ks_capture_options_parse(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_capture_options, desc, &isnull)), &row->options);
-	row->triggers = read_triggers(DatumGetArrayTypeP(heap_getattr(tuple, Anum_capture_triggers, desc, &isnull)));
-	return row;
-}
-
-List *
-ks_capture_rows(Oid relid)
-{
-	Relation catalog = open_catalog("capture", AccessShareLock);
-	List *rows = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	if (catalog == NULL)
-		return NIL;
-	scan = scan_catalog(catalog, relid, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		rows = lappend(rows, read_row(catalog, tuple));
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return rows;
-}
-
-static void
-delete_rows(const char *table, Oid relid, const char *topic)
-{
-	Relation catalog = open_catalog(table, RowExclusiveLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	if (catalog == NULL)
-		return;
-	scan = scan_catalog(catalog, relid, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-		Datum name = heap_getattr(tuple, Anum_capture_topic, RelationGetDescr(catalog), &isnull);
-
-		if (topic == NULL || strcmp(TextDatumGetCString(name), topic) == 0)
-			simple_heap_delete(catalog, &tuple->t_self);
-	}
-	systable_endscan(scan);
-	table_close(catalog, RowExclusiveLock);
-}
-
-void
-ks_capture_delete_rows(Oid relid, const char *topic)
-{
-	delete_rows("capture", relid, topic);
-	delete_rows("capture_snapshot", relid, topic);
-}
-
-void
-ks_capture_missing(Relation rel, const char *topic)
-{
-	if (topic != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("table \"%s\" is not captured into topic \"%s\"", RelationGetRelationName(rel), topic)));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("table \"%s\" is not captured", RelationGetRelationName(rel))));
 }
 
 /* ---- the cache ---- */
@@ -358,6 +230,12 @@ static pg_attribute_noreturn() void not_captured(Relation rel, const char *trigg
 			 errhint("Call kstream.capture() to capture the table, or kstream.uncapture() to remove what is left.")));
 }
 
+Oid
+ks_capture_function(void)
+{
+	return ks_function_oid(get_namespace_oid("kstream", true), "capture_trigger", 0, NULL);
+}
+
 /*
  * 55000 unless all triggers are there that capture() made: with one less, what
  * they say of the columns would be another thing.
@@ -365,13 +243,13 @@ static pg_attribute_noreturn() void not_captured(Relation rel, const char *trigg
 static void
 check_triggers(Relation root, const KsCaptureRow *row)
 {
-	Oid function = ks_function_oid(get_namespace_oid("kstream", true), "capture_trigger", 0, NULL);
+	Oid function = ks_capture_function();
 	int kind;
 
 	for (kind = 0; kind < KS_TRIGGER_KINDS; kind++)
 	{
 		const char *name = ks_capture_trigger_name(row->topic, (KsCaptureTrigger) kind);
-		const Trigger *trigger = find_trigger(root, name);
+		const Trigger *trigger = ks_capture_find_trigger(root, name);
 
 		if ((row->triggers & (1 << kind)) != 0 &&
 			(trigger == NULL || trigger->tgisclone || trigger->tgfoid != function))
@@ -415,6 +293,29 @@ find_row(Relation rel, const Trigger *trigger, KsCaptureTrigger kind)
 	return NULL;
 }
 
+/* What a schema-only dump restored has no row yet. */
+static KsCaptureRow *
+find_row_or_adopt(Relation rel, const Trigger *trigger, KsCaptureTrigger kind)
+{
+	KsCaptureRow *row = find_row(rel, trigger, kind);
+	ListCell *lc;
+
+	if (row != NULL)
+		return row;
+	if (!trigger->tgisclone)
+		return ks_capture_adopt(rel) > 0 ? find_row(rel, trigger, kind) : NULL;
+	foreach (lc, get_partition_ancestors(RelationGetRelid(rel)))
+	{
+		Relation ancestor = table_open(lfirst_oid(lc), AccessShareLock);
+		int adopted = ks_capture_adopt(ancestor);
+
+		table_close(ancestor, AccessShareLock);
+		if (adopted > 0 && (row = find_row(rel, trigger, kind)) != NULL)
+			return row;
+	}
+	return NULL;
+}
+
 static bool
 list_has_name(List *names, const char *name)
 {
@@ -433,8 +334,8 @@ static List *
 captured_columns(Relation root, const KsCaptureRow *row)
 {
 	TupleDesc desc = RelationGetDescr(root);
-	List *included = listed_columns(root, row, KS_TRIGGER_COLUMNS);
-	List *excluded = listed_columns(root, row, KS_TRIGGER_EXCLUDE);
+	List *included = ks_capture_listed_columns(root, row, KS_TRIGGER_COLUMNS);
+	List *excluded = ks_capture_listed_columns(root, row, KS_TRIGGER_EXCLUDE);
 	List *names = NIL;
 	int i;
 
@@ -493,16 +394,39 @@ fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDe
 	check_triggers(root, row);
 	strlcpy(capture->topic, row->topic, sizeof(capture->topic));
 	capture->topic_len = strlen(capture->topic);
-	capture->role_name = pstrdup(row->role_name);
+	capture->role = row->role;
 	capture->options = row->options;
 	capture->options.source_name = row->options.source_name ? pstrdup(row->options.source_name) : NULL;
 	capture->root = RelationGetRelid(root);
 	capture->table_name = pstrdup(RelationGetRelationName(root));
-	keys = listed_columns(root, row, KS_TRIGGER_KEY);
+	keys = ks_capture_listed_columns(root, row, KS_TRIGGER_KEY);
 	ks_columns_init(&capture->columns, captured_columns(root, row), desc, row->options.format, capture->context);
 	ks_columns_init(&capture->keys, keys, desc, row->options.format, capture->context);
 	prepare_source(capture, root);
 	MemoryContextSwitchTo(old);
+}
+
+/* 39P01 unless its condition notes the order of changes, as that of those that capture() makes. */
+static void
+check_notes(Relation rel, const Trigger *trigger)
+{
+	Node *condition = trigger->tgqual != NULL ? stringToNode(trigger->tgqual) : NULL;
+	Oid schema = get_namespace_oid("kstream", true);
+	Oid types[] = {OIDOID, OIDOID};
+	Oid function = InvalidOid;
+
+	if (condition != NULL && is_andclause(condition))
+		condition = llast(((BoolExpr *) condition)->args);
+	if (condition != NULL && IsA(condition, FuncExpr))
+		function = ((FuncExpr *) condition)->funcid;
+	if (OidIsValid(function) && !trigger->tgdeferrable &&
+		(function == ks_function_oid(schema, "note_change", 0, NULL) ||
+		 function == ks_function_oid(schema, "note_change", 2, types)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("trigger \"%s\" on table \"%s\" was not made by kstream.capture()",
+					trigger->tgname, RelationGetRelationName(rel))));
 }
 
 /* In a context of its own, a child of CurrentMemoryContext. */
@@ -516,8 +440,9 @@ build_capture(Relation rel, const Trigger *trigger)
 	Relation root;
 
 	if (!ks_capture_trigger_parse(trigger->tgname, &kind) ||
-		(row = find_row(rel, trigger, kind)) == NULL)
+		(row = find_row_or_adopt(rel, trigger, kind)) == NULL)
 		not_captured(rel, trigger->tgname);
+	check_notes(rel, trigger);
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream capture", ALLOCSET_SMALL_SIZES);
 	capture = MemoryContextAllocZero(context, sizeof(KsCapture));
 	capture->context = context;
@@ -527,6 +452,9 @@ build_capture(Relation rel, const Trigger *trigger)
 	root = table_open(row->relid, AccessShareLock);
 	fill_capture(capture, row, root, RelationGetDescr(rel));
 	table_close(root, AccessShareLock);
+	context = MemoryContextSwitchTo(context);
+	capture->virtual_columns = ks_virtual_make(rel, &capture->columns, &capture->keys);
+	MemoryContextSwitchTo(context);
 	return capture;
 }
 
@@ -601,6 +529,7 @@ ks_capture_for_query(Relation rel, const KsCaptureRow *row, TupleDesc desc)
 	capture->context = CurrentMemoryContext;
 	capture->relid = RelationGetRelid(rel);
 	capture->kind = KS_TRIGGER_INSERT;
+	capture->writes_as = rel->rd_rel->relowner;
 	fill_capture(capture, row, rel, desc);
 	return capture;
 }

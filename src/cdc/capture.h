@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "cdc/virtual.h"
 #include "rowjson/row_json.h"
 #include "produce/produce.h"
 
@@ -37,13 +38,24 @@ typedef struct KsCaptureRow
 {
 	Oid relid;
 	char topic[KS_TOPIC_NAME_MAX + 1];
-	char *role_name;
-	KsCaptureOptions options;
-	uint32 triggers; /* bits 1 << KsCaptureTrigger: those that capture() made */
+	Oid role; /* may be gone */
+	Jsonb *given;
+	KsCaptureOptions options; /* the same; columns and condition are those of the triggers */
+	uint32 triggers;          /* bits 1 << KsCaptureTrigger: those that capture() made */
+	bool default_key;         /* of a unique index, not named by the caller */
 } KsCaptureRow;
 
 /* The rows of a relation, as KsCaptureRow, in CurrentMemoryContext. */
 extern List *ks_capture_rows(Oid relid);
+
+/* The rows of all, whose options are not looked at. */
+extern List *ks_capture_all_rows(void);
+
+/* May the current user see it in views: as one who may read the table, or a member of pg_monitor? */
+extern bool ks_capture_may_be_seen(Oid relid);
+
+/* 23505 when the relation has one for the topic already. */
+extern void ks_capture_insert_row(const KsCaptureRow *row);
 
 /* 42704: there is no such capture (topic NULL: none at all). */
 extern void ks_capture_missing(Relation rel, const char *topic) pg_attribute_noreturn();
@@ -80,8 +92,18 @@ extern bool ks_capture_trigger_parse(const char *name, KsCaptureTrigger *kind);
 /* Which triggers make a capture with these options. */
 extern uint32 ks_capture_triggers(const KsCaptureOptions *options, bool has_key);
 
-/* As an array for the row. */
-extern char *ks_capture_triggers_text(uint32 triggers);
+/* The end of the name of such a trigger, and the bit of one with this end; 0: none. */
+extern const char *ks_capture_trigger_suffix(KsCaptureTrigger kind);
+extern uint32 ks_capture_trigger_of(const char *suffix);
+
+/* A trigger of this name; NULL: there is none. */
+extern Trigger *ks_capture_find_trigger(Relation rel, const char *name);
+
+/* The names in the column list of a capture's trigger; NIL when the capture has none. */
+extern List *ks_capture_listed_columns(Relation rel, const KsCaptureRow *row, KsCaptureTrigger kind);
+
+/* The function of all triggers of captures. */
+extern Oid ks_capture_function(void);
 
 /* Everything that is needed to write a change of one relation. */
 typedef struct KsCapture
@@ -95,12 +117,13 @@ typedef struct KsCapture
 	char topic[KS_TOPIC_NAME_MAX + 1];
 	size_t topic_len;
 	char *table_name; /* of root */
-	char *role_name;
 	Oid role;
-	uint64 role_serial; /* ks_topic_cache_serial when it was looked up */
+	uint64 role_serial; /* ks_topic_cache_serial when it was last seen to be there */
+	Oid writes_as;      /* whose rights functions have that write values; InvalidOid: the current user's */
 	KsCaptureOptions options;
 	KsColumnList columns;
 	KsColumnList keys;
+	KsVirtualColumns *virtual_columns; /* NULL: a row has all its values */
 
 	/* parts of the envelope, ready to be copied */
 	StringInfoData source_head; /* ,"source":{ ... "ts_ms": */
@@ -148,7 +171,17 @@ extern bool ks_capture_remove_leftovers(Relation rel, const char *topic);
 /* What is captured (into this topic, or NULL: any) and has the relation as a partition; else InvalidOid. */
 extern Oid ks_capture_whole(Relation rel, const char *topic);
 
-/* The condition of a capture over columns of the alias "new"; NULL: none. */
-extern char *ks_capture_condition(Relation rel, const char *topic);
+/*
+ * The condition of a capture over columns of this alias, which is written in
+ * front of each of them or (NULL) not; NULL: there is none.
+ */
+extern char *ks_capture_condition(Relation rel, const char *topic, const char *alias);
+
+/*
+ * Make captures of the triggers that a schema-only dump restored without their
+ * rows, as the table's owner; what it finds goes by the row from then on.
+ * Returns how many.  42704, when a topic is not there.
+ */
+extern int ks_capture_adopt(Relation rel);
 
 #endif /* KS_CDC_CAPTURE_H */

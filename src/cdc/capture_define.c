@@ -6,7 +6,8 @@
  * made as the caller, who owns the table; each depends on the topic's foreign
  * table, so DROP FOREIGN TABLE (and drop_topic) refuse while a capture is
  * there, and CASCADE ends it.  A dump does not carry that dependency; after a
- * restore a topic can be dropped under a capture, whose triggers then say so.
+ * restore of all a topic can be dropped under a capture, whose triggers then say
+ * so.
  *
  * The condition (option "when") is parsed here as an expression over the
  * table's columns, and put into the triggers as PostgreSQL writes that
@@ -56,6 +57,7 @@
 #include "admin/admin.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/adopt.h"
 #include "cdc/capture.h"
 #include "topic/owner.h"
 
@@ -229,7 +231,9 @@ analyze_condition(Relation rel, char *when)
 static char *
 deparse_condition(Relation rel, Node *condition, const char *alias)
 {
-	return deparse_expression(condition, deparse_context_for(alias, RelationGetRelid(rel)), true, false);
+	List *context = deparse_context_for(alias != NULL ? alias : "new", RelationGetRelid(rel));
+
+	return deparse_expression(condition, context, alias != NULL, false);
 }
 
 /* The condition of a trigger for inserts without the part that notes; NULL: that is all. */
@@ -242,7 +246,7 @@ without_note(Node *condition)
 }
 
 char *
-ks_capture_condition(Relation rel, const char *topic)
+ks_capture_condition(Relation rel, const char *topic, const char *alias)
 {
 	char *name = ks_capture_trigger_name(topic, KS_TRIGGER_INSERT);
 	Node *condition;
@@ -258,7 +262,7 @@ ks_capture_condition(Relation rel, const char *topic)
 		if (condition == NULL)
 			return NULL;
 		ChangeVarNodes(condition, PRS2_NEW_VARNO, 1, 0);
-		return deparse_condition(rel, condition, "new");
+		return deparse_condition(rel, condition, alias);
 	}
 	return NULL;
 }
@@ -271,27 +275,16 @@ table_name(Relation rel)
 	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)), RelationGetRelationName(rel));
 }
 
-/* CASCADE or RESTRICT of a drop of the topic's table finds the trigger. */
-static void
-depend_on_topic(Relation rel, const char *trigger_name, Oid topic_relid)
-{
-	ObjectAddress trigger;
-	ObjectAddress topic;
-
-	ObjectAddressSet(trigger, TriggerRelationId, get_trigger_oid(RelationGetRelid(rel), trigger_name, false));
-	ObjectAddressSet(topic, RelationRelationId, topic_relid);
-	recordDependencyOn(&trigger, &topic, DEPENDENCY_NORMAL);
-}
-
 typedef struct Definition
 {
 	Relation rel;
 	const KsTopic *topic;
+	const KsCaptureRow *row;
 	char *new_condition; /* NULL: none */
 	char *old_condition;
 } Definition;
 
-/* CREATE TRIGGER name AFTER event ON table FOR EACH level WHEN (when) */
+/* CREATE TRIGGER name AFTER event ON table FOR EACH level WHEN (when); that for inserts says all (adopt.c) */
 static void
 create_trigger(const Definition *definition, KsCaptureTrigger kind, const char *event, const char *level, const char *when)
 {
@@ -301,10 +294,11 @@ create_trigger(const Definition *definition, KsCaptureTrigger kind, const char *
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s", quote_identifier(name), event,
 					 table_name(definition->rel), level);
-	appendStringInfo(&sql, " WHEN (%s) EXECUTE FUNCTION kstream.capture_trigger()", when);
+	appendStringInfo(&sql, " WHEN (%s) EXECUTE FUNCTION kstream.capture_trigger(%s)", when,
+					 kind == KS_TRIGGER_INSERT ? ks_capture_arguments(definition->row) : "");
 	(void) ks_owner_execute("%s", sql.data);
 	CommandCounterIncrement();
-	depend_on_topic(definition->rel, name, definition->topic->relid);
+	ks_capture_depend_on_topic(definition->rel, name, definition->topic->relid);
 }
 
 /* One that never fires, for its column list. */
@@ -369,14 +363,16 @@ end_statements(int guc_level)
 }
 
 static void
-create_triggers(Relation rel, const KsTopic *topic, List *keys, const KsCaptureOptions *options)
+create_triggers(Relation rel, const KsTopic *topic, List *keys, const KsCaptureRow *row)
 {
+	const KsCaptureOptions *options = &row->options;
 	Node *condition = options->when != NULL ? analyze_condition(rel, options->when) : NULL;
 	Definition definition;
 	int guc_level = begin_statements();
 
 	definition.rel = rel;
 	definition.topic = topic;
+	definition.row = row;
 	definition.new_condition = condition != NULL ? deparse_condition(rel, condition, "new") : NULL;
 	definition.old_condition = condition != NULL ? deparse_condition(rel, condition, "old") : NULL;
 	create_row_triggers(&definition);
@@ -411,6 +407,18 @@ drop_triggers(Relation rel, const char *topic)
  */
 #define NEW_TOPIC_OPTIONS "{\"compression\": \"lz4\"}"
 
+/* 22023: a delete would be a record that says nothing. */
+static void
+check_key_for_format(const KsCaptureOptions *options, List *keys)
+{
+	if (keys == NIL && options->format == KS_CAPTURE_JSON)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot capture without a key in format \"json\""),
+				 errdetail("There a delete is told by the key alone."),
+				 errhint("Name the columns that identify a row in key_columns, or use format \"debezium\".")));
+}
+
 static void
 check_key_for_topic(const KsTopic *topic, List *keys)
 {
@@ -440,19 +448,6 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 	CommandCounterIncrement();
 	ks_topic_get(name, topic);
 	ks_topic_check_right(topic, ACL_INSERT);
-}
-
-static void
-insert_row(Relation rel, const char *topic, Jsonb *options, uint32 triggers)
-{
-	char *role = GetUserNameFromId(GetUserId(), false);
-	KsOwnerScope scope;
-
-	ks_owner_begin(&scope);
-	(void) ks_owner_execute("INSERT INTO kstream.capture (relation, topic, role_name, options, triggers) VALUES (%u, %s, %s, %s, '%s')",
-							RelationGetRelid(rel), quote_literal_cstr(topic), quote_literal_cstr(role),
-							quote_literal_cstr(JsonbToCString(NULL, &options->root, VARSIZE(options))), ks_capture_triggers_text(triggers));
-	ks_owner_end(&scope);
 }
 
 static bool
@@ -511,26 +506,34 @@ check_not_part(Relation rel, const char *topic)
 void
 ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, Jsonb *json)
 {
-	KsCaptureOptions options;
+	KsCaptureRow row = {0};
 	KsTopic topic;
 	List *keys;
 
-	ks_capture_options_parse(json, &options);
+	ks_capture_options_parse(json, &row.options);
 	keys = key_columns != NULL ? given_key(key_columns) : default_key(rel);
 	check_columns(rel, keys, "key_columns");
-	check_columns(rel, options.columns, "columns");
-	check_columns(rel, options.exclude, "exclude");
+	check_columns(rel, row.options.columns, "columns");
+	check_columns(rel, row.options.exclude, "exclude");
+	check_key_for_format(&row.options, keys);
 	check_not_part(rel, topic_name);
-	get_topic(rel, topic_name, &options, &topic);
+	get_topic(rel, topic_name, &row.options, &topic);
 	check_key_for_topic(&topic, keys);
+	row.relid = RelationGetRelid(rel);
+	strlcpy(row.topic, topic_name, sizeof(row.topic));
+	row.role = GetUserId();
+	row.given = json;
+	row.triggers = ks_capture_triggers(&row.options, keys != NIL);
+	row.default_key = key_columns == NULL;
 
 	/* of an earlier call */
 	drop_triggers(rel, topic_name);
 	ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
 	CommandCounterIncrement();
 
-	insert_row(rel, topic_name, json, ks_capture_triggers(&options, keys != NIL));
-	create_triggers(rel, &topic, keys, &options);
+	ks_capture_insert_row(&row);
+	CommandCounterIncrement();
+	create_triggers(rel, &topic, keys, &row);
 }
 
 void

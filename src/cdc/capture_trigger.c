@@ -73,9 +73,11 @@ capture_change(KsCapture *capture, const TriggerData *data, uint64 number)
 		return;
 	}
 	slot_getallattrs(row);
+	ks_virtual_fill(capture->virtual_columns, row);
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 	{
 		slot_getallattrs(after);
+		ks_virtual_fill(capture->virtual_columns, after);
 		if (capture->kind == KS_TRIGGER_ENTER)
 			ks_change_insert(capture, number, after);
 		else if (capture->kind == KS_TRIGGER_LEAVE)

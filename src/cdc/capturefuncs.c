@@ -12,26 +12,15 @@
 #include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "admin/register.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/capture.h"
-
-/* The table, when the current user owns it; locked against writers. */
-static Relation
-open_owned(Oid relid)
-{
-	Relation rel = table_open(relid, ShareRowExclusiveLock);
-
-	if (!KS_RELATION_OWNERCHECK(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
-	return rel;
-}
+#include "cdc/table_owner.h"
 
 static void
 check_can_be_captured(Relation rel)
@@ -51,6 +40,46 @@ check_can_be_captured(Relation rel)
 				 errmsg("cannot capture system table \"%s\"", RelationGetRelationName(rel))));
 }
 
+static void
+hint_at_topic(void *arg)
+{
+	if (geterrcode() == ERRCODE_INVALID_NAME)
+		errhint("Name a topic in the argument \"topic\".");
+}
+
+/*
+ * The topic of a table for which none was named: schema.table.  42602 when that
+ * cannot be a topic's name, 42710 when it has the changes of another table, as
+ * those of "a.b"."c" and "a"."b.c" would meet.
+ */
+static char *
+default_topic(Relation rel)
+{
+	char *topic = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(rel)), RelationGetRelationName(rel));
+	ErrorContextCallback context = {error_context_stack, hint_at_topic, NULL};
+	KsTopic found;
+	ListCell *lc;
+
+	error_context_stack = &context;
+	ks_topic_check_name(topic);
+	if (!ks_topic_find(topic, &found))
+		ks_admin_check_collision(topic);
+	error_context_stack = context.previous;
+	foreach (lc, ks_capture_all_rows())
+	{
+		KsCaptureRow *row = lfirst(lc);
+
+		if (row->relid != RelationGetRelid(rel) && strcmp(row->topic, topic) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("topic \"%s\" has the changes of another table", topic),
+					 errdetail("Table %s is captured into it.",
+							   quote_qualified_identifier(get_namespace_name(get_rel_namespace(row->relid)), get_rel_name(row->relid))),
+					 errhint("Name a topic in the argument \"topic\"; name this one to have both in it.")));
+	}
+	return topic;
+}
+
 PG_FUNCTION_INFO_V1(kstream_capture);
 Datum
 kstream_capture(PG_FUNCTION_ARGS)
@@ -62,10 +91,10 @@ kstream_capture(PG_FUNCTION_ARGS)
 	ks_require_not_null(PG_ARGISNULL(3), "options");
 	ks_require_preloaded();
 	ks_require_writable("kstream.capture()");
-	rel = open_owned(PG_GETARG_OID(0));
+	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	check_can_be_captured(rel);
 	if (PG_ARGISNULL(1))
-		topic = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(rel)), RelationGetRelationName(rel));
+		topic = default_topic(rel);
 	else
 		topic = ks_topic_name_arg(PG_GETARG_DATUM(1));
 	ks_capture_define(rel, topic, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_JSONB_P(3));
@@ -109,7 +138,7 @@ kstream_uncapture(PG_FUNCTION_ARGS)
 	ks_require_not_null(PG_ARGISNULL(0), "relation");
 	ks_require_preloaded();
 	ks_require_writable("kstream.uncapture()");
-	rel = open_owned(PG_GETARG_OID(0));
+	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	if (!PG_ARGISNULL(1))
 		topic = ks_topic_name_arg(PG_GETARG_DATUM(1));
 	foreach (lc, captured_topics(rel))
@@ -128,6 +157,23 @@ kstream_uncapture(PG_FUNCTION_ARGS)
 	}
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
+}
+
+/* For a schema-only restore; what triggers do by themselves when the table is written. */
+PG_FUNCTION_INFO_V1(kstream_recapture);
+Datum
+kstream_recapture(PG_FUNCTION_ARGS)
+{
+	Relation rel;
+	int adopted;
+
+	ks_require_not_null(PG_ARGISNULL(0), "relation");
+	ks_require_preloaded();
+	ks_require_writable("kstream.recapture()");
+	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
+	adopted = ks_capture_adopt(rel);
+	table_close(rel, NoLock);
+	PG_RETURN_INT32(adopted);
 }
 
 /* The key of a capture, for the view. */

@@ -52,7 +52,7 @@ executor_start(QueryDesc *query, int eflags)
 	else
 		standard_ExecutorStart(query, eflags);
 	if (queues_triggers(query, eflags))
-		ks_order_begin_statement(query);
+		ks_order_begin_statement(query, false);
 }
 
 static void
@@ -108,7 +108,7 @@ process_utility(PlannedStmt *planned, const char *source, bool read_only_tree, P
 	bool queues = utility_queues_triggers(planned->utilityStmt);
 
 	if (queues)
-		ks_order_begin_statement(planned);
+		ks_order_begin_statement(planned, IsA(planned->utilityStmt, CopyStmt));
 	if (IsA(planned->utilityStmt, TruncateStmt))
 		process_truncate(next, planned, source, read_only_tree, context, params, environment, dest, completion);
 	else
@@ -136,6 +136,7 @@ ks_cdc_pre_commit(void)
 	/* no trigger is left to fire */
 	ks_order_end();
 	ks_change_release();
+	ks_held_close();
 }
 
 void

@@ -43,10 +43,11 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/objectaddress.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -55,6 +56,7 @@
 #include "cdc/change.h"
 #include "cdc/held.h"
 #include "cdc/order.h"
+#include "cdc/table_owner.h"
 #include "record/time.h"
 #include "record/utf8.h"
 #include "rowjson/json_text.h"
@@ -157,18 +159,17 @@ begin_buffer(StringInfo buffer, int size)
 static KsProducerTopic *
 begin_produce(KsCapture *capture)
 {
+	if (KS_MUTANT("capture_unchecked"))
+		capture->role = ks_catalog()->owner;
 	if (capture->role_serial != ks_topic_cache_serial)
 	{
-		capture->role = get_role_oid(capture->role_name, true);
+		if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(capture->role)))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("role with OID %u, which captures into topic \"%s\", does not exist", capture->role, capture->topic),
+					 errhint("Call kstream.capture() again as a role that may produce to the topic.")));
 		capture->role_serial = ks_topic_cache_serial;
-		if (KS_MUTANT("capture_unchecked"))
-			capture->role = ks_catalog()->owner;
 	}
-	if (!OidIsValid(capture->role))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\", which captures into topic \"%s\", does not exist", capture->role_name, capture->topic),
-				 errhint("Call kstream.capture() again as a role that may produce to the topic.")));
 	return ks_produce_begin_as(capture->topic, capture->topic_len, capture->role);
 }
 
@@ -179,11 +180,23 @@ max_size(KsProducerTopic *topic)
 	return Min(ks_produce_topic(topic)->options.max_message_bytes, (int64) MaxAllocSize - ENVELOPE_END);
 }
 
+static void
+hint_at_encoding(void *arg)
+{
+	if (geterrcode() == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE && GetDatabaseEncoding() == PG_SQL_ASCII)
+		errhint("Records are UTF-8, and the encoding of this database, SQL_ASCII, does not tell what the bytes are."
+				"  Leave the column out with the capture option \"exclude\", or store text as UTF-8.");
+}
+
 /* A finished buffer's bytes, in UTF-8. */
 static void
 set_bytes(StringInfo buffer, const char **bytes, int32 *len)
 {
+	ErrorContextCallback context = {error_context_stack, hint_at_encoding, NULL};
+
+	error_context_stack = &context;
 	*bytes = ks_utf8_from_server(buffer->data, buffer->len, len);
+	error_context_stack = context.previous;
 }
 
 /* One record on its way. */
@@ -230,6 +243,22 @@ is_string_limit(void)
 	return error->funcname != NULL && strcmp(error->funcname, "enlargeStringInfo") == 0;
 }
 
+/* Here functions of users run: casts to json, output functions. */
+static int64
+write_columns(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
+{
+	Oid owner = output->capture->writes_as;
+	KsTableScope scope;
+	int64 excess;
+
+	if (!OidIsValid(owner))
+		return ks_columns_write(out, columns, row, max_size(output->topic));
+	ks_table_owner_begin(owner, &scope);
+	excess = ks_columns_write(out, columns, row, max_size(output->topic));
+	ks_table_owner_end(&scope);
+	return excess;
+}
+
 static void
 append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTableSlot *row)
 {
@@ -238,7 +267,7 @@ append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTab
 
 	PG_TRY();
 	{
-		excess = ks_columns_write(out, columns, row, max_size(output->topic));
+		excess = write_columns(out, output, columns, row);
 	}
 	PG_CATCH();
 	{
@@ -417,13 +446,13 @@ ks_change_release(void)
 	ErrorContextCallback callback;
 	KsHeldRecord held;
 
-	if (ks_held_lowest() == KS_ORDER_NONE || ks_order_lowest() != KS_ORDER_NONE)
+	if (ks_held_lowest() == KS_ORDER_NONE || ks_order_lowest() != KS_ORDER_NONE || !ks_held_is_of_this_level())
 		return;
+	ks_held_begin();
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream held records", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	callback.callback = name_held;
 	callback.arg = &held;
-	ks_held_begin();
 	while (ks_held_next(&held))
 	{
 		callback.previous = error_context_stack;

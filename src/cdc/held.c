@@ -2,20 +2,29 @@
  * held.c
  *	  Records that wait for those of earlier changes.
  *
- * What is put aside goes into a sort by number, which PostgreSQL spills to
- * temporary files beyond work_mem: an INSERT of a million rows, each of which
+ * What is put aside is appended to a scratch (base/scratch.c), which goes on in
+ * a temporary file beyond work_mem: an INSERT of a million rows, each of which
  * has a trigger that changes another captured row, puts a million records
- * aside.  The sort and its files belong to the transaction and not to the
- * statement, which a nested statement ends before the outer one.
+ * aside.  The scratch belongs to the transaction and not to the statement,
+ * which a nested statement ends before the outer one; and since an application
+ * can catch an error in one of these, an append that fails, for whatever
+ * reason, leaves everything before it as it was.
  *
- * Subtransactions: the first record that a subtransaction puts aside leaves a
- * mark.  Its commit hands the mark to its parent, its abort makes it a gap:
- * records in it are passed over.
+ * When they are handed out they come by number.  Mostly that is the order in
+ * which they were put aside; else their numbers and positions are sorted then,
+ * by a sort that does not outlive the statement at hand.
  *
- * Locks: none.  Abort: the sort is forgotten and goes with
- * TopTransactionContext, or, after a subtransaction that is rolled back alone,
- * when something is put aside the next time; its files go by their resource
- * owner.  Nothing is allocated or freed by an abort.
+ * Alternatives: to sort at the commit, by numbers in the transaction's buffer,
+ * would leave the place in the transaction (total_order) and the lsn in the
+ * records' envelopes in the order of firing, and make a load of a million rows
+ * wait for its end because two of them were told in the wrong order.
+ *
+ * Subtransactions: what a subtransaction puts aside lies behind what was there,
+ * so to roll it back is to cut.  The first record that it puts aside leaves a
+ * mark; its commit hands the mark to its parent, its abort cuts there.
+ *
+ * Locks: none.  Abort: nothing is allocated or freed by an abort; memory goes
+ * with TopTransactionContext, the file by its resource owner.
  *
  * src/cdc/held.c
  *-------------------------------------------------------------------------
@@ -29,261 +38,222 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/tuplesort.h"
 
+#include "base/scratch.h"
 #include "cdc/held.h"
 #include "cdc/order.h"
 
-/* From the first ordinal of a subtransaction, or of one that was rolled back. */
+/* What stands before the bytes of a record. */
+typedef struct Head
+{
+	uint64 number;
+	KsHeldRecord record;
+} Head;
+
+/* What is put aside, as of some moment. */
+typedef struct Extent
+{
+	int64 end; /* in the scratch */
+	uint64 lowest;
+	uint64 last;
+	bool in_order;
+} Extent;
+
+/* Where a subtransaction's first record is. */
 typedef struct Mark
 {
 	int nest_level;
-	int64 first;
-	int64 end; /* of a gap */
+	Extent before;
 	struct Mark *next;
 } Mark;
 
 typedef struct Held
 {
-	Tuplesortstate *sort; /* number, ordinal, record */
-	TupleTableSlot *in;
-	TupleTableSlot *out;
-	int64 ordinal; /* of the next record */
-	uint64 lowest;
-	Mark *marks; /* of subtransactions, innermost first */
-	Mark *gaps;
-	int nest_level; /* where it began, or what became of that */
+	KsScratch *scratch;
+	Extent now;
+	int nest_level; /* of the first record, or what became of that level */
+	Mark *marks;    /* of subtransactions within that, innermost first */
 
-	/* while it is handed out: the gaps, in order, none within another */
-	Mark *ordered;
-	int gap_count;
+	/* while it is handed out */
+	int64 position;
+	Tuplesortstate *sort; /* number, position; NULL: as they stand */
+	TupleTableSlot *slot;
 } Held;
 
+/* NULL: nothing was put aside in this transaction. */
 static Held *held = NULL;
-static Held *abandoned = NULL; /* of a subtransaction that was rolled back */
 
-#define ATTRS 3
-
-/* In TopTransactionContext, and with its resource owner. */
-static void
-begin_long_lived(MemoryContext *context, ResourceOwner *owner)
-{
-	*context = MemoryContextSwitchTo(TopTransactionContext);
-	*owner = CurrentResourceOwner;
-	CurrentResourceOwner = TopTransactionResourceOwner;
-}
+static const Extent nothing = {0, KS_ORDER_NONE, 0, true};
 
 static void
-end_long_lived(MemoryContext context, ResourceOwner owner)
+make_held(void)
 {
-	CurrentResourceOwner = owner;
+	MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+	Held *made = palloc0(sizeof(Held));
+
+	made->scratch = ks_scratch_create((Size) work_mem * 1024);
+	made->now = nothing;
+	held = made;
 	MemoryContextSwitchTo(context);
 }
 
-/* The caller is in begin_long_lived(). */
-static void
-free_held(Held *which)
-{
-	tuplesort_end(which->sort);
-	ExecDropSingleTupleTableSlot(which->in);
-	ExecDropSingleTupleTableSlot(which->out);
-	pfree(which);
-}
-
-/* The caller is in begin_long_lived(). */
-static Held *
-make_held(void)
-{
-	Held *made = palloc0(sizeof(Held));
-	TupleDesc desc = CreateTemplateTupleDesc(ATTRS);
-	AttrNumber columns[] = {1, 2};
-	Oid operators[] = {Int8LessOperator, Int8LessOperator};
-	Oid collations[] = {InvalidOid, InvalidOid};
-	bool nulls_first[] = {false, false};
-
-	TupleDescInitEntry(desc, 1, "number", INT8OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "ordinal", INT8OID, -1, 0);
-	TupleDescInitEntry(desc, 3, "record", BYTEAOID, -1, 0);
-	made->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
-									  work_mem, NULL, TUPLESORT_NONE);
-	made->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	made->out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	made->lowest = KS_ORDER_NONE;
-	made->nest_level = GetCurrentTransactionNestLevel();
-	return made;
-}
-
-/* Before a subtransaction's first record.  The caller is in begin_long_lived(). */
+/* Before a subtransaction's first record. */
 static void
 mark_level(int nest_level)
 {
 	Mark *mark;
 
+	if (held->now.end == 0)
+		held->nest_level = nest_level;
 	if (nest_level <= held->nest_level || (held->marks != NULL && held->marks->nest_level == nest_level))
 		return;
-	mark = palloc0(sizeof(Mark));
+	mark = MemoryContextAlloc(TopTransactionContext, sizeof(Mark));
 	mark->nest_level = nest_level;
-	mark->first = held->ordinal;
+	mark->before = held->now;
 	mark->next = held->marks;
 	held->marks = mark;
-}
-
-/* The record and its bytes behind each other. */
-static bytea *
-pack(const KsHeldRecord *record)
-{
-	Size size = VARHDRSZ + sizeof(KsHeldRecord) + Max(record->key_len, 0) + Max(record->value_len, 0) + record->headers_len;
-	bytea *packed = palloc(size);
-	char *at = VARDATA(packed);
-
-	SET_VARSIZE(packed, size);
-	memcpy(at, record, sizeof(KsHeldRecord));
-	at += sizeof(KsHeldRecord);
-	if (record->key_len > 0)
-		memcpy(at, record->key, record->key_len);
-	at += Max(record->key_len, 0);
-	if (record->value_len > 0)
-		memcpy(at, record->value, record->value_len);
-	at += Max(record->value_len, 0);
-	if (record->headers_len > 0)
-		memcpy(at, record->headers, record->headers_len);
-	return packed;
-}
-
-static void
-unpack(Datum packed, KsHeldRecord *record)
-{
-	const char *at = VARDATA_ANY(DatumGetPointer(packed));
-
-	memcpy(record, at, sizeof(KsHeldRecord));
-	record->key = at + sizeof(KsHeldRecord);
-	record->value = record->key + Max(record->key_len, 0);
-	record->headers = record->value + Max(record->value_len, 0);
 }
 
 void
 ks_held_add(uint64 number, const KsHeldRecord *record)
 {
-	bytea *packed = pack(record);
-	MemoryContext context;
-	ResourceOwner owner;
+	Head head;
 
-	begin_long_lived(&context, &owner);
-	if (abandoned != NULL)
-	{
-		Held *old = abandoned;
-
-		abandoned = NULL;
-		free_held(old);
-	}
 	if (held == NULL)
-		held = make_held();
+		make_held();
+
+	/* what an append that failed left behind */
+	ks_scratch_cut(held->scratch, held->now.end);
 	mark_level(GetCurrentTransactionNestLevel());
-	ExecClearTuple(held->in);
-	held->in->tts_values[0] = Int64GetDatum((int64) number);
-	held->in->tts_values[1] = Int64GetDatum(held->ordinal++);
-	held->in->tts_values[2] = PointerGetDatum(packed);
-	memset(held->in->tts_isnull, 0, sizeof(bool) * ATTRS);
-	ExecStoreVirtualTuple(held->in);
-	tuplesort_puttupleslot(held->sort, held->in);
-	held->lowest = Min(held->lowest, number);
-	end_long_lived(context, owner);
-	pfree(packed);
+	memset(&head, 0, sizeof(head));
+	head.number = number;
+	head.record = *record;
+	ks_scratch_append(held->scratch, &head, sizeof(head));
+	ks_scratch_append(held->scratch, record->key, Max(record->key_len, 0));
+	ks_scratch_append(held->scratch, record->value, Max(record->value_len, 0));
+	ks_scratch_append(held->scratch, record->headers, record->headers_len);
+
+	/* only now is it there */
+	held->now.in_order = held->now.in_order && held->now.last <= number;
+	held->now.last = number;
+	held->now.lowest = Min(held->now.lowest, number);
+	held->now.end = ks_scratch_end(held->scratch);
 }
 
 uint64
 ks_held_lowest(void)
 {
-	return held != NULL ? held->lowest : KS_ORDER_NONE;
+	return held != NULL ? held->now.lowest : KS_ORDER_NONE;
 }
 
-/* An outer one before those within it. */
-static int
-compare_gaps(const void *a, const void *b)
+bool
+ks_held_is_of_this_level(void)
 {
-	const Mark *left = a;
-	const Mark *right = b;
-
-	if (left->first != right->first)
-		return left->first < right->first ? -1 : 1;
-	return left->end > right->end ? -1 : left->end < right->end;
+	return held->nest_level >= GetCurrentTransactionNestLevel();
 }
 
-/* The caller is in begin_long_lived(). */
+static inline int64
+size_of(const Head *head)
+{
+	return (int64) sizeof(Head) + Max(head->record.key_len, 0) + Max(head->record.value_len, 0) + head->record.headers_len;
+}
+
+/* By number, and for one number by position. */
 static void
-order_gaps(void)
+sort_positions(void)
 {
-	const Mark *gap;
-	int count = 0;
-	int i;
+	TupleDesc desc = CreateTemplateTupleDesc(2);
+	AttrNumber columns[] = {1, 2};
+	Oid operators[] = {Int8LessOperator, Int8LessOperator};
+	Oid collations[] = {InvalidOid, InvalidOid};
+	bool nulls_first[] = {false, false};
+	TupleTableSlot *in;
+	int64 position = 0;
 
-	for (gap = held->gaps; gap != NULL; gap = gap->next)
-		count++;
-	if (count == 0)
-		return;
-	held->ordered = palloc(sizeof(Mark) * count);
-	for (gap = held->gaps, i = 0; gap != NULL; gap = gap->next)
-		held->ordered[i++] = *gap;
-	qsort(held->ordered, count, sizeof(Mark), compare_gaps);
-	for (i = 0; i < count; i++)
+	TupleDescInitEntry(desc, 1, "number", INT8OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "position", INT8OID, -1, 0);
+	in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	held->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
+									  work_mem, NULL, TUPLESORT_NONE);
+	while (position < held->now.end)
 	{
-		if (held->gap_count == 0 || held->ordered[i].end > held->ordered[held->gap_count - 1].end)
-			held->ordered[held->gap_count++] = held->ordered[i];
+		Head head;
+
+		CHECK_FOR_INTERRUPTS();
+		ks_scratch_read(held->scratch, position, &head, sizeof(head));
+		ExecClearTuple(in);
+		in->tts_values[0] = Int64GetDatum((int64) head.number);
+		in->tts_values[1] = Int64GetDatum(position);
+		memset(in->tts_isnull, 0, sizeof(bool) * 2);
+		ExecStoreVirtualTuple(in);
+		tuplesort_puttupleslot(held->sort, in);
+		position += size_of(&head);
 	}
+	ExecDropSingleTupleTableSlot(in);
+	tuplesort_performsort(held->sort);
+	held->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 }
 
 void
 ks_held_begin(void)
 {
-	MemoryContext context;
-	ResourceOwner owner;
-
-	begin_long_lived(&context, &owner);
-	tuplesort_performsort(held->sort);
-	order_gaps();
-	end_long_lived(context, owner);
+	held->position = 0;
+	held->sort = NULL;
+	if (!held->now.in_order)
+		sort_positions();
 }
 
-static int
-compare_with_gap(const void *key, const void *gap)
-{
-	int64 ordinal = *(const int64 *) key;
-
-	if (ordinal < ((const Mark *) gap)->first)
-		return -1;
-	return ordinal >= ((const Mark *) gap)->end;
-}
-
+/* The next record's; false after the last. */
 static bool
-is_in_gap(int64 ordinal)
+next_position(int64 *position)
 {
-	return held->gap_count > 0 &&
-		   bsearch(&ordinal, held->ordered, held->gap_count, sizeof(Mark), compare_with_gap) != NULL;
+	if (held->sort == NULL)
+	{
+		*position = held->position;
+		return held->position < held->now.end;
+	}
+	if (!tuplesort_gettupleslot(held->sort, true, false, held->slot, NULL))
+		return false;
+	slot_getallattrs(held->slot);
+	*position = DatumGetInt64(held->slot->tts_values[1]);
+	return true;
+}
+
+/* All has been handed out. */
+static void
+forget(void)
+{
+	if (held->sort != NULL)
+	{
+		ExecDropSingleTupleTableSlot(held->slot);
+		tuplesort_end(held->sort);
+		held->sort = NULL;
+	}
+	ks_held_close();
 }
 
 bool
 ks_held_next(KsHeldRecord *record)
 {
-	MemoryContext context;
-	ResourceOwner owner;
-	bool more;
+	Head head;
+	int64 position;
+	char *bytes;
 
-	begin_long_lived(&context, &owner);
-	do
-		more = tuplesort_gettupleslot(held->sort, true, false, held->out, NULL);
-	while (more && (slot_getallattrs(held->out), is_in_gap(DatumGetInt64(held->out->tts_values[1]))));
-	if (!more)
+	if (!next_position(&position))
 	{
-		Held *done = held;
-
-		held = NULL;
-		free_held(done);
+		forget();
+		return false;
 	}
-	end_long_lived(context, owner);
-	if (more)
-		unpack(held->out->tts_values[2], record);
-	return more;
+	ks_scratch_read(held->scratch, position, &head, sizeof(head));
+	held->position = position + size_of(&head);
+	*record = head.record;
+	bytes = palloc_extended(Max(size_of(&head) - sizeof(Head), 1), MCXT_ALLOC_HUGE);
+	ks_scratch_read(held->scratch, position + sizeof(Head), bytes, size_of(&head) - sizeof(Head));
+	record->key = bytes;
+	record->value = record->key + Max(record->key_len, 0);
+	record->headers = record->value + Max(record->value_len, 0);
+	return true;
 }
 
 void
@@ -307,28 +277,42 @@ ks_held_sub_commit(int nest_level)
 void
 ks_held_sub_abort(int nest_level)
 {
-	Mark *mark;
-
 	if (held == NULL)
 		return;
 	if (held->nest_level >= nest_level)
 	{
-		abandoned = held;
-		held = NULL;
-		return;
+		held->now = nothing;
+		held->marks = NULL;
 	}
-	mark = held->marks;
-	if (mark == NULL || mark->nest_level != nest_level)
-		return;
-	held->marks = mark->next;
-	mark->end = held->ordinal;
-	mark->next = held->gaps;
-	held->gaps = mark;
+	else if (held->marks != NULL && held->marks->nest_level == nest_level)
+	{
+		held->now = held->marks->before;
+		held->marks = held->marks->next;
+	}
+	ks_scratch_cut(held->scratch, held->now.end);
 }
 
 void
 ks_held_end(void)
 {
 	held = NULL;
-	abandoned = NULL;
+}
+
+void
+ks_held_close(void)
+{
+	Held *done = held;
+
+	if (done == NULL)
+		return;
+	held = NULL;
+	ks_scratch_free(done->scratch);
+	while (done->marks != NULL)
+	{
+		Mark *mark = done->marks;
+
+		done->marks = mark->next;
+		pfree(mark);
+	}
+	pfree(done);
 }

@@ -9,6 +9,15 @@
  * (see capture.c) until capture() or uncapture() is called: a change is never
  * lost in silence.
  *
+ * A capture knows its triggers by name, since a dump gives them other oids.  So
+ * none is renamed, and none is replaced by CREATE OR REPLACE TRIGGER, which the
+ * right to make triggers is enough for: another under its name could say that
+ * other columns are captured.  Arguments, by which triggers are adopted that have
+ * no row (adopt.c), are for the owner of the table alone.
+ *
+ * The role that captures cannot be dropped, as the owner of a table cannot; a
+ * capture of another database does not see it, and refuses writes from then on.
+ *
  * TRUNCATE fires no trigger of a partitioned table when a partition is
  * truncated alone, so that is refused when the partitioned table is captured.
  * The hook is called for each table of a command, before any is truncated; those
@@ -25,15 +34,20 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/objectaccess.h"
+#include "catalog/objectaddress.h"
 #include "catalog/partition.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "cdc/capture.h"
 #include "cdc/hooks.h"
 
@@ -56,50 +70,127 @@ may_be_captured(Oid relid)
 	return result;
 }
 
-/* The table and name of a trigger; false when it is no capture's. */
+/*
+ * A trigger as a snapshot sees it (NULL: as the last command left it), and
+ * whether another version of it was before that; false: there is none.
+ */
 static bool
-find_capture_trigger(Oid trigger, Oid *relid, NameData *name)
+read_trigger(Oid trigger, Snapshot snapshot, FormData_pg_trigger *form, bool *updated)
 {
 	Relation rel = table_open(TriggerRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
-	KsCaptureTrigger kind;
-	bool found = false;
 
 	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
-	scan = systable_beginscan(rel, TriggerOidIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, TriggerOidIndexId, true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		*relid = form->tgrelid;
-		*name = form->tgname;
-		found = !OidIsValid(form->tgparentid) && ks_capture_trigger_parse(NameStr(*name), &kind);
+		memcpy(form, GETSTRUCT(tuple), offsetof(FormData_pg_trigger, tgattr));
+		*updated = (tuple->t_data->t_infomask & HEAP_UPDATED) != 0;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return found;
+	return HeapTupleIsValid(tuple);
+}
+
+/* Is it one that the name makes a capture's, and no copy for a partition? */
+static bool
+has_capture_name(const FormData_pg_trigger *form, KsCaptureTrigger *kind)
+{
+	return !OidIsValid(form->tgparentid) && ks_capture_trigger_parse(NameStr(form->tgname), kind);
+}
+
+/* The row of the capture on the trigger's table that has it as a part; NULL: none. */
+static KsCaptureRow *
+row_of_trigger(const FormData_pg_trigger *form, KsCaptureTrigger kind)
+{
+	ListCell *lc;
+
+	foreach (lc, ks_capture_rows(form->tgrelid))
+	{
+		KsCaptureRow *row = lfirst(lc);
+
+		if ((row->triggers & (1 << kind)) != 0 &&
+			strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(form->tgname)) == 0)
+			return row;
+	}
+	return NULL;
 }
 
 static void
 trigger_dropped(Oid trigger)
 {
-	Oid relid;
-	NameData name;
+	FormData_pg_trigger form;
 	KsCaptureTrigger kind;
+	KsCaptureRow *row;
+	bool updated;
+
+	if (!read_trigger(trigger, NULL, &form, &updated) || !has_capture_name(&form, &kind))
+		return;
+	row = row_of_trigger(&form, kind);
+	if (row != NULL)
+		ks_capture_delete_rows(form.tgrelid, row->topic);
+}
+
+static pg_attribute_noreturn() void refuse_change(const FormData_pg_trigger *form, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot %s trigger \"%s\" on table \"%s\"", what, NameStr(form->tgname), get_rel_name(form->tgrelid)),
+			 errdetail("A capture knows its triggers by their names."),
+			 errhint("Call kstream.capture() again to change the capture, or kstream.uncapture() to end it.")));
+}
+
+static void
+trigger_altered(Oid trigger)
+{
+	FormData_pg_trigger before;
+	FormData_pg_trigger after;
+	KsCaptureTrigger kind;
+	bool updated;
+
+	if (!read_trigger(trigger, NULL, &before, &updated) || !read_trigger(trigger, SnapshotSelf, &after, &updated))
+		return;
+	if (strcmp(NameStr(before.tgname), NameStr(after.tgname)) == 0 || after.tgfoid != ks_capture_function())
+		return;
+	if (has_capture_name(&before, &kind) || has_capture_name(&after, &kind))
+		refuse_change(&before, "rename");
+}
+
+static void
+trigger_created(Oid trigger)
+{
+	FormData_pg_trigger form;
+	KsCaptureTrigger kind;
+	bool replaced;
+	bool ours;
+
+	if (!read_trigger(trigger, SnapshotSelf, &form, &replaced) || !has_capture_name(&form, &kind))
+		return;
+	ours = form.tgfoid == ks_capture_function();
+	if (replaced && (ours || row_of_trigger(&form, kind) != NULL))
+		refuse_change(&form, "replace");
+	if (ours && form.tgnargs > 0 && !KS_RELATION_OWNERCHECK(form.tgrelid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(form.tgrelid)), get_rel_name(form.tgrelid));
+}
+
+static void
+role_dropped(Oid role)
+{
 	ListCell *lc;
 
-	if (!find_capture_trigger(trigger, &relid, &name))
-		return;
-	(void) ks_capture_trigger_parse(NameStr(name), &kind);
-	foreach (lc, ks_capture_rows(relid))
+	foreach (lc, ks_capture_all_rows())
 	{
 		KsCaptureRow *row = lfirst(lc);
 
-		if ((row->triggers & (1 << kind)) != 0 && strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(name)) == 0)
-			ks_capture_delete_rows(relid, row->topic);
+		if (row->role == role)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("role \"%s\" cannot be dropped because it captures table \"%s\" into topic \"%s\"",
+							GetUserNameFromId(role, false), get_rel_name(row->relid), row->topic),
+					 errhint("Call kstream.uncapture(), or kstream.capture() again as another role.")));
 	}
 }
 
@@ -151,6 +242,12 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		prev_object_access_hook(access, class, object, sub, arg);
 	if (access == OAT_DROP && class == TriggerRelationId)
 		trigger_dropped(object);
+	else if (access == OAT_POST_ALTER && class == TriggerRelationId)
+		trigger_altered(object);
+	else if (access == OAT_POST_CREATE && class == TriggerRelationId)
+		trigger_created(object);
+	else if (access == OAT_DROP && class == AuthIdRelationId)
+		role_dropped(object);
 	else if (access == OAT_DROP && class == RelationRelationId && sub == 0 && may_be_captured(object))
 		ks_capture_delete_rows(object, NULL);
 	else if (access == OAT_TRUNCATE && class == RelationRelationId && truncated != NULL)

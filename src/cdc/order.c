@@ -50,6 +50,7 @@ typedef struct Run
 typedef struct Level
 {
 	const void *statement;
+	bool is_copy;
 	int nest_level;
 	Run *runs; /* in TopTransactionContext; NULL: none was noted */
 	int head;
@@ -90,7 +91,7 @@ grow_levels(void)
 }
 
 void
-ks_order_begin_statement(const void *statement)
+ks_order_begin_statement(const void *statement, bool is_copy)
 {
 	Level *level;
 
@@ -99,6 +100,7 @@ ks_order_begin_statement(const void *statement)
 	level = &levels[++depth];
 	memset(level, 0, sizeof(Level));
 	level->statement = statement;
+	level->is_copy = is_copy;
 	level->nest_level = GetCurrentTransactionNestLevel();
 }
 
@@ -121,6 +123,12 @@ bool
 ks_order_in_statement(void)
 {
 	return depth > 0;
+}
+
+bool
+ks_order_in_copy(void)
+{
+	return levels[depth].is_copy;
 }
 
 static void

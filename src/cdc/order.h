@@ -15,11 +15,12 @@
  * A statement that queues AFTER triggers of its own begins, and has ended with
  * all of them fired; `statement` tells it from others.
  */
-extern void ks_order_begin_statement(const void *statement);
+extern void ks_order_begin_statement(const void *statement, bool is_copy);
 extern void ks_order_end_statement(const void *statement);
 
-/* Is any statement at work that can queue triggers? */
+/* Is any statement at work that can queue triggers?  Is the innermost COPY FROM? */
 extern bool ks_order_in_statement(void);
+extern bool ks_order_in_copy(void);
 
 /* A captured row has changed, and its trigger is about to be queued. */
 extern void ks_order_note(void);

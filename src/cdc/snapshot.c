@@ -61,6 +61,7 @@
 #include "base/debug.h"
 #include "cdc/change.h"
 #include "cdc/snapshot.h"
+#include "cdc/table_owner.h"
 #include "topic/owner.h"
 
 /* Rows fetched at a time. */
@@ -98,7 +99,7 @@ add_column(Path *path, Relation rel, Relation index, int i)
 	if (attnum <= 0)
 		return false;
 	attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-	if (!attribute->attnotnull || index->rd_indcollation[i] != attribute->attcollation ||
+	if (!KS_ATTRIBUTE_NEVER_NULL(RelationGetDescr(rel), attnum - 1) || index->rd_indcollation[i] != attribute->attcollation ||
 		get_opclass_family(GetDefaultOpClass(attribute->atttypid, BTREE_AM_OID)) != index->rd_opfamily[i])
 		return false;
 	operator= get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i], index->rd_opcintype[i], BTGreaterStrategyNumber);
@@ -161,17 +162,25 @@ progress_row(Relation rel, const char *topic)
 					RelationGetRelid(rel), quote_literal_cstr(topic));
 }
 
+/* NIL, which is from the beginning, for what is no key of so many columns. */
 static List *
-text_array_to_list(Datum array)
+read_last_key(Datum array, int columns)
 {
 	List *result = NIL;
 	Datum *values;
+	bool *nulls;
 	int count;
 	int i;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+	if (count != columns || ARR_NDIM(DatumGetArrayTypeP(array)) != 1)
+		return NIL;
 	for (i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			return NIL;
 		result = lappend(result, TextDatumGetCString(values[i]));
+	}
 	return result;
 }
 
@@ -242,7 +251,7 @@ lock_progress(Relation rel, const char *topic, const Path *path, bool restart, b
 	{
 		MemoryContext spi = MemoryContextSwitchTo(caller);
 
-		progress->last_key = text_array_to_list(last_key);
+		progress->last_key = read_last_key(last_key, path->count);
 		MemoryContextSwitchTo(spi);
 	}
 	ks_owner_end(&scope);
@@ -292,37 +301,69 @@ from_clause(Relation rel, const Path *path, List *last_key)
 
 /* The last key of the next range; NIL: it goes to the end. */
 static List *
-find_end(const Path *path, const char *from, int64 chunk_size)
+find_end(Oid owner, const Path *path, const char *from, int64 chunk_size)
 {
 	char *names = path_names(path);
 	List *key = NIL;
+	KsTableScope scope;
 	int i;
 
 	if (path->count == 0)
 		return NIL;
+	ks_table_owner_begin(owner, &scope);
 	if (SPI_execute(psprintf("SELECT %s %s ORDER BY %s OFFSET " INT64_FORMAT " LIMIT 1", names, from, names, chunk_size - 1), false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed");
 	for (i = 0; SPI_processed == 1 && i < path->count; i++)
 		key = lappend(key, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1));
+	ks_table_owner_end(&scope);
 	return key;
 }
 
-/* Produce the rows of a query. */
+/* As the table's owner: to plan is to run functions, too. */
+static Portal
+open_query(Oid owner, const char *query)
+{
+	SPIPlanPtr plan;
+	Portal portal;
+	KsTableScope scope;
+
+	ks_table_owner_begin(owner, &scope);
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	ks_table_owner_end(&scope);
+	return portal;
+}
+
+/* False after the last. */
+static bool
+fetch_rows(Oid owner, Portal portal)
+{
+	KsTableScope scope;
+
+	ks_table_owner_begin(owner, &scope);
+	SPI_cursor_fetch(portal, true, FETCH_ROWS);
+	ks_table_owner_end(&scope);
+	return SPI_processed > 0;
+}
+
+/*
+ * Produce the rows of a query.  It runs as the table's owner; producing does
+ * not, for that is refused in a security-restricted operation.
+ */
 static int64
 produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 {
-	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
-	Portal portal;
+	Oid owner = rel->rd_rel->relowner;
+	Portal portal = open_query(owner, query);
 	KsCapture *capture = NULL;
 	TupleTableSlot *slot = NULL;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "kstream snapshot", ALLOCSET_DEFAULT_SIZES);
 	int64 rows = 0;
 	uint64 i;
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
-	for (SPI_cursor_fetch(portal, true, FETCH_ROWS); SPI_processed > 0; SPI_cursor_fetch(portal, true, FETCH_ROWS))
+	while (fetch_rows(owner, portal))
 	{
 		SPITupleTable *table = SPI_tuptable;
 		uint64 count = SPI_processed;
@@ -403,20 +444,20 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 		return false;
 	guc_level = fix_settings(&path);
 	from = from_clause(rel, &path, progress.last_key);
-	end = find_end(&path, from, options->chunk_size);
+	end = find_end(rel->rd_rel->relowner, &path, from, options->chunk_size);
 	KS_DEBUG_POINT("snapshot.range");
 
 	initStringInfo(&query);
 	appendStringInfo(&query, "SELECT * %s", from);
 	if (end != NIL)
 		appendStringInfo(&query, " AND %s", comparison(&path, "<=", end));
-	condition = ks_capture_condition(rel, row->topic);
+	condition = ks_capture_condition(rel, row->topic, "new");
 	if (condition != NULL)
 		appendStringInfo(&query, " AND (%s)", condition);
 	if (!KS_MUTANT("snapshot_unlocked"))
 		appendStringInfoString(&query, " FOR SHARE OF new");
 	rows = produce_rows(rel, row, query.data);
-	AtEOXact_GUC(true, guc_level);
+	AtEOXact_GUC(false, guc_level);
 	save_progress(rel, row->topic, end, rows);
 	KS_DEBUG_POINT("snapshot.read");
 	return end != NIL;

@@ -13,18 +13,16 @@
 #include "common/string.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/snapshot.h"
+#include "cdc/table_owner.h"
 
 /* The capture of this topic, or (NULL) the only one; errors otherwise. */
 static KsCaptureRow *
@@ -56,13 +54,10 @@ choose_capture(Relation rel, const char *topic)
 static bool
 do_range(Oid relid, const char *topic, const KsSnapshotOptions *options, bool first)
 {
-	Relation rel = table_open(relid, RowExclusiveLock);
-	KsCaptureRow *row;
+	Relation rel = ks_table_open_owned(relid, RowExclusiveLock);
+	KsCaptureRow *row = choose_capture(rel, topic);
 	bool more;
 
-	if (!KS_RELATION_OWNERCHECK(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
-	row = choose_capture(rel, topic);
 	more = ks_snapshot_chunk(rel, row, options, first);
 	table_close(rel, NoLock);
 	return more;

@@ -45,11 +45,12 @@ my %refused = (
 	# change capture, where it is there
 	'capture' => "SELECT kstream.capture('pg_class', 't')",
 	'uncapture' => "SELECT kstream.uncapture('pg_class', 't')",
+	'recapture' => "SELECT kstream.recapture('pg_class')",
 	'snapshot' => "CALL kstream.snapshot('pg_class', 't')",
 );
 my @answered = qw(text json try_json header add_header fetch fetch_batches list_offsets pending last_produced verify version
   reservations group_members group_shares lag_seconds
-  fdw_handler fdw_validator capture_key capture_trigger note_change);
+  fdw_handler fdw_validator capture_key capture_state capture_trigger note_change);
 
 my $primary = new_node('primary', init => { allows_streaming => 1 }, conf => "autovacuum = off\n");
 plan skip_all => 'the library was built without debug points'

@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # 120_capture.pl
-#	Captured tables in a dump, in a LATIN1 database and behind a subscription;
+#	Captured tables in dumps, in other encodings and behind a subscription;
 #	a snapshot that is ended; and a table rebuilt from its topic.
 #
 # The proof of a capture is that who applies the topic from its beginning gets
@@ -131,23 +131,76 @@ is(sql('restored', "$read WHERE kstream.text(key) >= '{\"id\":4'"), '{"id":4}|{"
 is(sql('restored', "SELECT kstream.text(key) FROM kstream.fetch('public.part', 0, 1) r"), '{"k":"a","id":2}', 'of partitions too');
 is(sql('restored', "SELECT kstream.uncapture('item'); SELECT count(*) FROM kstream.captures WHERE topic = 'public.item'") =~ s/\s//gr, '0', 'and can be ended');
 
-# by several workers, which make triggers while others still load rows
+# By several workers.  Section by section: pg_restore may make the triggers of a
+# partitioned table, which has no rows itself, before it loads its partitions.
 sql('postgres', 'CREATE DATABASE parallel');
-$node->command_ok([ 'pg_restore', '-e', '-j', '3', '-d', $node->connstr('parallel'), $dump ], 'a dump is restored in parallel');
+foreach my $section ('pre-data', 'data', 'post-data')
+{
+	$node->command_ok([ 'pg_restore', '-e', '-j', '3', "--section=$section", '-d', $node->connstr('parallel'), $dump ], "$section is restored in parallel");
+}
 is(sql('parallel', $captures), sql('postgres', $captures), 'with its captures');
 is(sql('parallel', 'SELECT * FROM kstream.capture ORDER BY topic'), sql('postgres', 'SELECT * FROM kstream.capture ORDER BY topic'), 'as they were made');
 is(sql('parallel', $read), sql('postgres', $read), 'nothing was captured');
 sql('parallel', "INSERT INTO item VALUES (4, 's', 'after')");
 is(sql('parallel', "$read WHERE kstream.text(key) >= '{\"id\":4'"), '{"id":4}|{"v": "after", "id": 4}', 'the capture goes on');
 
-# Without the catalog's rows (a dump of the table alone) nothing is lost in silence.
+# Without the catalog's rows: a dump of the table alone.
 sql('postgres', 'CREATE DATABASE partial');
 sql('partial', 'CREATE EXTENSION kstream');
 $node->command_ok([ 'sh', '-c', "pg_dump -t item '" . $node->connstr('postgres') . "' | psql -qXAt -v ON_ERROR_STOP=1 '" . $node->connstr('partial') . "'" ],
 	'a table is dumped and restored alone');
-is(sqlstate($node, "INSERT INTO item VALUES (9, 's', 'v')", 'partial'), '55000', 'its triggers refuse to work');
-sql('partial', "SELECT kstream.uncapture('item'); INSERT INTO item VALUES (9, 's', 'v')");
-is(sql('partial', 'SELECT count(*) FROM item'), '4', 'until they are removed');
+is(sqlstate($node, "INSERT INTO item VALUES (9, 's', 'v')", 'partial'), '42704', 'its triggers refuse to work without their topic');
+is(sql('partial', "SELECT kstream.create_topic('public.item'); INSERT INTO item VALUES (9, 's', 'v'); $read"), "\n{\"id\":9}|{\"v\": \"v\", \"id\": 9}", 'with it they capture');
+sql('partial', "SELECT kstream.uncapture('item'); INSERT INTO item VALUES (10, 's', 'v')");
+is(sql('partial', "SELECT count(*) FROM item; SELECT count(*) FROM kstream.fetch('public.item', 0, 0)"), "5\n1", 'until they are removed');
+
+# Schema only: captures as they were, the acts of the tables' owners, from the first write on.
+sql('postgres', <<'SQL');
+CREATE ROLE shopkeeper;
+ALTER TABLE item OWNER TO shopkeeper;
+ALTER FOREIGN TABLE kstream_topic."public.item" OWNER TO shopkeeper;
+ALTER TABLE item RENAME secret TO hidden;
+CREATE TABLE named (id int, v text);
+SELECT kstream.capture('named', 'named', '{id}', '{"format": "json", "name": "it''s \\ \"quoted\""}');
+SQL
+my $schema = $node->basedir . '/schema.sql';
+$node->command_ok([ 'pg_dump', '-s', '-N', 'kstream_log', '-f', $schema, $node->connstr('postgres') ], 'the schema is dumped');
+sql('postgres', 'CREATE DATABASE structure');
+$node->command_ok([ 'psql', '-qXAt', '-v', 'ON_ERROR_STOP=1', '-f', $schema, $node->connstr('structure') ], 'and restored');
+is(sql('structure', 'SELECT count(*) FROM kstream.captures'), '0', 'no capture is made by that');
+is(sqlstate($node, "COPY item FROM PROGRAM 'printf \"1\\ts\\tv\\n\"'", 'structure'), '55000', 'COPY, which may be a restore, makes none');
+sql('structure', <<'SQL');
+CREATE ROLE writer;
+GRANT ALL ON item, part, named TO writer;
+SET ROLE writer;
+INSERT INTO item VALUES (1, 's', 'v'), (2, 's', 'skip');
+INSERT INTO part VALUES ('a', 1);
+SQL
+is(sql('structure', $read), '{"id":1}|{"v": "v", "id": 1}', 'the first write makes it, whoever writes');
+is(sql('structure', "SELECT kstream.text(key) FROM kstream.fetch('public.part', 0, 0)"), '{"k":"a","id":1}', 'of a partitioned table too');
+is(sql('structure', "SELECT kstream.recapture('named'), kstream.recapture('named'), kstream.recapture('item')"), '1|0|0', 'and recapture() does');
+sql('structure', "INSERT INTO named VALUES (1, 'v')");
+is( sql('structure', "$captures" =~ s/ORDER/WHERE topic IN ('public.item', 'public.part', 'named') ORDER/r),
+	sql('postgres', "$captures" =~ s/ORDER/WHERE topic IN ('public.item', 'public.part', 'named') ORDER/r),
+	'keys and options are those of the original');
+is(sql('structure', "SELECT role, default_key FROM kstream.capture WHERE topic IN ('public.item', 'named') ORDER BY topic"), $node->safe_psql('postgres', 'SELECT current_user') . "|f\nshopkeeper|t", 'it is an act of the owner');
+is(sqlstate($node, "SELECT kstream.drop_topic('public.item')", 'structure'), '2BP01', 'the topic cannot be dropped under it');
+is(sqlstate($node, "REVOKE INSERT ON kstream_topic.\"public.item\" FROM shopkeeper; INSERT INTO item VALUES (3, 's', 'v')", 'structure'), '42501', 'whose right it takes');
+
+# Two who are the first.
+sql('postgres', 'CREATE DATABASE rivals');
+$node->command_ok([ 'psql', '-qXAt', '-v', 'ON_ERROR_STOP=1', '-f', $schema, $node->connstr('rivals') ], 'the schema is restored again');
+{
+	my ($first, $second) = (session($node, 'rivals'), session($node, 'rivals'));
+	$first->query("BEGIN; INSERT INTO item VALUES (1, 's', 'first')");
+	$second->start("INSERT INTO item VALUES (2, 's', 'second')");
+	my $pid = $second->pid;
+	wait_until('the second waits', sub { sql('postgres', "SELECT count(*) FROM pg_locks WHERE pid = $pid AND NOT granted") == 1 });
+	$first->query('COMMIT');
+	is($second->finish->{sqlstate}, '', 'the second finds the capture of the first');
+	is(sql('rivals', $read), "{\"id\":1}|{\"v\": \"first\", \"id\": 1}\n{\"id\":2}|{\"v\": \"second\", \"id\": 2}", 'both are captured');
+	$_->quit foreach $first, $second;
+}
 
 #
 # A snapshot that is cancelled, terminated or crashes is continued.
@@ -203,6 +256,13 @@ SQL
 {"k\\303\\266":"\\303\\244"}||||{"__debezium.newkey": "{\\"k\xc3\xb6\\":\\"\xc3\xb1\\"}"}
 {"k\\303\\266":"\\303\\261"}|{"a": ["\xc3\xb1"], "j": "{\\"\xc3\x9f\\": \\"\xc3\xa9\\"}", "v": "\xc3\xbc", "k\xc3\xb6": "\xc3\xb1"}|t\xc3\xa4|na\xc3\xafve|{"__debezium.oldkey": "{\\"k\xc3\xb6\\":\\"\xc3\xa4\\"}"}
 RESULT
+
+# SQL_ASCII says nothing of what bytes are; those that are no UTF-8 are refused.
+sql('postgres', "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+sql('ascii', "CREATE EXTENSION kstream; CREATE TABLE b (id int PRIMARY KEY, v text); SELECT kstream.capture('b', 'b')");
+$node->psql('ascii', "\\set VERBOSITY verbose\nINSERT INTO b VALUES (1, E'\\xe4f6')", stderr => \my $refusal);
+like($refusal, qr/22021.*HINT:.*SQL_ASCII/s, 'bytes that are no UTF-8 are refused, with a hint');
+is(sql('ascii', "INSERT INTO b VALUES (2, E'\\xc3\\xa4'); SELECT encode(value, 'escape') LIKE '%\\\\303\\\\244%' FROM kstream.fetch('b', 0, 0)"), 't', 'others are not');
 
 #
 # What a subscription applies is captured only where the triggers are enabled ALWAYS.
