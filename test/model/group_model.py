@@ -1,0 +1,687 @@
+"""Consumer groups, as a program that can be read: what each call may answer.
+
+The model is told of every call in the order in which they ended, with its
+SQLSTATE ('' for none) and rows, and of what a superuser saw after it (who is a
+member, who owns what).  It raises Wrong when the answer is none that it allows.
+
+It leaves two things open and takes them from what was seen: which member gets
+which partition, and in which order a poll reads its partitions.  Where it cannot
+know an offset it keeps all that it may be (`at`: a set), until a read tells.
+
+Words: a *generation* is one ownership of a partition, from taking it to losing
+it.  A *row* is what a group has committed in a partition, with the generation
+that wrote it last (its *stamp*): a commit counts only under the row's own stamp,
+and taking a partition over, reset_offsets() and a commit into an empty group
+write a stamp of their own.  A *consumer* is (group, name), or (group, None) for
+the session.  *left* is what a name's latest poll left for a later commit().
+
+test/model/group_model.py
+"""
+from typing import NamedTuple, Optional
+
+from common import Wrong, check
+
+READ_COMMITTED = 'READ COMMITTED'
+
+
+class Partition:
+    """One partition, in one life: made again it is another one."""
+
+    def __init__(self, topic, topic_id, number):
+        self.topic, self.topic_id, self.number = topic, topic_id, number
+        self.log, self.start = [], 0
+
+    end = property(lambda self: len(self.log))
+
+    def __repr__(self):
+        return '%s/%d' % (self.topic, self.number)
+
+
+class Topic(NamedTuple):
+    id: int
+    parts: tuple
+
+
+class Row(NamedTuple):
+    offset: Optional[frozenset]     # None: taken over, nothing committed
+    stamp: int
+
+
+class Position(NamedTuple):
+    gen: int
+    at: frozenset                   # where reading goes on
+    polled: bool = False            # there are records that commit() would commit
+    read: bool = False              # a poll has started here
+
+
+class State:
+    """What a rollback undoes."""
+
+    def __init__(self, positions):
+        self.rows, self.positions, self.topics = {}, positions, {}
+        self.polled, self.names, self.used = set(), set(), False
+        self.reads, self.sought, self.cleared, self.done = {}, {}, set(), set()
+        self.produced = []
+
+    def copy(self):
+        new = State({c: dict(p) for c, p in self.positions.items()})
+        for name in ('rows', 'topics', 'polled', 'names', 'reads', 'sought', 'cleared', 'done', 'produced'):
+            setattr(new, name, getattr(self, name).copy())
+        new.used = self.used
+        return new
+
+
+class Transaction:
+    def __init__(self, positions, isolation=READ_COMMITTED, explicit=False):
+        self.isolation, self.explicit = isolation, explicit
+        self.state, self.saves, self.failed = State(positions), [], False
+        self.snapshot = None
+        # not undone by a rollback to a savepoint: what may be locked or known
+        self.held, self.ever_names, self.ever_used, self.ddl, self.base = set(), set(), False, set(), {}
+
+
+class Model:
+    def __init__(self):
+        self.clock = self.gens = 0
+        self.topics, self.registry = {}, {}             # name -> Topic; (topic id, number) -> Partition
+        self.resets = {}                                # group -> auto_offset_reset; groups that exist
+        self.rows, self.versions = {}, {}               # (group, partition) -> Row, number of changes
+        self.members, self.owner = {}, {}               # group -> labels; (group, partition) -> (label, generation)
+        self.facts, self.first, self.kept = {}, {}, set()   # where a group without offset starts; see fact()
+        self.left, self.starts, self.quit = {}, {}, set()
+        self.tx, self.positions, self.pids, self.private = {}, {}, {}, {}
+
+    # ---- transactions
+
+    def begin(self, s, isolation=READ_COMMITTED, explicit=True):
+        positions = {c: dict(p) for c, p in self.positions.setdefault(s, {}).items()}
+        self.tx[s] = Transaction(positions, isolation, explicit)
+        self.tx[s].counts = {name: len(topic.parts) for name, topic in self.topics.items()}
+        return self.tx[s]
+
+    def others(self, s):
+        return [t for o, t in self.tx.items() if o != s and t is not None]
+
+    def fail(self, s):
+        t = self.tx[s]
+        if not t.explicit:
+            self.rollback(s)
+            return
+        t.failed = True
+        if t.saves:
+            t.state = t.saves[-1].copy()
+        else:                           # it holds nothing any more
+            t.state, t.held, t.ever_names, t.ddl = State({}), set(), set(), set()
+            self.forget_undone(t)
+
+    def rollback(self, s):
+        t, self.tx[s] = self.tx[s], None
+        self.forget_undone(t)
+
+    def save(self, s):
+        self.tx[s].saves.append(self.tx[s].state.copy())
+
+    def release(self, s):
+        self.tx[s].saves.pop()
+
+    def back_to(self, s):
+        t = self.tx[s]
+        t.state, t.failed = t.saves[-1].copy(), False
+        self.forget_undone(t)
+
+    def forget_undone(self, t):
+        """Partitions that nobody sees any more are gone for good, whatever comes under their number."""
+        alive = {p for topics in [self.topics] + [o.state.topics for o in self.tx.values() if o]
+                 for topic in topics.values() if topic for p in topic.parts}
+        for key, part in list(self.registry.items()):
+            if part not in alive:
+                del self.registry[key]
+                for known in (self.owner, self.facts):
+                    for k in [k for k in known if k[1] is part]:
+                        del known[k]
+        for key, count in self.first.items():
+            self.first[key] = min(count, sum(1 for p in self.registry if p[0] == key[1]))
+
+    def commit(self, s, code):
+        t = self.tx[s]
+        if t.failed:
+            self.rollback(s)
+            return
+        lost = [k for k in t.state.rows if self.versions.get(k, 0) != t.base[k]]
+        may = {'40001'} if t.isolation != READ_COMMITTED else set()
+        may |= {'KS110', '40001'} if lost else set()
+        if code:
+            check(code in may, 'COMMIT failed with %s', code)
+            self.rollback(s)
+            return
+        check(not lost, 'COMMIT wrote over an offset that another transaction has written: %s', lost)
+        self.tx[s] = None
+        self.clock += 1
+        for name, topic in t.state.topics.items():
+            if topic is None:
+                self.topics.pop(name, None)
+            else:
+                self.topics[name] = topic
+        for part, values in t.state.produced:
+            part.log.extend(values)
+        self.forget_undone(t)
+        for (g, part), row in t.state.rows.items():
+            if self.registry.get((part.topic_id, part.number)) is part:
+                self.rows[g, part] = row
+                self.versions[g, part] = self.versions.get((g, part), 0) + 1
+                self.kept.add((g, part))
+        for k in [k for k in self.rows if self.registry.get((k[1].topic_id, k[1].number)) is not k[1]]:
+            del self.rows[k]
+        self.positions[s] = {c: p for c, p in t.state.positions.items() if c[1] is None}
+        self.publish(t)
+
+    def publish(self, t):
+        """What a name leaves for its next transaction, in whatever session."""
+        for g, m in t.state.polled:
+            self.quit.discard((g, m))
+            if m is not None:
+                self.left[g, m] = {part: (p.gen, p.at, self.committed(None, g, part) == p.at)
+                                   for part, p in t.state.positions.get((g, m), {}).items() if p.polled}
+        for g, m, part in t.state.cleared:
+            self.starts.pop((g, m, part), None)
+        for (g, m, part), start in t.state.sought.items():
+            self.starts[g, m, part] = start
+            self.left.get((g, m), {}).pop(part, None)
+        for g, m, part in t.state.done:
+            left = self.left.get((g, m), {})
+            if part in left:
+                left[part] = left[part][:2] + (True,)
+
+    def gone(self, s):
+        """The session has ended, or was ended."""
+        if self.tx.get(s):
+            self.rollback(s)
+        self.positions[s], self.private[s] = {}, {}
+
+    def crash(self):
+        for s in list(self.positions):
+            self.gone(s)
+        self.left, self.starts, self.quit = {}, {}, set()
+        self.owner, self.members = {}, {g: set() for g in self.members}
+        # a start that no transaction has committed may be forgotten by a crash, with the group's first look
+        self.first = {k: n for k, n in self.first.items() if any(g == k[0] and p.topic_id == k[1] for g, p in self.kept)}
+        for k in self.facts:
+            if k not in self.kept:
+                self.facts[k] = frozenset(range(k[1].end + 1)) | {'any'}
+
+    # ---- what is seen
+
+    def see(self, seen):
+        """Take from what was seen who is a member and who owns what: one at most, and a member."""
+        members = {}
+        for g, label in seen['members']:
+            members.setdefault(g, set()).add(label)
+        for g, labels in self.members.items():
+            for label in labels - members.get(g, set()):
+                self.leave(g, label)
+        self.members = members
+        owner = {}
+        for g, topic_id, number, label in seen['owned']:
+            part = self.registry.get((topic_id, number))
+            if part is None:
+                continue
+            check((g, part) not in owner, '%s has two owners in group %s', part, g)
+            check(label in members.get(g, ()), '%s is owned by %s, which is no member of group %s', part, label, g)
+            before = self.owner.get((g, part))
+            if before is None or before[0] != label:
+                self.gens += 1
+                before = (label, self.gens)
+            owner[g, part] = before
+            count = self.first.setdefault((g, topic_id), sum(1 for k in self.registry if k[0] == topic_id))
+            if (g, part) not in self.facts:
+                self.facts[g, part] = frozenset({0}) if number >= count else part.end    # a number: from then on
+        self.owner = owner
+
+    def leave(self, g, label):
+        """What a member that left had polled in ended transactions is no longer its to commit."""
+        for s, pid in self.pids.items():
+            if label == ('pid', pid):
+                self.forget_lost(self.positions.get(s, {}).get((g, None), {}), {}, lambda part, p: False)
+                self.quit.add((g, None, s))
+        if label[0] == 'name':
+            self.left.pop((g, label[1]), None)
+            self.quit.add((g, label[1]))
+
+    @staticmethod
+    def forget_lost(positions, reads, is_ours):
+        for part, p in positions.items():
+            if p.polled and part not in reads and not is_ours(part, p):
+                positions[part] = p._replace(polled=False)
+
+    def label(self, s, m):
+        return ('name', m) if m is not None else ('pid', self.pids[s])
+
+    def visible(self, t, g, part):
+        if t is not None and (g, part) in t.state.rows:
+            return t.state.rows[g, part]
+        return self.rows.get((g, part))
+
+    def committed(self, t, g, part):
+        row = self.visible(t, g, part)
+        return row.offset if row else None
+
+    def topic(self, t, name):
+        return t.state.topics[name] if t and name in t.state.topics else self.topics.get(name)
+
+    def is_busy(self, s, g, part):
+        return any((g, part) in t.held for t in self.others(s))
+
+    def write(self, t, g, part, row):
+        t.base.setdefault((g, part), self.versions.get((g, part), 0))
+        t.held.add((g, part))
+        t.state.rows[g, part] = row
+
+    # ---- what may go wrong with any call
+
+    def judge(self, s, code, must, may):
+        """An error that must come, or may; True when the call went well."""
+        if code == '':
+            check(not must, 'no error; expected %s', '/'.join(sorted(must)))
+            return True
+        if code not in must and code not in may:
+            raise Wrong('error %s; expected %s' % (code, '/'.join(sorted(must)) or 'none of the kind'))
+        self.fail(s)
+        return False
+
+    def trouble(self, s, g, m, topics):
+        t, must, may = self.tx[s], set(), set()
+        if t.snapshot is None:
+            t.snapshot = self.clock
+        for o in self.others(s):
+            if m is not None and (g, m) in o.ever_names:
+                (must if (g, m) in o.state.names else may).add('55006')
+            if o.ddl:
+                may.add('55P03')
+        if any(self.topic(t, name) is None for name in topics):
+            must.add('42704')
+        if t.isolation != READ_COMMITTED and self.clock > t.snapshot:
+            may.add('40001')
+        return t, must, may
+
+    def member(self, s, g, m, must):
+        """Is it one?  Else what says so is expected."""
+        found = self.label(s, m) in self.members.get(g, ())
+        if not found:
+            must.add('KS025')
+            if not self.members.get(g):
+                must.add('42704')       # maybe there is not even a group
+        return found
+
+    def use(self, t, g, m):
+        t.state.used = t.ever_used = True
+        if m is not None:
+            t.state.names.add((g, m))
+            t.ever_names.add((g, m))
+
+    def owned(self, s, g, m, part):
+        return self.owner.get((g, part), (None, None))[0] == self.label(s, m)
+
+    # ---- polling
+
+    def fact(self, g, part):
+        """Where a group starts that has no offset: a fact from the moment the partition was first taken."""
+        reset = self.resets.get(g, 'earliest')
+        if reset == 'none':
+            return None
+        if reset == 'earliest':
+            return frozenset({part.start})
+        fact = self.facts.get((g, part), part.end)
+        if isinstance(fact, int):       # taken at this end or later, read never
+            fact = frozenset(range(fact, part.end + 1))
+        elif 'any' in fact:
+            fact = frozenset(range(part.end + 1))
+        self.facts[g, part] = fact
+        return fact
+
+    def start(self, t, g, m, part, gen):
+        """Where a consumer that begins with a partition starts."""
+        if m is not None:
+            sought = t.state.sought.get((g, m, part)) or self.starts.get((g, m, part))
+            if sought and sought[0] == gen and (g, m, part) not in t.state.cleared:
+                return frozenset({sought[1]})
+        offset = self.committed(t, g, part)
+        return self.fact(g, part) if offset is None else offset
+
+    def poll(self, s, g, m, topics, limit, small, commit, code, rows, seen, timed=False):
+        names = topics or ()
+        t, must, may = self.trouble(s, g, m, names)
+        c = (g, m)
+        before = self.owner
+        if topics is None:
+            self.member(s, g, m, must)
+        if must:
+            self.see(seen)
+            return self.judge(s, code, must, may)
+        self.see(seen)
+        positions = t.state.positions.setdefault(c, {})
+        self.forget_lost(positions, t.state.reads.get(c, {}),
+                         lambda part, p: self.owner.get((g, part)) == (self.label(s, m), p.gen))
+        if self.quit and commit:
+            may.update({'KS110'} if (g, m) in self.quit or (g, m, s) in self.quit else ())
+        t.state.polled.add(c)           # what an earlier transaction left is not this one's to commit
+        sources, fences = {}, ''
+        visible = {p for x in set(self.topics) | set(t.state.topics) for p in (self.topic(t, x) or Topic(0, ())).parts}
+        for (group, part), (label, gen) in self.owner.items():
+            if group != g or label != self.label(s, m) or part not in visible or (topics and part.topic not in topics):
+                continue
+            p, row, busy = positions.get(part), self.visible(t, g, part), self.is_busy(s, g, part)
+            if p and p.gen == gen and row and row.stamp == gen and (p.read or p.at != {None}):
+                at = p.at
+            else:
+                fences += self.regained(t, c, part, gen, row)
+                at = self.start(t, g, m, part, gen)
+            if at is not None and max(at) < part.start:
+                reset = self.resets.get(g, 'earliest')
+                at = {'earliest': frozenset({part.start}), 'latest': frozenset(range(part.start, part.end + 1))}.get(reset)
+            if at is None:
+                (may if busy else must).add('KS001')
+                at = frozenset({part.start})
+            sources[part] = (at, not busy)
+        fences += self.fences(s, c) if commit else ''
+        if fences:
+            may.add('KS110')
+        if timed and not any(surely and min(len(part.log) - max(at), 1) > 0 for part, (at, surely) in sources.items()):
+            may.add('57014')
+        if not self.judge(s, code, must, may):
+            return None
+        check('must' not in fences, 'the fence was missed: no KS110')
+        self.use(t, g, m)
+        self.after_read(t, g, m, sources, self.read(sources, rows, limit, small), positions)
+        if commit:
+            self.apply_commit(s, t, c, None)
+        return None
+
+    def regained(self, t, c, part, gen, row):
+        """Records that this transaction read in an earlier ownership may have been another's since."""
+        read = t.state.reads.get(c, {}).get(part)
+        if read is None or read == gen:
+            return ''
+        return 'may' if row is not None and row.stamp == read else 'must'
+
+    def read(self, sources, rows, limit, small):
+        """Compare what a poll returned; where each partition's reading ended."""
+        parts = {(p.topic, p.number): p for p in sources}
+        runs = []
+        for topic, number, offset, value in rows:
+            part = parts.get((topic, number))
+            check(part is not None, 'a record of %s/%s, which is not this member\'s', topic, number)
+            if not runs or runs[-1][0] is not part:
+                check(part not in [r[0] for r in runs], '%s was read twice', part)
+                runs.append((part, []))
+            runs[-1][1].append((offset, value))
+        check(len(rows) <= limit, '%d records', len(rows))
+        full = len(rows) == limit or (small and len(rows) > 0)
+        ends = {}
+        for place, (part, got) in enumerate(runs):
+            at = sources[part][0]
+            first, last = got[0][0], got[-1][0]
+            check(first in at, '%s: read from %d on, expected %s', part, first, sorted(at))
+            check(got == [(o, part.log[o] if o < part.end else None) for o in range(first, last + 1)],
+                  '%s: records differ: %s', part, got)
+            check(last + 1 == part.end or (full and place == len(runs) - 1), '%s: stopped at %d of %d', part, last + 1, part.end)
+            ends[part] = (first, last + 1)
+        for part, (at, surely) in sources.items():
+            if part not in ends and surely and not full:
+                check(part.end in at, '%s: nothing was read; expected records from %s on', part, sorted(at))
+                ends[part] = (part.end, part.end)
+        return ends
+
+    def after_read(self, t, g, m, sources, ends, positions):
+        for part, (at, surely) in sources.items():
+            if part not in ends and not surely:
+                continue                # another transaction's: passed over, as far as we know
+            gen, row = self.owner[g, part][1], self.visible(t, g, part)
+            p = positions.get(part)
+            fresh = not (p and p.gen == gen)
+            if row is None or row.stamp != gen:
+                self.write(t, g, part, Row(row.offset if row else None, gen))
+            t.held.add((g, part))
+            first, end = ends.get(part, (None, None))
+            if first is not None and row is not None and row.offset is not None and len(row.offset) > 1 and fresh:
+                t.state.rows[g, part] = t.state.rows.get((g, part), row)._replace(offset=frozenset({first}))
+            if first is not None and self.committed(t, g, part) is None and fresh and self.resets.get(g) == 'latest' \
+                    and first in self.facts.get((g, part), ()):
+                self.facts[g, part] = frozenset({first})
+            now = frozenset({end}) if end is not None else at
+            got = first is not None and end > first
+            positions[part] = Position(gen, now, got or bool(p and p.gen == gen and p.polled), True)
+            if got:
+                t.state.reads.setdefault((g, m), {})
+                t.state.reads[g, m] = dict(t.state.reads[g, m], **{}) | {part: gen}
+
+    # ---- committing
+
+    def pending(self, s, c):
+        """(partition, position, is it sure that commit() must commit it) of what was polled."""
+        t, (g, m) = self.tx[s], c
+        result = [(part, p, self.committed(t, g, part) != p.at)
+                  for part, p in t.state.positions.get(c, {}).items() if p.polled]
+        if m is not None and c not in t.state.polled:
+            touched = t.state.positions.get(c, {})
+            for part, (gen, at, done) in self.left.get(c, {}).items():
+                if c + (part,) not in t.state.sought:
+                    result.append((part, Position(gen, at, True, True), not done and part not in touched))
+        return result
+
+    def fences(self, s, c):
+        """Must or may a commit of what is pending meet the fence?"""
+        t, (g, m) = self.tx[s], c
+        result = ''
+        for part, p, sure in self.pending(s, c):
+            row = self.visible(t, g, part)
+            if not sure or self.registry.get((part.topic_id, part.number)) is not part:
+                continue
+            if row is None or row.stamp != p.gen or self.is_busy(s, g, part):
+                result += 'must'
+            elif self.owner.get((g, part)) != (self.label(s, m), p.gen):
+                result += 'may'
+        return result
+
+    def apply_commit(self, s, t, c, rows):
+        """Commit what is pending; rows: what commit() said that it did."""
+        g, m = c
+        said = None if rows is None else {(topic, number): offset for topic, number, offset in rows}
+        for part, p, sure in self.pending(s, c):
+            key = (part.topic, part.number)
+            mine = self.owner.get((g, part)) == (self.label(s, m), p.gen)
+            if said is None:
+                if not sure or not mine:
+                    continue
+            elif key not in said:
+                check(not (sure and mine), 'commit() did not commit %s at %s', part, sorted(p.at))
+                continue
+            else:
+                offset = said.pop(key)
+                check(offset in p.at, 'commit() committed %s at %d; expected %s', part, offset, sorted(p.at))
+                p = p._replace(at=frozenset({offset}))
+            self.write(t, g, part, Row(p.at, p.gen))
+            self.after_commit(t, c, part)
+        check(not said, 'commit() committed %s, which was not polled', said)
+
+    @staticmethod
+    def after_commit(t, c, part):
+        t.state.sought.pop(c + (part,), None)
+        t.state.cleared.add(c + (part,))
+        t.state.done.add(c + (part,))
+        reads = dict(t.state.reads.get(c, {}))
+        reads.pop(part, None)
+        t.state.reads[c] = reads
+
+    def commit_polled(self, s, g, m, code, rows, seen):
+        t, must, may = self.trouble(s, g, m, ())
+        c = (g, m)
+        if not self.member(s, g, m, must) and c in t.state.polled:
+            may |= must | {'KS110'}     # it left, but polled in this transaction: the guard decides
+            must = set()
+        if not must:
+            fences = self.fences(s, c)
+            may |= {'KS110'} if fences or (g, m) in self.quit or (g, m, s) in self.quit else set()
+            if 'must' in fences:
+                must.add('KS110')
+        self.see(seen)
+        if self.judge(s, code, must, may):
+            self.use(t, g, m)
+            self.apply_commit(s, t, c, rows)
+
+    def out_of_range(self, t, name, number, offset, must, may, from_start=False):
+        topic = self.topic(t, name)
+        if topic is None:
+            return None
+        if number >= t.counts.get(name, number + 1):
+            may.add('22023')            # a transaction under way may not know of new partitions
+        if number >= len(topic.parts) or offset < 0:
+            must.add('22023')
+            return None
+        part = topic.parts[number]
+        if offset > part.end or (from_start and offset < part.start):
+            must.add('KS001')
+        return part
+
+    def reach(self, s, g, m, part, must, may, seen):
+        """A member calls for a partition of its own: is it?"""
+        t, c = self.tx[s], (g, m)
+        self.member(s, g, m, must)
+        self.see(seen)
+        if must or part is None:
+            return
+        row, p = self.visible(t, g, part), t.state.positions.get(c, {}).get(part)
+        if not self.owned(s, g, m, part):
+            if p and row and row.stamp == p.gen and not self.is_busy(s, g, part):
+                may.add('KS110')
+            else:
+                must.add('KS110')
+            return
+        gen = self.owner[g, part][1]
+        if self.is_busy(s, g, part):
+            must.add('KS110')
+        again = self.regained(t, c, part, gen, row)
+        if again:
+            (must if 'must' in again else may).add('KS110')
+
+    def commit_offset(self, s, g, name, number, offset, m, code, rows, seen):
+        t, must, may = self.trouble(s, g, m, (name,))
+        part = self.out_of_range(t, name, number, offset, must, may)
+        empty = not self.members.get(g)
+        if must or (empty and m is None):
+            self.see(seen)
+            if part and self.is_busy(s, g, part):
+                must.add('55006')
+        else:
+            self.reach(s, g, m, part, must, may, seen)
+        if not self.judge(s, code, must, may | ({'KS110', 'KS025'} if must else set())):
+            return
+        self.use(t, g, m)
+        if empty and m is None:
+            self.gens += 1
+            self.write(t, g, part, Row(frozenset({offset}), self.gens))
+            return
+        positions, c = t.state.positions.setdefault((g, m), {}), (g, m)
+        p, gen = positions.get(part), self.owner.get((g, part), (None, 0))[1]
+        if not self.owned(s, g, m, part):
+            gen = p.gen
+        if not (p and p.gen == gen) or (not p.read if m is None else c not in t.state.polled):
+            at = {offset}       # reading begins there
+        else:
+            at = p.at           # reading goes on where it was
+        polled = bool(p and p.gen == gen and p.polled)
+        positions[part] = Position(gen, frozenset(at), polled, bool(p and p.gen == gen and p.read))
+        self.write(t, g, part, Row(frozenset({offset}), gen))
+        self.after_commit(t, c, part)
+        t.state.done.discard(c + (part,))       # commit() may still commit what the latest poll returned
+
+    def seek(self, s, g, name, number, offset, m, code, rows, seen):
+        t, must, may = self.trouble(s, g, m, (name,))
+        part = self.out_of_range(t, name, number, offset, must, may, from_start=True)
+        if must:
+            self.see(seen)
+        else:
+            self.reach(s, g, m, part, must, may, seen)
+        if not self.judge(s, code, must, may | ({'KS110', 'KS025', '42704'} if must else set())):
+            return
+        self.use(t, g, m)
+        gen, row = self.owner.get((g, part), (None, 0))[1], self.visible(t, g, part)
+        if not self.owned(s, g, m, part):
+            gen = t.state.positions[g, m][part].gen
+        elif row is None or row.stamp != gen:
+            self.write(t, g, part, Row(row.offset if row else None, gen))
+        t.held.add((g, part))
+        t.state.positions.setdefault((g, m), {})[part] = Position(gen, frozenset({offset}), False, True)
+        if m is not None:
+            t.state.sought[g, m, part] = (gen, offset)
+            t.state.cleared.discard((g, m, part))
+
+    # ---- membership and the group
+
+    def subscribe(self, s, g, topics, m, code, rows, seen):
+        t, must, may = self.trouble(s, g, m, topics)
+        self.see(seen)
+        if self.judge(s, code, must, may):
+            self.use(t, g, m)
+            check(self.label(s, m) in self.members.get(g, ()), 'subscribe() made no member')
+
+    def unsubscribe(self, s, g, m, code, rows, seen):
+        t, must, may = self.trouble(s, g, m, ())
+        may |= {'42704'} if not self.members.get(g) else set()
+        self.see(seen)
+        if self.judge(s, code, must, may):
+            self.use(t, g, m)
+            check(self.label(s, m) not in self.members.get(g, ()), 'unsubscribe() left a member')
+
+    def heartbeat(self, s, g, m, code, rows, seen):
+        t, must, may = self.trouble(s, g, m, ())
+        self.member(s, g, m, must)
+        self.see(seen)
+        if not self.judge(s, code, must, may):
+            return
+        self.use(t, g, m)
+        expected = sorted((p.topic, p.number) for (group, p) in self.owner if group == g and self.owned(s, g, m, p)
+                          and self.topic(t, p.topic) and p in self.topic(t, p.topic).parts)
+        check(sorted(rows) == expected, 'heartbeat() says %s; owned are %s', sorted(rows), expected)
+
+    def reset_offsets(self, s, g, name, target, dry_run, code, rows, seen):
+        t, must, may = self.trouble(s, g, None, (name,))
+        topic = self.topic(t, name)
+        if self.members.get(g) and not dry_run:
+            must.add('KS068')
+        if not must and not dry_run and any(self.is_busy(s, g, p) for p in topic.parts):
+            must.add('55006')
+        self.see(seen)
+        if not self.judge(s, code, must, may):
+            return
+        self.use(t, g, None)
+        check(len(rows) == len(topic.parts), 'reset_offsets() gave %d rows', len(rows))
+        for (_, number, old, new), part in zip(sorted(rows), topic.parts):
+            before = self.committed(t, g, part)
+            check(old in before if before is not None else old is None,
+                  '%s: reset_offsets() says the offset was %s; it was %s', part, old, before)
+            at = part.start if old is None else old
+            wanted = {'earliest': part.start, 'latest': part.end}.get(target)
+            if wanted is None:
+                wanted = min(max(int(target) + (at if target[0] in '+-' else 0), part.start), part.end)
+            check(new == wanted, '%s: reset_offsets() to %s gives %s; expected %s', part, target, new, wanted)
+            if not dry_run:
+                self.gens += 1
+                self.write(t, g, part, Row(frozenset({new}), self.gens))
+
+    def prepare(self, s, code):
+        t = self.tx[s]
+        if t.state.used or t.state.produced or t.state.topics:
+            check(code == '0A000', 'PREPARE TRANSACTION: %s; expected 0A000', code or 'no error')
+        else:
+            check(code in ('', '0A000') if t.ever_used or t.ddl else code == '', 'PREPARE TRANSACTION failed with %s', code)
+        self.rollback(s)
+
+    def look(self, offsets):
+        """The view of committed offsets, at any time."""
+        expected = {(g, p.topic, p.number): (g, p) for (g, p), row in self.rows.items() if row.offset is not None}
+        got = {(g, topic, number): offset for g, topic, number, offset in offsets}
+        check(set(got) == set(expected), 'committed offsets of %s; expected of %s', sorted(got), sorted(expected))
+        for k, offset in got.items():
+            row = self.rows[expected[k]]
+            check(offset in row.offset, 'committed offset of %s is %d; expected %s', k, offset, sorted(row.offset))
+            self.rows[expected[k]] = row._replace(offset=frozenset({offset}))
