@@ -40,6 +40,8 @@ def check(condition, text, *values):
 class Session:
     """A connection; what it runs gives (SQLSTATE or '', rows)."""
 
+    calls = 0           # by all of them
+
     def __init__(self, server, name='model', setup=''):
         self.server, self.name, self.setup = server, name, setup
         self.connection = None
@@ -69,6 +71,7 @@ class Session:
             time.sleep(0.002)
 
     def run(self, sql, arguments=None):
+        Session.calls += 1
         self.message = self.status = ''
         cursor = self.connection.cursor()
         try:
@@ -130,7 +133,7 @@ def shortest(steps, fails, seconds):
 
 def kind_of(text):
     """Two failures are of the same kind when they differ in numbers and names only."""
-    return re.sub(r'\d+', '#', text.split('\n')[0])[:60]
+    return re.sub(r'(?<![A-Z\d])\d{1,4}(?!\d)', '#', text.split('\n')[0])[:60]
 
 
 def log_findings(server):
@@ -159,6 +162,7 @@ def arguments(about):
     parser.add_argument('--runs', type=int, default=10 ** 9, help='at most so many')
     parser.add_argument('--steps', type=int, default=250, help='of a run')
     parser.add_argument('--out', help='directory for the server; kept when something is found')
+    parser.add_argument('--without', default='', help='steps, or what they use, that are left out: "prepare,l"')
     parser.add_argument('--keep-going', action='store_true', help='list all that is found')
     parser.add_argument('--shrink', type=float, default=60, help='seconds for the shortest schedule')
     given = parser.parse_args()

@@ -22,6 +22,7 @@ from typing import NamedTuple, Optional
 from common import Wrong, check
 
 READ_COMMITTED = 'READ COMMITTED'
+MAYBE, SURE = 1, 2
 
 
 class Partition:
@@ -50,7 +51,7 @@ class Row(NamedTuple):
 class Position(NamedTuple):
     gen: int
     at: frozenset                   # where reading goes on
-    polled: bool = False            # there are records that commit() would commit
+    polled: int = 0                 # SURE: there are records that commit() commits; MAYBE: again
     read: bool = False              # a poll has started here
 
 
@@ -86,6 +87,7 @@ class Model:
         self.topics, self.registry = {}, {}             # name -> Topic; (topic id, number) -> Partition
         self.resets = {}                                # group -> auto_offset_reset; groups that exist
         self.rows, self.versions = {}, {}               # (group, partition) -> Row, number of changes
+        self.subscribed = {}                            # (group, label) -> names of topics
         self.members, self.owner = {}, {}               # group -> labels; (group, partition) -> (label, generation)
         self.facts, self.first, self.kept = {}, {}, set()   # where a group without offset starts; see fact()
         self.left, self.starts, self.quit = {}, {}, set()
@@ -251,7 +253,7 @@ class Model:
     def forget_lost(positions, reads, is_ours):
         for part, p in positions.items():
             if p.polled and part not in reads and not is_ours(part, p):
-                positions[part] = p._replace(polled=False)
+                positions[part] = p._replace(polled=0)
 
     def label(self, s, m):
         return ('name', m) if m is not None else ('pid', self.pids[s])
@@ -297,8 +299,9 @@ class Model:
                 (must if (g, m) in o.state.names else may).add('55006')
             if o.ddl:
                 may.add('55P03')
-        if any(self.topic(t, name) is None for name in topics):
-            must.add('42704')
+        for name in topics:
+            if self.topic(t, name) is None:     # a transaction under way may still know a topic that is gone
+                (may if t.explicit and name in t.counts and name not in t.state.topics else must).add('42704')
         if t.isolation != READ_COMMITTED and self.clock > t.snapshot:
             may.add('40001')
         return t, must, may
@@ -354,10 +357,14 @@ class Model:
         before = self.owner
         if topics is None:
             self.member(s, g, m, must)
+            if any(self.topic(t, x) is None for x in self.subscribed.get((g, self.label(s, m)), ())):
+                may.add('42704')
         if must:
             self.see(seen)
             return self.judge(s, code, must, may)
         self.see(seen)
+        if topics and code:             # maybe it has subscribed
+            self.subscribed[g, self.label(s, m)] = list(topics) + list(self.subscribed.get((g, self.label(s, m)), ()))
         positions = t.state.positions.setdefault(c, {})
         self.forget_lost(positions, t.state.reads.get(c, {}),
                          lambda part, p: self.owner.get((g, part)) == (self.label(s, m), p.gen))
@@ -391,6 +398,8 @@ class Model:
             return None
         check('must' not in fences, 'the fence was missed: no KS110')
         self.use(t, g, m)
+        if topics:
+            self.subscribed[g, self.label(s, m)] = topics
         self.after_read(t, g, m, sources, self.read(sources, rows, limit, small), positions)
         if commit:
             self.apply_commit(s, t, c, None)
@@ -449,7 +458,7 @@ class Model:
                 self.facts[g, part] = frozenset({first})
             now = frozenset({end}) if end is not None else at
             got = first is not None and end > first
-            positions[part] = Position(gen, now, got or bool(p and p.gen == gen and p.polled), True)
+            positions[part] = Position(gen, now, SURE if got else p.polled if p and p.gen == gen else 0, True)
             if got:
                 t.state.reads.setdefault((g, m), {})
                 t.state.reads[g, m] = dict(t.state.reads[g, m], **{}) | {part: gen}
@@ -459,13 +468,13 @@ class Model:
     def pending(self, s, c):
         """(partition, position, is it sure that commit() must commit it) of what was polled."""
         t, (g, m) = self.tx[s], c
-        result = [(part, p, self.committed(t, g, part) != p.at)
+        result = [(part, p, p.polled == SURE and self.committed(t, g, part) != p.at)
                   for part, p in t.state.positions.get(c, {}).items() if p.polled]
         if m is not None and c not in t.state.polled:
             touched = t.state.positions.get(c, {})
             for part, (gen, at, done) in self.left.get(c, {}).items():
                 if c + (part,) not in t.state.sought:
-                    result.append((part, Position(gen, at, True, True), not done and part not in touched))
+                    result.append((part, Position(gen, at, SURE, True), not done and part not in touched))
         return result
 
     def fences(self, s, c):
@@ -505,6 +514,9 @@ class Model:
 
     @staticmethod
     def after_commit(t, c, part):
+        p = t.state.positions.get(c, {}).get(part)
+        if p and p.polled:
+            t.state.positions[c][part] = p._replace(polled=MAYBE)
         t.state.sought.pop(c + (part,), None)
         t.state.cleared.add(c + (part,))
         t.state.done.add(c + (part,))
@@ -588,11 +600,12 @@ class Model:
             at = {offset}       # reading begins there
         else:
             at = p.at           # reading goes on where it was
-        polled = bool(p and p.gen == gen and p.polled)
+        polled = p.polled if p and p.gen == gen else 0
         positions[part] = Position(gen, frozenset(at), polled, bool(p and p.gen == gen and p.read))
         self.write(t, g, part, Row(frozenset({offset}), gen))
         self.after_commit(t, c, part)
-        t.state.done.discard(c + (part,))       # commit() may still commit what the latest poll returned
+        positions[part] = positions[part]._replace(polled=polled)   # commit() still commits what was polled
+        t.state.done.discard(c + (part,))
 
     def seek(self, s, g, name, number, offset, m, code, rows, seen):
         t, must, may = self.trouble(s, g, m, (name,))
@@ -610,7 +623,7 @@ class Model:
         elif row is None or row.stamp != gen:
             self.write(t, g, part, Row(row.offset if row else None, gen))
         t.held.add((g, part))
-        t.state.positions.setdefault((g, m), {})[part] = Position(gen, frozenset({offset}), False, True)
+        t.state.positions.setdefault((g, m), {})[part] = Position(gen, frozenset({offset}), 0, True)
         if m is not None:
             t.state.sought[g, m, part] = (gen, offset)
             t.state.cleared.discard((g, m, part))
@@ -622,6 +635,7 @@ class Model:
         self.see(seen)
         if self.judge(s, code, must, may):
             self.use(t, g, m)
+            self.subscribed[g, self.label(s, m)] = topics
             check(self.label(s, m) in self.members.get(g, ()), 'subscribe() made no member')
 
     def unsubscribe(self, s, g, m, code, rows, seen):
@@ -654,7 +668,7 @@ class Model:
         if not self.judge(s, code, must, may):
             return
         self.use(t, g, None)
-        check(len(rows) == len(topic.parts), 'reset_offsets() gave %d rows', len(rows))
+        check(len(rows) in (len(topic.parts), t.counts.get(name)), 'reset_offsets() gave %d rows', len(rows))
         for (_, number, old, new), part in zip(sorted(rows), topic.parts):
             before = self.committed(t, g, part)
             check(old in before if before is not None else old is None,

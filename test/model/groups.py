@@ -66,8 +66,17 @@ def make_steps(seed, count):
     stable = r.random() < 0.4           # topics neither come nor go, and there is more of the rest
     steps = [['produce', None, topic, p, r.randint(1, 10)] for topic in topics for p in (0, 1) if r.random() < 0.8]
 
+    last = [None]
+
     def who():
-        return r.choice(SESSIONS), r.choice(groups), r.choice((None, 'x', 'x', 'y'))
+        if last[0] is None or r.random() < 0.5:     # often who called last calls again
+            last[0] = r.choice(SESSIONS), r.choice(groups), r.choice((None, 'x', 'x', 'y'))
+        elif r.random() < 0.3:
+            last[0] = (r.choice(SESSIONS),) + last[0][1:]
+        return last[0]
+
+    def session():
+        return last[0][0] if last[0] and r.random() < 0.6 else r.choice(SESSIONS)
 
     def poll():
         s, g, m = who()
@@ -76,7 +85,7 @@ def make_steps(seed, count):
                 r.choice((1, 2, 3, 500, 500)), r.random() < 0.1, commit, r.choice(FORMS + ('timed',))]
 
     def transaction():
-        return [r.choice(('commit', 'commit', 'commit', 'rollback', 'prepare')), r.choice(SESSIONS)]
+        return [r.choice(('commit', 'commit', 'commit', 'rollback', 'prepare')), session()]
 
     def offset_call(kind):
         s, g, m = who()
@@ -89,10 +98,10 @@ def make_steps(seed, count):
 
     kinds = (
         (24, poll), (12, produce), (10, transaction),
-        (8, lambda: ['begin', r.choice(SESSIONS), r.choice((READ_COMMITTED,) * 3 + ('REPEATABLE READ', 'SERIALIZABLE'))]),
+        (8, lambda: ['begin', session(), r.choice((READ_COMMITTED,) * 3 + ('REPEATABLE READ', 'SERIALIZABLE'))]),
         (7, lambda: ['commit_polled', *who(), r.choice(FORMS)]),
         (5, lambda: offset_call('commit_offset')), (4, lambda: offset_call('seek')),
-        (5, lambda: [r.choice(('savepoint', 'rollback_to', 'release')), r.choice(SESSIONS)]),
+        (5, lambda: [r.choice(('savepoint', 'rollback_to', 'release')), session()]),
         (4, lambda: ['heartbeat', *who(), r.choice(FORMS)]),
         (4, lambda: ['subscribe', *who(), r.choice((topics[:1], list(topics))), r.choice(FORMS)]),
         (4, lambda: ['unsubscribe', *who(), r.choice(FORMS)]),
@@ -107,7 +116,7 @@ def make_steps(seed, count):
         (0.2, lambda: ['two_groups', r.choice(topics)]),
         (0.2, lambda: ['dropped_meanwhile', r.choice(topics)]),
         (0.1, lambda: ['crash']),
-        (0 if stable else 2, lambda: ['add_partitions', r.choice(SESSIONS), r.choice(topics), r.choice((3, 4))]),
+        (0 if stable else 2, lambda: ['add_partitions', session(), r.choice(topics), r.choice((3, 4))]),
         (0 if stable else 1, lambda: [r.choice(('drop_topic', 'create_topic', 'create_topic')), r.choice(SESSIONS), r.choice(topics)]),
     )
     weights = [k[0] for k in kinds]
@@ -507,10 +516,6 @@ class Run:
 
     # ---- beginning and end
 
-    def step(self, step):
-        getattr(self, step[0])(*step[1:])
-        self.look_on()
-
     def drain(self):
         """Afterwards every group comes to the end, once all members are gone."""
         for s in SESSIONS:
@@ -550,12 +555,19 @@ def Row_of(offset, stamp):
 
 
 def run(server, steps):
-    """What was wrong, '' if nothing was; and how many steps were done."""
+    """What was wrong, '' if nothing was; and the steps that did something."""
     world = Run(server)
-    done = 0
+    done = []
     try:
-        for done, step in enumerate(steps, 1):
-            world.step(step)
+        for step in steps:
+            calls = Session.calls
+            try:
+                getattr(world, step[0])(*step[1:])
+            finally:
+                if Session.calls > calls:
+                    done.append(step)
+            if Session.calls > calls:
+                world.look_on()
         world.drain()
         return '', done
     except Wrong as wrong:
@@ -617,14 +629,15 @@ def explore(server, given):
     for seed in range(given.seed, given.seed + given.runs):
         if time.monotonic() > until or (found and not given.keep_going):
             break
-        schedule = make_steps(seed, given.steps)
+        without = set(given.without.split(','))
+        schedule = [step for step in make_steps(seed, given.steps) if not without & {w for w in step[:4] if isinstance(w, str)}]
         wrong, done = run(server, schedule)
-        runs, steps = runs + 1, steps + done
+        runs, steps = runs + 1, steps + len(done)
         if wrong:
             kind = kind_of(wrong)
             kinds.setdefault(kind, []).append(seed)
             if len(kinds[kind]) == 1:
-                found.append(report(server, seed, schedule[:done], wrong, given))
+                found.append(report(server, seed, done, wrong, given))
                 print(found[-1], flush=True)
     try:
         pools_fill(server)
