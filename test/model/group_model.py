@@ -89,6 +89,7 @@ class Model:
         self.rows, self.versions = {}, {}               # (group, partition) -> Row, number of changes
         self.subscribed = {}                            # (group, label) -> names of topics
         self.members, self.owner = {}, {}               # group -> labels; (group, partition) -> (label, generation)
+        self.asked = {}                                 # (group, topic id) -> partitions when it was first asked for
         self.facts, self.first, self.kept = {}, {}, set()   # where a group without offset starts; see fact()
         self.left, self.starts, self.quit = {}, {}, set()
         self.tx, self.positions, self.pids, self.private = {}, {}, {}, {}
@@ -141,8 +142,9 @@ class Model:
                 for known in (self.owner, self.facts):
                     for k in [k for k in known if k[1] is part]:
                         del known[k]
-        for key, count in self.first.items():
-            self.first[key] = min(count, sum(1 for p in self.registry if p[0] == key[1]))
+        for known in (self.first, self.asked):
+            for key, count in known.items():
+                known[key] = min(count, sum(1 for p in self.registry if p[0] == key[1]))
 
     def commit(self, s, code):
         t = self.tx[s]
@@ -236,7 +238,8 @@ class Model:
             owner[g, part] = before
             count = self.first.setdefault((g, topic_id), sum(1 for k in self.registry if k[0] == topic_id))
             if (g, part) not in self.facts:
-                self.facts[g, part] = frozenset({0}) if number >= count else part.end    # a number: from then on
+                late = number >= count, number >= self.asked.get((g, topic_id), count)
+                self.facts[g, part] = frozenset({0}) if late[0] else frozenset({'any'}) if late[1] else part.end
         self.owner = owner
 
     def leave(self, g, label):
@@ -271,7 +274,9 @@ class Model:
         return t.state.topics[name] if t and name in t.state.topics else self.topics.get(name)
 
     def is_busy(self, s, g, part):
-        return any((g, part) in t.held for t in self.others(s))
+        """Has another transaction changed what the group has there ('must'), or may it have it locked ('may')?"""
+        others = self.others(s)
+        return 'must' if any((g, part) in t.state.rows for t in others) else 'may' if any((g, part) in t.held for t in others) else ''
 
     def write(self, t, g, part, row):
         t.base.setdefault((g, part), self.versions.get((g, part), 0))
@@ -300,7 +305,10 @@ class Model:
             if o.ddl:
                 may.add('55P03')
         for name in topics:
-            if self.topic(t, name) is None:     # a transaction under way may still know a topic that is gone
+            topic = self.topic(t, name)
+            if topic:
+                self.asked.setdefault((g, topic.id), len(topic.parts))
+            else:                       # a transaction under way may still know a topic that is gone
                 (may if t.explicit and name in t.counts and name not in t.state.topics else must).add('42704')
         if t.isolation != READ_COMMITTED and self.clock > t.snapshot:
             may.add('40001')
@@ -474,7 +482,7 @@ class Model:
             touched = t.state.positions.get(c, {})
             for part, (gen, at, done) in self.left.get(c, {}).items():
                 if c + (part,) not in t.state.sought:
-                    result.append((part, Position(gen, at, SURE, True), not done and part not in touched))
+                    result.append((part, Position(gen, at, SURE, True), not done and part not in touched and c + (part,) not in t.state.done))
         return result
 
     def fences(self, s, c):
@@ -483,11 +491,15 @@ class Model:
         result = ''
         for part, p, sure in self.pending(s, c):
             row = self.visible(t, g, part)
-            if not sure or self.registry.get((part.topic_id, part.number)) is not part:
+            if self.registry.get((part.topic_id, part.number)) is not part:
+                result += 'may'         # its topic is gone
                 continue
-            if row is None or row.stamp != p.gen or self.is_busy(s, g, part):
+            if not sure:
+                continue
+            if row is None or row.stamp != p.gen:
                 result += 'must'
-            elif self.owner.get((g, part)) != (self.label(s, m), p.gen):
+            result += self.is_busy(s, g, part)
+            if self.owner.get((g, part)) != (self.label(s, m), p.gen):
                 result += 'may'
         return result
 
@@ -509,6 +521,7 @@ class Model:
                 check(offset in p.at, 'commit() committed %s at %d; expected %s', part, offset, sorted(p.at))
                 p = p._replace(at=frozenset({offset}))
             self.write(t, g, part, Row(p.at, p.gen))
+            t.state.positions.setdefault(c, {}).setdefault(part, p)
             self.after_commit(t, c, part)
         check(not said, 'commit() committed %s, which was not polled', said)
 
@@ -527,7 +540,7 @@ class Model:
     def commit_polled(self, s, g, m, code, rows, seen):
         t, must, may = self.trouble(s, g, m, ())
         c = (g, m)
-        if not self.member(s, g, m, must) and c in t.state.polled:
+        if not self.member(s, g, m, must) and (c in t.state.polled or t.state.positions.get(c)):
             may |= must | {'KS110'}     # it left, but polled in this transaction: the guard decides
             must = set()
         if not must:
@@ -563,14 +576,14 @@ class Model:
             return
         row, p = self.visible(t, g, part), t.state.positions.get(c, {}).get(part)
         if not self.owned(s, g, m, part):
-            if p and row and row.stamp == p.gen and not self.is_busy(s, g, part):
+            if p and row and row.stamp == p.gen and self.is_busy(s, g, part) != 'must':
                 may.add('KS110')
             else:
                 must.add('KS110')
             return
         gen = self.owner[g, part][1]
         if self.is_busy(s, g, part):
-            must.add('KS110')
+            (must if self.is_busy(s, g, part) == 'must' else may).add('KS110')
         again = self.regained(t, c, part, gen, row)
         if again:
             (must if 'must' in again else may).add('KS110')
@@ -582,7 +595,7 @@ class Model:
         if must or (empty and m is None):
             self.see(seen)
             if part and self.is_busy(s, g, part):
-                must.add('55006')
+                (must if self.is_busy(s, g, part) == 'must' else may).add('55006')
         else:
             self.reach(s, g, m, part, must, may, seen)
         if not self.judge(s, code, must, may | ({'KS110', 'KS025'} if must else set())):
@@ -604,8 +617,6 @@ class Model:
         positions[part] = Position(gen, frozenset(at), polled, bool(p and p.gen == gen and p.read))
         self.write(t, g, part, Row(frozenset({offset}), gen))
         self.after_commit(t, c, part)
-        positions[part] = positions[part]._replace(polled=polled)   # commit() still commits what was polled
-        t.state.done.discard(c + (part,))
 
     def seek(self, s, g, name, number, offset, m, code, rows, seen):
         t, must, may = self.trouble(s, g, m, (name,))
@@ -640,10 +651,12 @@ class Model:
 
     def unsubscribe(self, s, g, m, code, rows, seen):
         t, must, may = self.trouble(s, g, m, ())
-        may |= {'42704'} if not self.members.get(g) else set()
+        may |= must | ({'42704'} if not self.members.get(g) else set())
         self.see(seen)
-        if self.judge(s, code, must, may):
-            self.use(t, g, m)
+        if self.judge(s, code, set(), may):     # whether the name is in use or not
+            t.state.used = t.ever_used = True
+            if m is not None:
+                t.ever_names.add((g, m))
             check(self.label(s, m) not in self.members.get(g, ()), 'unsubscribe() left a member')
 
     def heartbeat(self, s, g, m, code, rows, seen):
@@ -662,8 +675,9 @@ class Model:
         topic = self.topic(t, name)
         if self.members.get(g) and not dry_run:
             must.add('KS068')
-        if not must and not dry_run and any(self.is_busy(s, g, p) for p in topic.parts):
-            must.add('55006')
+        if not must and not dry_run and topic:
+            busy = ''.join(self.is_busy(s, g, p) for p in topic.parts)
+            (must if 'must' in busy else may).update({'55006'} if busy else ())
         self.see(seen)
         if not self.judge(s, code, must, may):
             return
