@@ -93,7 +93,7 @@ class Session:
 
 def start_server(directory, conf=''):
     directory = directory or tempfile.mkdtemp(prefix='ksmodel')
-    server = Server(os.environ.get('PGBIN') or os.environ['BINDIR'], os.path.join(directory, 'server'),
+    server = Server(os.environ.get('BINDIR') or os.environ['PGBIN'], os.path.join(directory, 'server'),
                     int(os.environ.get('KSTREAM_MODEL_PORT', 65433)))
     server.create(CONF + conf)
     server.start()

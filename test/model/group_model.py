@@ -79,6 +79,7 @@ class Transaction:
         self.snapshot = None
         # not undone by a rollback to a savepoint: what may be locked or known
         self.held, self.ever_names, self.ever_used, self.ddl, self.base = set(), set(), False, set(), {}
+        self.left = set()               # what it owned when it left the group by itself
 
 
 class Model:
@@ -87,6 +88,7 @@ class Model:
         self.topics, self.registry = {}, {}             # name -> Topic; (topic id, number) -> Partition
         self.resets = {}                                # group -> auto_offset_reset; groups that exist
         self.rows, self.versions = {}, {}               # (group, partition) -> Row, number of changes
+        self.owners = set()                             # generations that are ownerships
         self.subscribed = {}                            # (group, label) -> names of topics
         self.members, self.owner = {}, {}               # group -> labels; (group, partition) -> (label, generation)
         self.asked = {}                                 # (group, topic id) -> partitions when it was first asked for
@@ -154,6 +156,7 @@ class Model:
         lost = [k for k in t.state.rows if self.versions.get(k, 0) != t.base[k]]
         may = {'40001'} if t.isolation != READ_COMMITTED else set()
         may |= {'KS110', '40001'} if lost else set()
+        may |= {'KS110'} if self.put_out(s) else set()
         if code:
             check(code in may, 'COMMIT failed with %s', code)
             self.rollback(s)
@@ -178,6 +181,12 @@ class Model:
             del self.rows[k]
         self.positions[s] = {c: p for c, p in t.state.positions.items() if c[1] is None}
         self.publish(t)
+
+    def put_out(self, s):
+        """Has it lost, by what others did, a partition for which it wrote?  Leaving a group by itself is no such loss."""
+        t = self.tx[s]
+        return any(row.stamp in self.owners and (g, part) not in t.left and row.stamp != self.owner.get((g, part), (None, None))[1]
+                   for (g, part), row in t.state.rows.items())
 
     def publish(self, t):
         """What a name leaves for its next transaction, in whatever session."""
@@ -235,6 +244,7 @@ class Model:
             if before is None or before[0] != label:
                 self.gens += 1
                 before = (label, self.gens)
+                self.owners.add(self.gens)
             owner[g, part] = before
             count = self.first.setdefault((g, topic_id), sum(1 for k in self.registry if k[0] == topic_id))
             if (g, part) not in self.facts:
@@ -652,7 +662,9 @@ class Model:
     def unsubscribe(self, s, g, m, code, rows, seen):
         t, must, may = self.trouble(s, g, m, ())
         may |= must | ({'42704'} if not self.members.get(g) else set())
+        before = self.owner
         self.see(seen)
+        t.left |= {k for k, (label, _) in before.items() if k[0] == g and label == self.label(s, m)}
         if self.judge(s, code, set(), may):     # whether the name is in use or not
             t.state.used = t.ever_used = True
             if m is not None:

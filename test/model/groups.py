@@ -132,7 +132,7 @@ class Run:
     def __init__(self, server):
         Run.number += 1
         self.server, self.prefix = server, 'r%d_' % Run.number
-        self.model, self.values = Model(), 0
+        self.model, self.values, self.crossed = Model(), 0, False
         self.watcher = Session(server, 'watcher', "SET statement_timeout = '20 s'")
         self.sessions = {}
         for s in SESSIONS:
@@ -408,6 +408,8 @@ class Run:
             self.ddl(s, t, act)
 
     def drop_topic(self, s, t):
+        # who has an offset row of the topic that is not committed may leave it behind
+        self.crossed = self.crossed or bool(self.model.others(s))
         self.ddl(s, t, lambda session, topic: (session.run('SELECT kstream.drop_topic(%s)', (self.prefix + t,))[0], None))
 
     def create_topic(self, s, t):
@@ -511,7 +513,7 @@ class Run:
         check(code in ('', '42704'), 'drop_group(): %s', code)
 
     def no_orphans(self):
-        orphans = self.watcher.rows(ORPHANS)
+        orphans = [row for row in self.watcher.rows(ORPHANS) if not self.crossed or 'a topic' not in row[0]]
         check(not orphans, '%s', orphans[:1] and orphans[0][0])
 
     # ---- beginning and end
@@ -576,29 +578,27 @@ def run(server, steps):
         world.remove()
 
 
-def pools_fill(server):
-    """After all that each pool holds exactly as much as it should."""
+def pools(server):
+    """How many members and groups there is room for."""
     watcher = Session(server, 'pools')
     watcher.rows("SELECT kstream.create_topic('pool', 9)")
     counts = {}
-    for pool, limit, sql in (
-            ('members', 24, "SELECT kstream.subscribe('pool0', '{pool}', 'm%d')"),
-            ('groups', 10, "SELECT kstream.subscribe('pool%d', '{pool}', 'm')")):
-        count = 0
-        while count < 100:
+    for pool, sql in (('members', "SELECT kstream.subscribe('pool0', '{pool}', 'm%d')"),
+                      ('partitions', "SELECT kstream.subscribe('pool%d', '{pool}', 'm0')")):
+        count, code = 0, ''
+        while code == '' and count < 100:
             code, _ = watcher.run(sql % count)
-            if code:
-                break
             count += 1
-        counts[pool] = (count, code)
-        for i in range(count):
-            watcher.run("SELECT kstream.unsubscribe('pool0', 'm%d')" % i)
-            watcher.run("SELECT kstream.unsubscribe('pool%d', 'm')" % i)
-        for i in range(11):
-            watcher.run("SELECT kstream.drop_group('pool%d')" % i)
-        check(count == limit and code == '53400', 'pool of %s: full at %d of %d (%s)', pool, count, limit, code)
+        check(code == '53400', 'filling the pool of %s ends with %s at %d', pool, code or 'no error', count)
+        counts[pool] = count
+        for i in range(100):
+            watcher.run("SELECT kstream.unsubscribe(%s, %s)", ('pool0', 'm%d' % i))
+        for i in range(count + 1):
+            watcher.run("SELECT kstream.unsubscribe(%s, 'm0')", ('pool%d' % i,))
+            watcher.run("SELECT kstream.drop_group(%s)", ('pool%d' % i,))
     watcher.rows("SELECT kstream.drop_topic('pool')")
     watcher.close()
+    return counts
 
 
 def report(server, seed, steps, wrong, given):
@@ -625,6 +625,7 @@ def explore(server, given):
     session.rows(SETUP)
     session.close()
     found, kinds, runs, steps = [], {}, 0, 0
+    room = pools(server)
     until = time.monotonic() + given.seconds
     for seed in range(given.seed, given.seed + given.runs):
         if time.monotonic() > until or (found and not given.keep_going):
@@ -640,7 +641,8 @@ def explore(server, given):
                 found.append(report(server, seed, done, wrong, given))
                 print(found[-1], flush=True)
     try:
-        pools_fill(server)
+        after = pools(server)
+        check(after == room, 'the pools had room for %s, and afterwards for %s', room, after)
     except Wrong as wrong:
         found.append(str(wrong))
     print('groups: %d runs, %d steps, seeds from %d, %d findings' % (runs, steps, given.seed, len(found)))

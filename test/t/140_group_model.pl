@@ -22,7 +22,6 @@ use Test::More;
 
 my $seconds = $ENV{KSTREAM_MODEL_SECONDS} || 25;
 my @seed = defined $ENV{KSTREAM_MODEL_SEED} ? ('--seed', $ENV{KSTREAM_MODEL_SEED}) : ();
-local $ENV{BINDIR} = (split /:/, $ENV{PATH})[0] unless $ENV{PGBIN};
 
 foreach my $program ('groups.py', 'group_workers.py')
 {
