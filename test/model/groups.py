@@ -14,7 +14,8 @@ import sys
 import time
 
 from common import Session, Wrong, arguments, check, finish, guarded, kind_of, restart, shortest, start_server
-from group_model import READ_COMMITTED, Model, Partition, Topic
+from group_model import Model
+from group_state import READ_COMMITTED, Partition, Row, Topic
 
 CONF = """
 kstream.max_groups = 10
@@ -487,7 +488,7 @@ class Run:
             if g in groups:
                 part = self.model.topics[topic].parts[number]
                 self.model.gens += 1
-                self.model.rows[g, part] = Row_of(offset, self.model.gens)
+                self.model.rows[g, part] = Row(frozenset({offset}), self.model.gens)
                 self.model.versions[g, part] = self.model.versions.get((g, part), 0) + 1
                 self.model.kept.add((g, part))
                 self.model.facts.setdefault((g, part), frozenset({0}))
@@ -549,11 +550,6 @@ class Run:
             self.watcher.run('SELECT kstream.drop_topic(%s)', (name,))
         self.watcher.run('DELETE FROM kstream.committed_offset')
         self.watcher.close()
-
-
-def Row_of(offset, stamp):
-    from group_model import Row
-    return Row(frozenset({offset}), stamp)
 
 
 def run(server, steps):

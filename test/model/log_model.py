@@ -29,7 +29,8 @@ class Log:
         self.compacted = False          # now or once
         self.retention = None           # the least that was ever asked for, ms
         self.limited = False            # retention_bytes was ever set
-        self.gone = set()               # seen to be gone: they do not come back
+        self.crashes = 0
+        self.gone = {}                  # seen to be gone, after how many crashes: they do not come back
 
     def __repr__(self):
         return '%s/%d' % (self.name, self.number)
@@ -72,7 +73,8 @@ class Log:
             got[offset] = True
             record = self.records.get(offset)
             check(record is not None, '%r: offset %d was never committed: %r', self, offset, value)
-            check(offset not in self.gone, '%r: offset %d is there again', self, offset)
+            check(offset not in self.gone, '%r: offset %d is there again, after %d crashes; it was gone after %s', self, offset,
+                  self.crashes, self.gone.get(offset))
             check((record.key, record.value) == (key, value), '%r: offset %d holds %r, not %r', self, offset,
                   (key, value and value[:30]), (record.key, record.value and record.value[:30]))
             if record.time is ANY:
@@ -82,7 +84,7 @@ class Log:
             if offset < start or offset in got or (upto is not None and offset > upto):
                 continue
             check(self.may_go(offset, now), '%r: offset %d is gone, and no rule says so', self, offset)
-            self.gone.add(offset)
+            self.gone.setdefault(offset, self.crashes)
         if self.compacted and upto is None:
             self.check_states(start, got)
 
