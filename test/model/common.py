@@ -162,6 +162,7 @@ def arguments(about):
     parser.add_argument('--runs', type=int, default=10 ** 9, help='at most so many')
     parser.add_argument('--steps', type=int, default=250, help='of a run')
     parser.add_argument('--out', help='directory for the server; kept when something is found')
+    parser.add_argument('--replay', help='a file of steps, one a line, instead of random ones')
     parser.add_argument('--without', default='', help='steps, or what they use, that are left out: "prepare,l"')
     parser.add_argument('--keep-going', action='store_true', help='list all that is found')
     parser.add_argument('--shrink', type=float, default=60, help='seconds for the shortest schedule')

@@ -9,6 +9,7 @@ same way, and prints it.  `--replay FILE` runs such a list again.
 test/model/groups.py
 """
 import json
+import os
 import random
 import sys
 import time
@@ -597,6 +598,19 @@ def pools(server):
     return counts
 
 
+def replay(server, path):
+    """What is wrong with the lists of steps in a file, which empty lines part."""
+    found = []
+    with open(path) as file:
+        for text in file.read().split('\n\n'):
+            lines = text.strip().split('\n')
+            steps = [json.loads(line) for line in lines if line.strip().startswith('[')]
+            wrong = run(server, steps)[0] if steps else ''
+            if wrong:
+                found.append('%s\n%s' % (wrong, '\n'.join(lines)))
+    return found
+
+
 def report(server, seed, steps, wrong, given):
     kind = kind_of(wrong)
     texts = {}
@@ -620,7 +634,10 @@ def explore(server, given):
     session = Session(server)
     session.rows(SETUP)
     session.close()
-    found, kinds, runs, steps = [], {}, 0, 0
+    found = replay(server, given.replay or os.path.join(os.path.dirname(os.path.abspath(__file__)), 'known.steps'))
+    if given.replay:
+        sys.exit(finish(server, found, given))
+    kinds, runs, steps = {}, 0, 0
     room = pools(server)
     until = time.monotonic() + given.seconds
     for seed in range(given.seed, given.seed + given.runs):

@@ -63,7 +63,7 @@ class Log:
             return False
         return self.latest[record.key] > offset or record.value is None
 
-    def compare(self, start, rows, now, upto=None):
+    def compare(self, start, rows, now, how):
         """rows: (offset, time, key, value) of all from start on, in order."""
         before, got = -1, {}
         for offset, time, key, value in rows:
@@ -73,19 +73,19 @@ class Log:
             got[offset] = True
             record = self.records.get(offset)
             check(record is not None, '%r: offset %d was never committed: %r', self, offset, value)
-            check(offset not in self.gone, '%r: offset %d is there again, after %d crashes; it was gone after %s', self, offset,
-                  self.crashes, self.gone.get(offset))
+            check(offset not in self.gone, '%r: offset %d (%s, latest of its key %s) is there again, by %s from %d after %d crashes; it was gone by %s', self,
+                  offset, value and value[:9], self.latest.get(key), how, start, self.crashes, self.gone.get(offset))
             check((record.key, record.value) == (key, value), '%r: offset %d holds %r, not %r', self, offset,
                   (key, value and value[:30]), (record.key, record.value and record.value[:30]))
             if record.time is ANY:
                 record.time = time
             check(record.time == time, '%r: offset %d has time %d, not %d', self, offset, time, record.time)
         for offset in self.records:
-            if offset < start or offset in got or (upto is not None and offset > upto):
+            if offset < start or offset in got:
                 continue
             check(self.may_go(offset, now), '%r: offset %d is gone, and no rule says so', self, offset)
-            self.gone.setdefault(offset, self.crashes)
-        if self.compacted and upto is None:
+            self.gone.setdefault(offset, '%s from %d, after %d crashes, of %d to %s' % (how, start, self.crashes, len(got), max(got, default=None)))
+        if self.compacted:
             self.check_states(start, got)
 
     def check_states(self, start, got):

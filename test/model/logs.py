@@ -283,7 +283,7 @@ class History:
             if code != 'KS001':
                 break
         check(code == '', '%r: reading from its start, %d: %s %s', log, start, code, self.reader.message)
-        log.compare(start, rows, self.now())
+        log.compare(start, rows, self.now(), how)
         return [row[0] for row in rows]
 
     def compare(self, log=None):
@@ -301,7 +301,7 @@ class History:
         code, rows = self.scan(log, at, 'fetch')
         after = set(self.all_of(log, r.choice(('fetch', 'table'))))
         if code == '':
-            log.compare(at, rows, self.now())
+            log.compare(at, rows, self.now(), 'fetch')
         else:
             check(code == 'KS001' and at < log.start, '%r: fetch from %d of %d to %d: %s %s', log, at, start, end, code, self.reader.message)
         log.first_since(since, set(before), after, found[0][0] if found else None)
