@@ -258,8 +258,6 @@ class History:
         for session in self.sessions + [self.reader, self.other]:
             session.connect()
         self.open = [None] * 3
-        for log in self.all:
-            log.crashes += 1
         self.pause.clear()
 
     # ---- reading
@@ -283,7 +281,7 @@ class History:
             if code != 'KS001':
                 break
         check(code == '', '%r: reading from its start, %d: %s %s', log, start, code, self.reader.message)
-        log.compare(start, rows, self.now(), how)
+        log.compare(start, rows, self.now())
         return [row[0] for row in rows]
 
     def compare(self, log=None):
@@ -301,7 +299,7 @@ class History:
         code, rows = self.scan(log, at, 'fetch')
         after = set(self.all_of(log, r.choice(('fetch', 'table'))))
         if code == '':
-            log.compare(at, rows, self.now(), 'fetch')
+            log.compare(at, rows, self.now())
         else:
             check(code == 'KS001' and at < log.start, '%r: fetch from %d of %d to %d: %s %s', log, at, start, end, code, self.reader.message)
         log.first_since(since, set(before), after, found[0][0] if found else None)
@@ -376,8 +374,9 @@ def explore(server, given):
     time.sleep(0.1)
     while not found.empty():
         texts.append(found.get())
-    print('logs: 1 runs, seed %d, %d steps, %d records, %d findings; %s' % (
-        given.seed, steps, sum(len(log.records) for log in history.all), len(texts), json.dumps(history.counts)))
+    print('logs: 1 runs, seed %d, %d steps, %d records, %d superseded ones seen again after they were gone, %d findings; %s' % (
+        given.seed, steps, sum(len(log.records) for log in history.all), sum(log.back for log in history.all), len(texts),
+        json.dumps(history.counts)))
     sys.exit(finish(server, sorted(set(texts))[:20], given))
 
 
