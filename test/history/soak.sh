@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
 # soak.sh
-#	Look for leaks and for queries with wrong results, then let the profiles of
-#	history.py take turns.
+#	Look for leaks, for queries with wrong results and for crashes, then let the models
+#	and the profiles of history.py take turns.
 #
 # Usage: test/history/soak.sh SECONDS	in a tree that test/private-pg.sh has built
 #
@@ -14,6 +14,7 @@
 # twenty minutes.
 # Then the fuzzers of test/fuzz that look for crashes (test/t/141_hostile.pl), each for
 # a tenth of the soak.
+# Then the models of test/model, for a quarter of the time in all.
 #
 # What a round with findings leaves is kept in STAGE/out/soak, until the next
 # soak begins.
@@ -39,4 +40,14 @@ hostile=0
 KSTREAM_FUZZ_SECONDS=$(($1 / 10 + 1)) KSTREAM_SUITE_TIMEOUT=$(($1 + 3600)) \
 	PROVE_TESTS=test/t/141_hostile.pl bash test/run_all.sh tap || hostile=1
 
-python3 -B test/history/history.py soak --seconds "$1" --out "$STAGE/out/soak" && [ "$leaks" = 0 ] && [ "$fuzz" = 0 ] && [ "$hostile" = 0 ]
+models=0
+for program in groups group_workers logs; do
+	mkdir "$STAGE/out/soak/$program"
+	# a seed of workers or logs is one run: several, each on a new server
+	for round in 1 2 3 4 5 6; do
+		python3 -B "test/model/$program.py" --seconds $(($1 / 72 + 1)) --shrink 300 \
+			--out "$STAGE/out/soak/$program/$round" || models=1
+	done
+done
+
+python3 -B test/history/history.py soak --seconds "$(($1 * 3 / 4))" --out "$STAGE/out/soak" && [ "$leaks$fuzz$hostile$models" = 0000 ]
