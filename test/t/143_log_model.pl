@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 141_log_model.pl
+# 143_log_model.pl
 #	What can be read of a topic is what a model of it says, whatever maintenance,
 #	failing transactions, reindexing and crashes did.
 #
@@ -8,7 +8,7 @@
 # way to read, with log_model.py.  KSTREAM_MODEL_SEED repeats a seed, as far as
 # races repeat; KSTREAM_MODEL_SECONDS takes more time.
 #
-# test/t/141_log_model.pl
+# test/t/143_log_model.pl
 #
 #-------------------------------------------------------------------------
 use strict;

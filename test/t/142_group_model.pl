@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 140_group_model.pl
+# 142_group_model.pl
 #	Consumer groups do what a model of them says, whatever is called when.
 #
 # test/model/groups.py lets sessions take turns with random calls, and compares
@@ -9,7 +9,7 @@
 # it.  KSTREAM_MODEL_SEED begins with another seed than the clock's,
 # KSTREAM_MODEL_SECONDS takes more time.
 #
-# test/t/140_group_model.pl
+# test/t/142_group_model.pl
 #
 #-------------------------------------------------------------------------
 use strict;
