@@ -3,7 +3,7 @@
  *	  The background worker of a database.
  *
  * A clock without rules of its own.  Once a second, or when it is woken
- * (state/attend.c), it
+ * (state/wakeup.c), it
  *
  * 1. leaves, if its database is wanted (below), the extension is gone, or the
  *    setting says so;
@@ -69,7 +69,7 @@
 #include "base/debug.h"
 #include "base/yield.h"
 #include "group/shared.h"
-#include "state/attend.h"
+#include "state/wakeup.h"
 #include "topic/topic.h"
 #include "upkeep/passes.h"
 #include "worker/ks_worker.h"
@@ -445,7 +445,7 @@ ks_worker_main(Datum main_arg)
 		run_long_passes(&maintainer);
 		leave(KS_OUTCOME_NONE);
 	}
-	if (!ks_attend_begin())
+	if (!ks_wakeup_register())
 		elog(ERROR, "no place is left for a worker");
 	run_main(&maintainer);
 }
