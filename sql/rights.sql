@@ -76,6 +76,7 @@ INSERT INTO call (name, statement) VALUES
 	('capture_key', $$ SELECT kstream.capture_key('t') $$),
 	('compactions', $$ SELECT * FROM kstream.compactions $$),
 	('replicas', $$ SELECT * FROM kstream.replicas $$),
+	('limits, pool_states', $$ SELECT * FROM kstream.limits, kstream.pool_states() $$),
 	('captures', $$ SELECT * FROM kstream.captures $$),
 	('SELECT from the table', $$ SELECT * FROM kstream_topic.t $$),
 	('SELECT of a column', $$ SELECT partition FROM kstream_topic.t $$),
