@@ -77,6 +77,7 @@ INSERT INTO call (name, statement) VALUES
 	('capture_state', $$ SELECT kstream.capture_state(0, 't') $$),
 	('compactions', $$ SELECT * FROM kstream.compactions $$),
 	('replicas', $$ SELECT * FROM kstream.replicas $$),
+	('limits, pool_states', $$ SELECT * FROM kstream.limits, kstream.pool_states() $$),
 	('captures', $$ SELECT * FROM kstream.captures $$),
 	('SELECT from the table', $$ SELECT * FROM kstream_topic.t $$),
 	('SELECT of a column', $$ SELECT partition FROM kstream_topic.t $$),

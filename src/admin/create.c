@@ -44,6 +44,7 @@
 #include "base/errors.h"
 #include "log/epoch.h"
 #include "log/segment.h"
+#include "topic/capacity.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
@@ -171,6 +172,7 @@ create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists
 	(void) ks_admin_remove_orphan(name);
 	ks_admin_check_collision(name);
 	make_topic(name, partitions, options, owner);
+	ks_capacity_warn();
 }
 
 void
@@ -291,6 +293,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	ks_owner_end(&scope);
 	ks_guard_alter_table(&topic, psprintf("OPTIONS (SET partitions '%d')", partitions));
 	ks_topic_invalidate();
+	ks_capacity_warn();
 	ereport(NOTICE,
 			(errmsg("topic \"%s\" now has %d partitions", topic.name, partitions),
 			 errdetail("Records with a key that are produced from now on may go to another partition than earlier records of that key.")));

@@ -5,6 +5,11 @@
  * Who may see a topic: its owner, who may produce, consume or delete, and
  * members of pg_monitor.
  *
+ * A view lists what its snapshot has, while the functions behind it look at what
+ * is there now: for a topic that was dropped in between they return NULL, and the
+ * view leaves the row out.  A partition that has no slot of shared memory is
+ * shown by what its tables say, so that looking takes a slot from nobody.
+ *
  * src/admin/viewfuncs.c
  *-------------------------------------------------------------------------
  */
@@ -18,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "admin/admin.h"
@@ -26,6 +32,23 @@
 #include "log/log.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
+
+/*
+ * The topic of a row that a view's snapshot has shown; false when it was dropped
+ * since, or has not that many partitions.  42501 when the caller may not see it.
+ */
+static bool
+find_seen_topic(const char *name, int32 partition, KsTopic *topic)
+{
+	if (!ks_topic_find(name, topic) || partition < 0 || partition >= topic->partitions)
+		return false;
+	if (ks_topic_may_be_seen(topic))
+		return true;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(topic->relid)))
+		return false;
+	ks_topic_check_right(topic, ACL_SELECT);
+	return true;
+}
 
 PG_FUNCTION_INFO_V1(kstream_partition_state);
 Datum
@@ -40,14 +63,11 @@ kstream_partition_state(PG_FUNCTION_ARGS)
 	bool isnull[12] = {false};
 
 	ks_require_preloaded();
-	ks_topic_get(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic);
-	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
-	if (!ks_topic_may_be_seen(&topic))
-		ks_topic_check_right(&topic, ACL_SELECT);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-
-	ks_log_info(&topic, PG_GETARG_INT32(1), &info);
+	if (!find_seen_topic(ks_topic_name_arg(PG_GETARG_DATUM(0)), PG_GETARG_INT32(1), &topic) ||
+		!ks_log_try_info(&topic, PG_GETARG_INT32(1), &info))
+		PG_RETURN_NULL();
 	ks_topic_partition_key(&topic, PG_GETARG_INT32(1), &key);
 	if (!RecoveryInProgress())
 		(void) ks_partition_read_counters(&key, &counters);

@@ -236,7 +236,7 @@ start_now(KsFetch *fetch)
 	fetch->snapshot = NULL;
 	if (KS_MUTANT("snapshot_first"))
 		fetch->snapshot = take_snapshot();
-	ks_log_info(fetch->topic, fetch->partition, &info);
+	ks_log_info_to_read(fetch->topic, fetch->partition, &info);
 	fetch->end = Min(readable_end(&info), fetch->up_to);
 	check_range(fetch, &info);
 	if (fetch->by_time)
@@ -287,10 +287,9 @@ void
 ks_fetch_check_topic(const KsTopic *topic, int32 partition)
 {
 	KsPartitionKey key;
-	KsPartitionInfo info;
 
 	ks_topic_partition_key(topic, partition, &key);
-	if (!RecoveryInProgress() && !ks_partition_read(&key, &info))
+	if (!RecoveryInProgress() && ks_partition_is_dropped(&key))
 		wait_for_end_of_drop(topic);
 	check_topic_remains(topic);
 }
@@ -302,15 +301,19 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 	static uint32 wait_event = 0;
 	KsPartitionKey key;
 	bool standby = RecoveryInProgress();
+	int64 nap = Min(remaining, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY);
+	KsWaitResult result;
 
 	if (wait_event == 0)
 		wait_event = KS_WAIT_EVENT("KstreamFetch");
 	ks_topic_partition_key(fetch->topic, fetch->partition, &key);
 	KS_DEBUG_POINT("fetch.before_wait");
-	if (standby || ks_wait_add(&key, fetch->from))
+	result = standby ? KS_WAIT_ENTERED : ks_wait_add(&key, fetch->from);
+	if (result != KS_WAIT_READY)
 	{
-		int64 nap = Min(remaining, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY);
-
+		/* Without an entry there is nobody who wakes this one. */
+		if (result == KS_WAIT_LOOK)
+			nap = Min(nap, KS_WAIT_LOOK_AGAIN);
 		KS_DEBUG_POINT("fetch.before_sleep");
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, nap, wait_event);
 		ResetLatch(MyLatch);

@@ -84,9 +84,9 @@ extern bool ks_fetch_next_batch(KsFetch *fetch);
 extern void ks_fetch_stop(KsFetch *fetch);
 
 /*
- * After a wait: 42704 when the topic is not there any more.  Who drops it wakes
- * the waiters before its invalidation messages are sent, so a partition that
- * has left shared memory makes this wait for the end of the drop.
+ * After a wait: 42704 when the topic is not there any more.  The backend that
+ * drops it wakes the waiters before its invalidation messages are sent, so for a
+ * partition that is marked dropped this waits for the end of the drop.
  */
 extern void ks_fetch_check_topic(const KsTopic *topic, int32 partition);
 

@@ -278,11 +278,14 @@ kstream_lag_seconds(PG_FUNCTION_ARGS)
 	double seconds = 0;
 
 	ks_require_preloaded();
-	ks_topic_get(text_to_cstring(PG_GETARG_TEXT_PP(0)), &topic);
+	/* The view's snapshot may show a topic that is gone. */
+	if (!ks_topic_find(text_to_cstring(PG_GETARG_TEXT_PP(0)), &topic) ||
+		PG_GETARG_INT32(1) < 0 || PG_GETARG_INT32(1) >= topic.partitions)
+		PG_RETURN_NULL();
 	if (!has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
 		ks_topic_check_right(&topic, ACL_SELECT);
-	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
-	ks_log_info(&topic, PG_GETARG_INT32(1), &info);
+	if (!ks_log_try_info(&topic, PG_GETARG_INT32(1), &info))
+		PG_RETURN_NULL();
 	fetch.topic = &topic;
 	fetch.partition = PG_GETARG_INT32(1);
 	fetch.from = Max(Min(PG_GETARG_INT64(2), info.end), info.log_start);

@@ -187,7 +187,7 @@ find_position(Round *round, Source *source)
 			position->position = position->start;
 	}
 	position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
-	ks_log_info(source->topic, source->owned.partition, &info);
+	ks_log_info_to_read(source->topic, source->owned.partition, &info);
 	if (position->position < info.log_start || position->position > info.end)
 	{
 		int64 from = reset_offset(round, source, &info);
@@ -424,7 +424,8 @@ sleep_round(Round *round, int64 remaining)
 		KsPartitionKey key;
 
 		ks_topic_partition_key(round->sources[i].topic, round->sources[i].owned.partition, &key);
-		ready = !ks_wait_add(&key, round->sources[i].from);
+		/* Without an entry for it, it is looked at in the next round. */
+		ready = ks_wait_add(&key, round->sources[i].from) == KS_WAIT_READY;
 	}
 	if (!ready && round->poll->group != NULL)
 		ready = !ks_member_wait(&round->membership, round->version);

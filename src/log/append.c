@@ -5,7 +5,8 @@
  * Called at PRE_COMMIT with everything that can be computed beforehand
  * computed.  The order is lock all, reserve all, insert all:
  *
- * 1. For each partition, in ascending order, lock the active segment, its
+ * 1. For each partition, in ascending order, pin its slot of shared memory and
+ *    lock the active segment, its
  *    indexes and its toast table; the spare's too where the active one will be
  *    full or is old.  Waits and errors of locks are over before any offset is
  *    taken, so a transaction that holds offsets never waits for one that
@@ -161,12 +162,22 @@ open_target(KsAppend *append, int64 now)
 	KsPartitionKey key;
 	KsPartitionInfo info;
 	Oid missing = InvalidOid;
+	bool pinned = false;
 
 	ks_topic_partition_key(append->topic, append->partition, &key);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		ks_log_info(append->topic, append->partition, &info);
+		if (!pinned)
+			pinned = ks_inflight_pin(&key, &info);
+		else
+			ks_log_info(append->topic, append->partition, &info);
+		if (!pinned)
+		{
+			/* It may be evicted again before it is pinned. */
+			ks_log_info_to_write(append->topic, append->partition, &info);
+			continue;
+		}
 		if (!info.tail_checked)
 		{
 			check_tail(append, &key);

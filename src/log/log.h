@@ -17,9 +17,19 @@
 /*
  * The state of a partition, read from shared memory, which is filled from the
  * tables at first use.  On a standby the tables alone speak, and only end and
- * log_start are set.
+ * log_start are set.  42704 when the topic was dropped.
+ *
+ * Without a slot of shared memory, and none free, the tables speak too:
+ * info->in_memory is false then.  _to_read may have a slot that was only looked
+ * at, and should be used by what comes again or waits; _to_write gives the
+ * partition a slot for sure, or throws 53400.
  */
 extern void ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info);
+extern void ks_log_info_to_read(const KsTopic *topic, int32 partition, KsPartitionInfo *info);
+extern void ks_log_info_to_write(const KsTopic *topic, int32 partition, KsPartitionInfo *info);
+
+/* ks_log_info, but false when the topic was dropped. */
+extern bool ks_log_try_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info);
 
 /* The tables' own answer (recovery.c). */
 extern void ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start);

@@ -2,8 +2,9 @@
  * recovery.c
  *	  Where a partition's log ends, by what its tables say.
  *
- * Shared memory starts empty with the server.  At a partition's first use the
- * next offset is found again: past everything that was physically written,
+ * Shared memory starts empty with the server, and a partition that was not used
+ * for long may lose its slot (state/partition_slots.c).  At its next use the next
+ * offset is found again: past everything that was physically written,
  * whatever became of its transaction, and past everything that anyone was ever
  * told (the boundary of the newest segment, the log start offset).  What
  * consumers may see ends with the last visible row: offsets behind it were
@@ -44,12 +45,14 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "codec/batch.h"
 #include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
+#include "topic/capacity.h"
 
 /* Of kstream.committed_offset: must match src/sql/15_group_catalog.sql. */
 #define Anum_committed_topic_id 2
@@ -234,8 +237,9 @@ greatest_committed(const KsTopic *topic, int32 partition)
 	return greatest;
 }
 
-void
-ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
+/* False when the partition has no log: its topic was dropped. */
+static bool
+recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
 	List *segments = ks_segment_list(topic, partition);
 	Snapshot snapshot = ks_log_snapshot();
@@ -258,6 +262,12 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 		{
 			fill_start(segment, &tail, spare, start);
 			start->committed_end = visible_end(segments, place, &tail, snapshot, start->log_start);
+
+			/*
+			 * All below a decided boundary was decided, and is not given
+			 * again, whether a row is left below it or not.
+			 */
+			start->committed_end = Max(start->committed_end, segment->base_offset);
 			if (!tail.has_rows && !KS_MUTANT("groups_ahead"))
 				start->committed_end = Max(start->committed_end, greatest_committed(topic, partition));
 			break;
@@ -267,16 +277,29 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	if (topic->options.append_time && !KS_MUTANT("append_time_forgotten"))
 		start->append_time = last_append_time(segments, snapshot);
 	UnregisterSnapshot(snapshot);
+	list_free_deep(segments);
 	if (place < 0)
-		ereport(ERROR,
-				(errmsg("topic \"%s\" does not exist", topic->name),
-				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "partition %d has no log.", partition)));
+		return false;
 	ks_epoch_read(topic, partition, &start->leader_epoch, &start->epoch_is_new);
+	/* Readers of standbys were told so, because consumers here could read it. */
+	start->committed_end = Max(start->committed_end, row.stable_offset);
 	/* An abort at the very tail may have left more than what is visible. */
 	start->next_offset = Max(start->next_offset, start->committed_end);
-	/* Readers of standbys were told so. */
-	start->next_offset = Max(start->next_offset, row.stable_offset);
-	list_free_deep(segments);
+	return true;
+}
+
+static pg_attribute_noreturn() void no_log(const KsTopic *topic, int32 partition)
+{
+	ereport(ERROR,
+			(errmsg("topic \"%s\" does not exist", topic->name),
+			 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "partition %d has no log.", partition)));
+}
+
+void
+ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
+{
+	if (!recover(topic, partition, start))
+		no_log(topic, partition);
 }
 
 /*
@@ -333,30 +356,76 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 	return end;
 }
 
-void
-ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+static void
+standby_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+{
+	KsPartitionRow row;
+
+	ks_capacity_check_standby();
+	ks_topic_partition_row(topic, partition, &row);
+	check_partition_row(topic, partition, &row);
+	memset(info, 0, sizeof(KsPartitionInfo));
+	info->standby = true;
+	info->log_start = row.log_start;
+	info->end = ks_log_standby_end(topic, partition, &row);
+	info->active_base = -1;
+}
+
+/*
+ * Read the state from memory, and put it there if this use may have a slot; else
+ * what the tables say is the state.  False when the topic was dropped.
+ */
+static bool
+get_info(const KsTopic *topic, int32 partition, KsSlotUse use, KsPartitionInfo *info)
 {
 	KsPartitionKey key;
 	KsPartitionStart start;
 
 	if (RecoveryInProgress())
 	{
-		KsPartitionRow row;
-
-		ks_topic_partition_row(topic, partition, &row);
-		check_partition_row(topic, partition, &row);
-		memset(info, 0, sizeof(KsPartitionInfo));
-		info->standby = true;
-		info->log_start = row.log_start;
-		info->end = ks_log_standby_end(topic, partition, &row);
-		info->active_base = -1;
-		return;
+		standby_info(topic, partition, info);
+		return true;
 	}
 	ks_topic_partition_key(topic, partition, &key);
 	while (!ks_partition_read(&key, info))
 	{
+		uint64 generation = ks_partition_generation(&key);
+
 		CHECK_FOR_INTERRUPTS();
-		ks_log_recover(topic, partition, &start);
-		ks_partition_install(&key, &start);
+		if (!recover(topic, partition, &start))
+			return false;
+		if (ks_partition_install(&key, use, generation, &start) == KS_INSTALL_NO_ROOM)
+		{
+			ks_partition_info_from_start(&start, info);
+			return true;
+		}
 	}
+	return true;
+}
+
+void
+ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+{
+	if (!get_info(topic, partition, KS_SLOT_LOOK, info))
+		no_log(topic, partition);
+}
+
+bool
+ks_log_try_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+{
+	return get_info(topic, partition, KS_SLOT_LOOK, info);
+}
+
+void
+ks_log_info_to_read(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+{
+	if (!get_info(topic, partition, KS_SLOT_READ, info))
+		no_log(topic, partition);
+}
+
+void
+ks_log_info_to_write(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
+{
+	if (!get_info(topic, partition, KS_SLOT_WRITE, info))
+		no_log(topic, partition);
 }

@@ -20,7 +20,7 @@ CREATE FUNCTION kstream.partition_state(topic text, partition integer, OUT log_s
                                         OUT overrun_bytes bigint, OUT wakeups bigint)
     RETURNS record
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_partition_state';
-COMMENT ON FUNCTION kstream.partition_state(text, integer) IS 'what shared memory knows of a partition; behind the views partitions and stats';
+COMMENT ON FUNCTION kstream.partition_state(text, integer) IS 'what is known of a partition, null when there is none; behind the views partitions and stats';
 
 CREATE FUNCTION kstream.reservations(OUT pid integer, OUT topic text, OUT partition integer, OUT base_offset bigint,
                                      OUT records bigint, OUT since timestamptz)
@@ -68,7 +68,8 @@ CREATE VIEW kstream.partitions WITH (security_barrier) AS
                                     pg_catalog.sum(pg_catalog.pg_total_relation_size(g.relation))::pg_catalog.int8 AS bytes
                              FROM kstream.segment g
                              WHERE g.topic_id OPERATOR(pg_catalog.=) p.topic_id
-                               AND g.partition OPERATOR(pg_catalog.=) p.partition) s;
+                               AND g.partition OPERATOR(pg_catalog.=) p.partition) s
+    WHERE l.end_offset IS NOT NULL;
 COMMENT ON VIEW kstream.partitions IS 'partitions: where their logs start and end, what they take on disk';
 
 CREATE FUNCTION kstream.compaction_state(topic text, partition integer, OUT dirty_offset bigint,
@@ -109,8 +110,9 @@ CREATE VIEW kstream.stats WITH (security_barrier) AS
            l.overruns, l.overrun_bytes, l.wakeups
     FROM kstream.topics t
          JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
-         CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l;
-COMMENT ON VIEW kstream.stats IS 'what was written to each partition since server start';
+         CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l
+    WHERE l.end_offset IS NOT NULL;
+COMMENT ON VIEW kstream.stats IS 'what was written to each partition since server start, or since it lost its place in shared memory to another';
 COMMENT ON COLUMN kstream.stats.overruns IS 'segments that went on past their end because no spare stood ready';
 COMMENT ON COLUMN kstream.stats.overrun_bytes IS 'what was written to those past their end';
 

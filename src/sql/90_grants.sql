@@ -31,7 +31,7 @@ GRANT USAGE ON SCHEMA kstream, kstream_topic TO PUBLIC;
 REVOKE ALL ON FOREIGN DATA WRAPPER kstream FROM PUBLIC;
 REVOKE ALL ON FOREIGN SERVER kstream FROM PUBLIC;
 
-GRANT SELECT ON kstream.topics, kstream.segments, kstream.partitions, kstream.in_flight, kstream.stats, kstream.replicas TO PUBLIC;
+GRANT SELECT ON kstream.topics, kstream.segments, kstream.partitions, kstream.in_flight, kstream.stats, kstream.replicas, kstream.limits TO PUBLIC;
 GRANT SELECT ON kstream.groups, kstream.members, kstream.committed_offsets, kstream.lag TO PUBLIC;
 GRANT SELECT ON kstream.compactions TO PUBLIC;
 GRANT SELECT ON kstream.worker, kstream.maintenance TO PUBLIC;

@@ -20,16 +20,21 @@
  * producers wait for each other's flush; a sequence lets readers skip what
  * commits late.
  *
+ * Before it locks tables the transaction pins the partition's slot, so that it is
+ * not evicted between the look at its segments and the reservation.  Once an
+ * entry is linked it holds the slot by itself; the pin goes with it.
+ *
  * A transaction's reservation in a partition is one range, so offsets of one
  * transaction never interleave with another's.
  *
  * Locking: the pool's spinlock for the free list; a partition's lock for its
  * list, one partition at a time.  Unlinking needs no lookup: a slot with an
- * entry in its list is not reclaimed.
+ * entry in its list is not evicted.
  *
  * Abort and crash: an abort leaves a hole in the offsets.  A backend that
  * leaves without its callbacks (kill -9) takes the server through a restart,
- * where everything here starts empty.
+ * where everything here starts empty.  An exit callback gives back what a
+ * backend holds at its end, should its transaction not have.
  *
  * src/state/inflight.c
  *-------------------------------------------------------------------------
@@ -37,11 +42,12 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "base/debug.h"
-#include "state/attend.h"
+#include "state/wakeup.h"
 #include "state/inflight.h"
 #include "state/state_internal.h"
 
@@ -54,24 +60,62 @@ static int my_capacity = 0;
 static int my_prepared = 0;
 static int my_linked = 0;
 
+/* Slots that this transaction has pinned. */
+static int32 *my_pins = NULL;
+static int my_pin_capacity = 0;
+static int my_pin_count = 0;
+
 void
 ks_inflight_init(void)
 {
-	int i;
+	ks_pool_init(&ks_shared->inflights, ks_inflights, ks_max_in_flight, sizeof(KsInFlight), 0, offsetof(KsInFlight, next));
+}
 
-	for (i = 0; i < ks_max_in_flight; i++)
+static void
+end_at_exit(int code, Datum arg)
+{
+	ks_inflight_end(false);
+}
+
+static void
+make_room_for_pin(void)
+{
+	if (my_pin_count < my_pin_capacity)
+		return;
+	if (my_pins == NULL)
 	{
-		ks_inflights[i].partition = -1;
-		ks_inflights[i].next = i + 1 < ks_max_in_flight ? i + 1 : -1;
+		my_pins = MemoryContextAlloc(TopMemoryContext, sizeof(int32) * 16);
+		my_pin_capacity = 16;
+		on_shmem_exit(end_at_exit, (Datum) 0);
 	}
-	ks_shared->free_inflight = 0;
-	ks_shared->free_inflight_count = ks_max_in_flight;
+	else
+	{
+		my_pins = repalloc(my_pins, sizeof(int32) * my_pin_capacity * 2);
+		my_pin_capacity *= 2;
+	}
+}
+
+bool
+ks_inflight_pin(const KsPartitionKey *key, KsPartitionInfo *info)
+{
+	KsPartition *part;
+
+	make_room_for_pin();
+	part = ks_partition_lock(key, LW_SHARED);
+	if (part == NULL)
+		return false;
+	ks_partition_copy(part, info);
+	(void) pg_atomic_fetch_add_u32(&part->pins, 1);
+	my_pins[my_pin_count++] = part - ks_partitions;
+	LWLockRelease(&part->lock);
+	return true;
 }
 
 void
 ks_inflight_prepare(int count)
 {
 	bool enough;
+	int i;
 
 	Assert(my_prepared == 0);
 	ks_wait_prepare_wake();
@@ -84,21 +128,11 @@ ks_inflight_prepare(int count)
 		my_entries = grown;
 		my_capacity = count;
 	}
-
-	SpinLockAcquire(&ks_shared->pool_lock);
-	enough = ks_shared->free_inflight_count >= count;
+	enough = ks_pool_take_many(&ks_shared->inflights, ks_inflights, my_entries, count);
 	if (enough)
-	{
-		while (my_prepared < count)
-		{
-			int32 entry = ks_shared->free_inflight;
-
-			ks_shared->free_inflight = ks_inflights[entry].next;
-			my_entries[my_prepared++] = entry;
-		}
-		ks_shared->free_inflight_count -= count;
-	}
-	SpinLockRelease(&ks_shared->pool_lock);
+		my_prepared = count;
+	for (i = 0; i < my_prepared; i++)
+		ks_inflights[my_entries[i]].partition = -1;
 
 	if (!enough)
 		ereport(ERROR,
@@ -235,7 +269,7 @@ ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 	}
 	LWLockRelease(&part->lock);
 	if (needs_spare)
-		ks_attend_wake(request->key.dbid);
+		ks_wakeup_send(request->key.dbid);
 	return result;
 }
 
@@ -274,33 +308,28 @@ end_entry(int32 entry, bool committed)
 	KS_DEBUG_POINT("commit.before_wake");
 	ks_wait_wake();
 	if (needs_spare)
-		ks_attend_wake(dbid);
+		ks_wakeup_send(dbid);
 }
 
+/* Entries and pins; a slot with neither may be evicted. */
 static void
-return_to_pool(void)
+return_to_pools(void)
 {
-	int i;
-
-	SpinLockAcquire(&ks_shared->pool_lock);
-	for (i = 0; i < my_prepared; i++)
-	{
-		ks_inflights[my_entries[i]].next = ks_shared->free_inflight;
-		ks_shared->free_inflight = my_entries[i];
-	}
-	ks_shared->free_inflight_count += my_prepared;
-	SpinLockRelease(&ks_shared->pool_lock);
+	while (my_prepared > 0)
+		ks_pool_give(&ks_shared->inflights, ks_inflights, my_entries[--my_prepared]);
+	while (my_pin_count > 0)
+		(void) pg_atomic_fetch_sub_u32(&ks_partitions[my_pins[--my_pin_count]].pins, 1);
 }
 
 void
 ks_inflight_end(bool committed)
 {
-	if (my_prepared == 0)
+	if (my_prepared == 0 && my_pin_count == 0)
 		return;
 	while (my_linked > 0)
 		end_entry(my_entries[--my_linked], committed);
 	if (committed || !KS_MUTANT("leak_entries"))
-		return_to_pool();
+		return_to_pools();
 	my_prepared = 0;
 }
 
@@ -339,7 +368,7 @@ ks_inflight_list(int *count)
 
 	*count = 0;
 	LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
-	for (slot = 0; slot < ks_max_partitions; slot++)
+	for (slot = 0; slot < ks_shared->used_limit; slot++)
 	{
 		if (ks_partitions[slot].used)
 			*count += copy_entries(slot, list + *count, ks_max_in_flight - *count);

@@ -43,8 +43,15 @@ typedef enum KsReserveResult
 	KS_RESERVED,
 	KS_RESERVE_RELOCK, /* another segment is active, or a roll is due:
 						* read the state, lock and try again */
-	KS_RESERVE_GONE    /* the partition was dropped */
+	KS_RESERVE_GONE    /* the partition was dropped: its slot, which is
+						* pinned, is found no more */
 } KsReserveResult;
+
+/*
+ * Copy a partition's state and keep its slot, until ks_inflight_end; false when
+ * it has none.
+ */
+extern bool ks_inflight_pin(const KsPartitionKey *key, KsPartitionInfo *info);
 
 /*
  * Take `count` entries out of the pool for this transaction, before any is
@@ -56,8 +63,8 @@ extern void ks_inflight_prepare(int count);
 extern KsReserveResult ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation);
 
 /*
- * The transaction has ended: remove its entries, move the committed end if it
- * committed, wake who can read on.  Idempotent, throws nothing.
+ * The transaction has ended: remove its entries and pins, move the committed end
+ * if it committed, wake the consumers that can read on.  Idempotent, throws nothing.
  */
 extern void ks_inflight_end(bool committed);
 

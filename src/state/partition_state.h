@@ -48,6 +48,21 @@ typedef struct KsPartitionStart
 	bool epoch_is_new; /* has no row so far */
 } KsPartitionStart;
 
+/* What a slot of shared memory is wanted for; see partition_slots.c. */
+typedef enum KsSlotUse
+{
+	KS_SLOT_LOOK,
+	KS_SLOT_READ,
+	KS_SLOT_WRITE
+} KsSlotUse;
+
+typedef enum KsInstallResult
+{
+	KS_INSTALLED,      /* by this call, or it was there */
+	KS_INSTALL_STALE,  /* the tables may have changed since: read them again */
+	KS_INSTALL_NO_ROOM /* no slot may be taken for this use */
+} KsInstallResult;
+
 /* A consistent copy of a partition's state. */
 typedef struct KsPartitionInfo
 {
@@ -68,15 +83,16 @@ typedef struct KsPartitionInfo
 	int64 active_max_timestamp;
 	KsSegmentRef spare;
 	bool standby;      /* read on a standby: only log_start and end are set */
+	bool in_memory;    /* else all this was read from the tables */
 	bool tail_checked; /* a reservation has looked at the tables */
-	bool in_use;       /* something was reserved since server start */
+	bool in_use;       /* something was reserved since it has its slot */
 	int32 leader_epoch;
 	bool epoch_is_new; /* no row says so, so far */
 	int64 epoch_first; /* first offset that could be given under it */
-	int64 standby_end; /* standbys can read up to here, as far as it was looked at */
+	int64 standby_end; /* standbys can read up to here, when it was looked at last */
 } KsPartitionInfo;
 
-/* Counters since server start. */
+/* Counters since the partition has its slot: server start, or later. */
 typedef struct KsPartitionCounters
 {
 	int64 records;
@@ -102,17 +118,42 @@ extern void ks_state_shmem_init(void);
 /* Copy a partition's state; false when it is not in shared memory. */
 extern bool ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info);
 
-/* Is more than a tenth of the slots free?  A hint. */
-extern bool ks_partition_has_room(void);
-
 /*
- * Put what the tables say into shared memory, unless another backend was
- * first.  53400 when there is no slot left.
+ * Noted before the tables are read; an install of what they said is refused
+ * when it has changed.
  */
-extern void ks_partition_install(const KsPartitionKey *key, const KsPartitionStart *start);
+extern uint64 ks_partition_generation(const KsPartitionKey *key);
 
 /*
- * Give back the slots of what was dropped, databases too, as far as nobody is
+ * Put what the tables say into shared memory, unless another backend was first,
+ * in a free slot or one that this use may have.  For KS_SLOT_WRITE 53400 when
+ * there is none; for other uses the result says so.  Without room, and with the
+ * result not stale, what was read is what is.
+ */
+extern KsInstallResult ks_partition_install(const KsPartitionKey *key, KsSlotUse use, uint64 generation,
+											const KsPartitionStart *start);
+
+/* What the tables say, as if it had been installed and read. */
+extern void ks_partition_info_from_start(const KsPartitionStart *start, KsPartitionInfo *info);
+
+/* Is the partition known to have been dropped?  False when it has no slot any more. */
+extern bool ks_partition_is_dropped(const KsPartitionKey *key);
+
+/* Of the fixed pools of this room, how many entries are taken. */
+typedef struct KsStateUsage
+{
+	int32 partitions;
+	int32 in_flight;
+	int32 waiters;
+	int64 evictions; /* of partitions, since server start */
+} KsStateUsage;
+extern void ks_state_usage(KsStateUsage *usage);
+
+/* True for one caller in the server, then not for ten minutes. */
+extern bool ks_state_may_warn(void);
+
+/*
+ * Give back the slots of what was dropped, databases too, provided that nobody is
  * linked to them; returns how many.  In a transaction.
  */
 extern int ks_partition_sweep(void);
@@ -152,13 +193,21 @@ extern void ks_partition_mark_extension_dropped(Oid extension);
 
 extern bool ks_partition_read_counters(const KsPartitionKey *key, KsPartitionCounters *counters);
 
+typedef enum KsWaitResult
+{
+	KS_WAIT_ENTERED, /* this backend will be woken */
+	KS_WAIT_READY,   /* there is something to read already, or it was dropped */
+	KS_WAIT_LOOK     /* nothing will wake it: look again after a while */
+} KsWaitResult;
+
 /*
  * Before waiting: ask to be woken when records past `offset` can be read, or
- * the partition is dropped.  False when there is something to read already, or
- * the partition is not in shared memory.  May be called for several
- * partitions.  53400 when all waiter entries are taken.
+ * the partition is dropped.  May be called for several partitions.  When all
+ * entries of waiters are taken, or the partition has no slot, the caller has to
+ * look again by itself, after KS_WAIT_LOOK_AGAIN ms at most.
  */
-extern bool ks_wait_add(const KsPartitionKey *key, int64 offset);
+extern KsWaitResult ks_wait_add(const KsPartitionKey *key, int64 offset);
+#define KS_WAIT_LOOK_AGAIN 1000
 
 /* Take back all of this backend's ks_wait_add.  Throws nothing. */
 extern void ks_wait_end(void);

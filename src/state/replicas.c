@@ -4,15 +4,25 @@
  *
  * Kafka calls a follower in sync when it had all of the leader's log at some
  * time in the last replica.lag.time.max.ms.  What PostgreSQL knows of a standby
- * is in its walsender's slot of shared memory: how far it has flushed, how long
- * the WAL that it reported last had been on its way (flushLag), and when it
- * reported.  So a standby is in sync when its walsender streams (it has caught
- * up once) and
+ * is in its walsender's slot of shared memory: how far it has flushed and
+ * applied, how long the WAL that it reported last had been on its way (flushLag),
+ * and when it reported.  So a standby is in sync when its walsender streams (it
+ * has caught up once), it applies what it gets, and
  *
  * - it has flushed all that is flushed here; or
- * - the age of its last report and the lag that was measured with it are
- *   together no more than kstream.replica_lag_time_max.  A standby that hangs or
- *   is cut off reports no more, so its age grows.
+ * - it has had, no longer ago than kstream.replica_lag_time_max, all that was
+ *   here at the time.
+ *
+ * The time since then is the greater of two.  The age of its last report and the
+ * lag that was measured with it, together: a standby that hangs or is cut off
+ * reports no more, so its age grows.  And the time since it was first seen behind
+ * what was the end here, if it has not reached that end since: the lag that is
+ * measured changes only when the standby flushes something, so that of one that
+ * reports and flushes nothing stays as small as it was.  For this a mark is kept
+ * per walsender, set at each look that finds the last one reached.
+ *
+ * A receiver that applies nothing (pg_receivewal, pg_basebackup) is no replica:
+ * nobody can fail over to it.  It reports no position of applying.
  *
  * The age is told by the standby's clock, as pg_stat_replication's reply_time
  * is: clocks that are apart by more than the limit make a lagging standby of a
@@ -20,13 +30,19 @@
  * reports every wal_receiver_status_interval, so the limit should be above
  * that.
  *
- * Nothing is kept: each call reads the slots, which are max_wal_senders many,
- * as pg_stat_get_wal_senders() does.
+ * Each call reads the slots, which are max_wal_senders many, as
+ * pg_stat_get_wal_senders() does.  That function itself is not used: it runs at
+ * each commit with min_insync_replicas above 1, and would make a tuplestore there,
+ * look for the candidates of synchronous_standby_names, and need the rights of
+ * pg_read_all_stats.
  *
  * Logical walsenders have slots there too.  They are told apart by the
  * replication slot that a logical walsender always holds.
  *
- * Locking: each slot's spinlock; ReplicationSlotControlLock, shared.
+ * Locking: each slot's spinlock; ReplicationSlotControlLock, shared; a spinlock of
+ * our own for the marks.
+ *
+ * Abort and crash: marks are hints; a crash of the server forgets them.
  *
  * src/state/replicas.c
  *-------------------------------------------------------------------------
@@ -45,6 +61,7 @@
 
 #include "base/debug.h"
 #include "state/replicas.h"
+#include "state/state_internal.h"
 
 int ks_replica_lag_time_max = 30000;
 
@@ -68,12 +85,40 @@ flushed_here(void)
 	return GetFlushRecPtr(NULL);
 }
 
+/*
+ * For how long a standby has not reached what was the end here; us.  The mark is
+ * that of its walsender's slot.
+ */
+static int64
+time_behind(int number, int pid, XLogRecPtr flush, XLogRecPtr here, TimestampTz now)
+{
+	KsReplicaMark *mark;
+	int64 behind = 0;
+
+	if (ks_shared == NULL) /* not preloaded */
+		return 0;
+	mark = &ks_replica_marks[number];
+	SpinLockAcquire(&ks_shared->replica_lock);
+	if (mark->pid != pid || flush >= mark->flushed)
+	{
+		mark->pid = pid;
+		mark->flushed = here;
+		mark->since = now;
+	}
+	else
+		behind = Max(now - mark->since, 0);
+	SpinLockRelease(&ks_shared->replica_lock);
+	return behind;
+}
+
 /* Read one slot; false when no standby that streams is in it. */
 static bool
-read_slot(WalSnd *slot, XLogRecPtr here, TimestampTz now, KsReplica *replica)
+read_slot(int number, XLogRecPtr here, TimestampTz now, KsReplica *replica)
 {
+	WalSnd *slot = &WalSndCtl->walsnds[number];
 	WalSndState state;
 	XLogRecPtr flush;
+	XLogRecPtr apply;
 	TimeOffset flush_lag;
 	TimestampTz reported;
 
@@ -81,6 +126,7 @@ read_slot(WalSnd *slot, XLogRecPtr here, TimestampTz now, KsReplica *replica)
 	replica->pid = slot->pid;
 	state = slot->state;
 	flush = slot->flush;
+	apply = slot->apply;
 	flush_lag = slot->flushLag;
 	reported = slot->replyTime;
 	SpinLockRelease(&slot->mutex);
@@ -92,9 +138,10 @@ read_slot(WalSnd *slot, XLogRecPtr here, TimestampTz now, KsReplica *replica)
 	if (replica->lag_bytes == 0)
 		replica->lag = 0;
 	else if (replica->lag_bytes > 0 && reported != 0)
-		replica->lag = Max(now - reported, 0) + Max(flush_lag, 0);
-	replica->in_sync = state == WALSNDSTATE_STREAMING && replica->lag >= 0 &&
-					   replica->lag <= (int64) ks_replica_lag_time_max * 1000;
+		replica->lag = Max(Max(now - reported, 0) + Max(flush_lag, 0),
+						   time_behind(number, replica->pid, flush, here, now));
+	replica->in_sync = state == WALSNDSTATE_STREAMING && !XLogRecPtrIsInvalid(apply) &&
+					   replica->lag >= 0 && replica->lag <= (int64) ks_replica_lag_time_max * 1000;
 	return true;
 }
 
@@ -132,7 +179,7 @@ ks_replicas_read(int *count)
 	{
 		KsReplica *replica = &replicas[*count];
 
-		if (read_slot(&WalSndCtl->walsnds[i], here, now, replica) && !is_logical(replica->pid))
+		if (read_slot(i, here, now, replica) && !is_logical(replica->pid))
 			(*count)++;
 	}
 	return replicas;

@@ -14,20 +14,28 @@
 #define KS_STATE_STATE_INTERNAL_H
 
 #include "datatype/timestamp.h"
+#include "port/atomics.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 
 #include "base/debug.h"
+#include "base/pool.h"
 #include "state/partition_state.h"
 
 typedef struct KsPartition
 {
+	/* Stays when the slot is given to another partition */
 	LWLock lock;
 
-	/* Protected by the index lock; the key is constant while in use */
-	KsPartitionKey key;
-	bool used;
+	/* Of the pool, while the slot is free */
 	int32 next_free;
+
+	/* Protected by the index lock; the key is constant while in use */
+	bool used;
+	KsPartitionKey key;
+
+	/* Raised under lock (shared is enough), lowered without it */
+	pg_atomic_uint32 pins; /* transactions that are about to reserve, or have */
 
 	/* Protected by lock */
 	bool dropped;
@@ -47,8 +55,9 @@ typedef struct KsPartition
 	int64 active_since;
 	int64 active_max_timestamp;
 	KsSegmentRef spare;
-	bool overrun;        /* active should have been left, but no spare was there */
-	int32 inflight_head; /* ordered by base offset */
+	bool boundary_is_open; /* a roll whose boundary is not in the tables so far */
+	bool overrun;          /* active should have been left, but no spare was there */
+	int32 inflight_head;   /* ordered by base offset */
 	int32 inflight_tail;
 	int32 waiters;
 	KsPartitionCounters counters;
@@ -75,8 +84,11 @@ typedef struct KsWaiter
 	int32 prev;
 	int64 offset; /* wake when the end is past this */
 
-	/* Written by the owner before the entry is linked */
-	int32 partition;
+	/*
+	 * Written by the owner before the entry is linked, and by whoever unlinks it
+	 * under the partition's lock
+	 */
+	volatile int32 partition; /* index of the slot, -1 while unlinked */
 	int procno;
 } KsWaiter;
 
@@ -89,44 +101,71 @@ typedef struct KsClock
 	int64 jumped_at; /* steady time at which they were found apart; 0: not */
 } KsClock;
 
-/* Who attends to a database; see attend.c. */
-typedef struct KsAttendant
+/* A worker that can be woken; see wakeup.c. */
+typedef struct KsWakeupPlace
 {
 	volatile Oid dbid; /* InvalidOid: free */
 	volatile int procno;
-} KsAttendant;
+} KsWakeupPlace;
+
+/* How far a standby was behind, when; see replicas.c. */
+typedef struct KsReplicaMark
+{
+	int pid;           /* of the walsender that this is about; 0: none */
+	uint64 flushed;    /* what was flushed here then, and not there */
+	TimestampTz since; /* when that was */
+} KsReplicaMark;
+
+/* Partitions share these by the hash of their keys. */
+#define KS_GENERATIONS 1024
 
 typedef struct KsShared
 {
-	/* Protects the hash table, used, key and the list of free slots */
+	/* Protects the hash table of slots and used and key of each */
 	LWLock index_lock;
-	int32 free_partition;
-	int32 used_partitions;
 	int32 used_limit; /* no slot at or past it was ever used */
+	int32 hand;       /* where the last search for a slot to evict ended */
+	int64 evictions;
+	TimestampTz no_reads_until; /* readers look for no slot to evict before that */
+	TimestampTz warned_at;      /* that there are too few slots; 0: never */
 
-	/* Protects the two lists of free entries */
-	slock_t pool_lock;
-	int32 free_inflight;
-	int32 free_inflight_count;
-	int32 free_waiter;
+	/* Have their own locks */
+	KsPool partitions;
+	KsPool inflights;
+	KsPool waiters;
+	KsClock clock;
 
 	int partition_tranche;
 
-	/* Has its own lock */
-	KsClock clock;
+	/* Protects ks_replica_marks */
+	slock_t replica_lock;
+
+	/* See partition_slots.c */
+	pg_atomic_uint64 generations[KS_GENERATIONS];
 } KsShared;
 
 extern KsShared *ks_shared;
 extern KsPartition *ks_partitions;
 extern KsInFlight *ks_inflights;
 extern KsWaiter *ks_waiters;
-extern KsAttendant *ks_attendants; /* max_worker_processes of them */
+extern KsWakeupPlace *ks_wakeup_places; /* max_worker_processes of them */
+extern KsReplicaMark *ks_replica_marks; /* max_wal_senders of them */
 
 /*
  * Find a slot and lock it, or return NULL.  The lock of the index is let go
  * only when the slot is locked, so the slot is the key's own.
  */
 extern KsPartition *ks_partition_lock(const KsPartitionKey *key, LWLockMode mode);
+
+/* Copy a partition's state; caller holds the lock. */
+extern void ks_partition_copy(const KsPartition *part, KsPartitionInfo *info);
+
+/*
+ * What was read from the tables so far may not be installed any more.  Throws
+ * nothing.
+ */
+extern void ks_slots_raise_generation(const KsPartitionKey *key);
+extern void ks_slots_raise_all_generations(void);
 
 /* The last stable offset; caller holds the lock. */
 static inline int64
@@ -159,10 +198,15 @@ ks_partition_visible_end(const KsPartition *part)
 extern void ks_wait_collect(KsPartition *part);
 extern void ks_wait_wake(void);
 
+/* The same for all its waiters, which are taken off the slot. */
+extern void ks_wait_unlink_all(KsPartition *part);
+
 /* Roll to the spare; caller holds the lock and has seen that there is one. */
 extern void ks_partition_switch(KsPartition *part);
 
-/* For ks_state_shmem_init. */
+/* For state_shmem.c. */
+extern Size ks_slots_shmem_size(void);
+extern void ks_slots_init(bool found);
 extern void ks_wait_init(void);
 extern void ks_inflight_init(void);
 extern void ks_clock_init(KsClock *clock);

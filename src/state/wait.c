@@ -9,12 +9,17 @@
  * entry is made under the same lock under which the end moves, and the end is
  * looked at when the entry is made.
  *
+ * When there is no entry left, or the partition has no slot in shared memory,
+ * nobody will wake the consumer, and it looks again once a second.  A producer
+ * that needs the slot takes the waiters off it and wakes them.
+ *
  * Locking: the pool's spinlock for the free list, the partition's lock for its
  * list of waiters.  Procs to wake are collected under the lock in an array
  * that was allocated beforehand and their latches are set after it.
  *
  * Abort and crash: entries are taken back by ks_wait_end, which the
- * transaction callback calls too, so that an error while waiting leaves none.
+ * transaction callback calls too, so that an error while waiting leaves none,
+ * and an exit callback.
  *
  * src/state/wait.c
  *-------------------------------------------------------------------------
@@ -22,6 +27,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 
@@ -41,40 +47,13 @@ static int wake_count = 0;
 void
 ks_wait_init(void)
 {
-	int i;
-
-	for (i = 0; i < ks_max_waiters; i++)
-		ks_waiters[i].next = i + 1 < ks_max_waiters ? i + 1 : -1;
-	ks_shared->free_waiter = 0;
-}
-
-static int32
-take_waiter(void)
-{
-	int32 entry;
-
-	SpinLockAcquire(&ks_shared->pool_lock);
-	entry = ks_shared->free_waiter;
-	if (entry >= 0)
-		ks_shared->free_waiter = ks_waiters[entry].next;
-	SpinLockRelease(&ks_shared->pool_lock);
-
-	if (entry < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many consumers are waiting"),
-				 errdetail("The setting kstream.max_waiters is %d.", ks_max_waiters),
-				 errhint("Raise kstream.max_waiters and restart the server.")));
-	return entry;
+	ks_pool_init(&ks_shared->waiters, ks_waiters, ks_max_waiters, sizeof(KsWaiter), 0, offsetof(KsWaiter, next));
 }
 
 static void
-give_back_waiter(int32 entry)
+end_at_exit(int code, Datum arg)
 {
-	SpinLockAcquire(&ks_shared->pool_lock);
-	ks_waiters[entry].next = ks_shared->free_waiter;
-	ks_shared->free_waiter = entry;
-	SpinLockRelease(&ks_shared->pool_lock);
+	ks_wait_end();
 }
 
 static void
@@ -86,6 +65,7 @@ make_room_for_wait(void)
 	{
 		my_waits = MemoryContextAlloc(TopMemoryContext, sizeof(int32) * 16);
 		my_wait_capacity = 16;
+		on_shmem_exit(end_at_exit, (Datum) 0);
 	}
 	else
 	{
@@ -94,38 +74,74 @@ make_room_for_wait(void)
 	}
 }
 
-bool
+/* Link an entry at the head of the partition's list; lock held. */
+static void
+link_waiter(KsPartition *part, int32 entry, int64 offset)
+{
+	KsWaiter *waiter = &ks_waiters[entry];
+
+	waiter->procno = KS_MY_PROCNO;
+	waiter->offset = offset;
+	waiter->prev = -1;
+	waiter->next = part->waiters;
+	if (part->waiters >= 0)
+		ks_waiters[part->waiters].prev = entry;
+	part->waiters = entry;
+	waiter->partition = part - ks_partitions;
+}
+
+KsWaitResult
 ks_wait_add(const KsPartitionKey *key, int64 offset)
 {
+	KsWaitResult result = KS_WAIT_READY;
 	KsPartition *part;
 	int32 entry;
-	bool added = false;
 
 	make_room_for_wait();
-	entry = take_waiter();
+	entry = ks_pool_take(&ks_shared->waiters, ks_waiters);
+	if (entry < 0)
+		return KS_WAIT_LOOK;
 	part = ks_partition_lock(key, LW_EXCLUSIVE);
-	if (part != NULL)
+	if (part == NULL)
+		result = ks_partition_is_dropped(key) ? KS_WAIT_READY : KS_WAIT_LOOK;
+	else
 	{
 		if (ks_partition_visible_end(part) <= offset || KS_MUTANT("late_waiter"))
 		{
-			KsWaiter *waiter = &ks_waiters[entry];
-
-			waiter->partition = part - ks_partitions;
-			waiter->procno = KS_MY_PROCNO;
-			waiter->offset = offset;
-			waiter->prev = -1;
-			waiter->next = part->waiters;
-			if (part->waiters >= 0)
-				ks_waiters[part->waiters].prev = entry;
-			part->waiters = entry;
+			link_waiter(part, entry, offset);
 			my_waits[my_wait_count++] = entry;
-			added = true;
+			result = KS_WAIT_ENTERED;
 		}
 		LWLockRelease(&part->lock);
 	}
-	if (!added)
-		give_back_waiter(entry);
-	return added;
+	if (result != KS_WAIT_ENTERED)
+		ks_pool_give(&ks_shared->waiters, ks_waiters, entry);
+	return result;
+}
+
+/* Take an entry off its partition's list. */
+static void
+unlink_waiter(KsWaiter *waiter)
+{
+	int32 slot = waiter->partition;
+	KsPartition *part;
+
+	if (slot < 0)
+		return;
+	part = &ks_partitions[slot];
+	LWLockAcquire(&part->lock, LW_EXCLUSIVE);
+	/* Between the two looks somebody may have taken it off. */
+	if (waiter->partition == slot)
+	{
+		if (waiter->prev >= 0)
+			ks_waiters[waiter->prev].next = waiter->next;
+		else
+			part->waiters = waiter->next;
+		if (waiter->next >= 0)
+			ks_waiters[waiter->next].prev = waiter->prev;
+		waiter->partition = -1;
+	}
+	LWLockRelease(&part->lock);
 }
 
 void
@@ -134,18 +150,9 @@ ks_wait_end(void)
 	while (my_wait_count > 0)
 	{
 		int32 entry = my_waits[--my_wait_count];
-		KsWaiter *waiter = &ks_waiters[entry];
-		KsPartition *part = &ks_partitions[waiter->partition];
 
-		LWLockAcquire(&part->lock, LW_EXCLUSIVE);
-		if (waiter->prev >= 0)
-			ks_waiters[waiter->prev].next = waiter->next;
-		else
-			part->waiters = waiter->next;
-		if (waiter->next >= 0)
-			ks_waiters[waiter->next].prev = waiter->prev;
-		LWLockRelease(&part->lock);
-		give_back_waiter(entry);
+		unlink_waiter(&ks_waiters[entry]);
+		ks_pool_give(&ks_shared->waiters, ks_waiters, entry);
 	}
 }
 
@@ -154,6 +161,16 @@ ks_wait_prepare_wake(void)
 {
 	if (wake_list == NULL)
 		wake_list = MemoryContextAlloc(TopMemoryContext, sizeof(int) * KS_MAX_PROCS);
+}
+
+static void
+add_to_wake(int procno)
+{
+	/* Full, some backend is in it twice; this one is not kept waiting for that. */
+	if (wake_count >= KS_MAX_PROCS)
+		SetLatch(&ProcGlobal->allProcs[procno].procLatch);
+	else
+		wake_list[wake_count++] = procno;
 }
 
 void
@@ -167,11 +184,22 @@ ks_wait_collect(KsPartition *part)
 	{
 		if (ks_waiters[entry].offset < end || part->dropped)
 		{
-			/* A backend enters itself once at a partition. */
-			Assert(wake_count < KS_MAX_PROCS);
-			wake_list[wake_count++] = ks_waiters[entry].procno;
+			add_to_wake(ks_waiters[entry].procno);
 			part->counters.wakeups++;
 		}
+	}
+}
+
+void
+ks_wait_unlink_all(KsPartition *part)
+{
+	while (part->waiters >= 0)
+	{
+		KsWaiter *waiter = &ks_waiters[part->waiters];
+
+		part->waiters = waiter->next;
+		waiter->partition = -1;
+		add_to_wake(waiter->procno);
 	}
 }
 

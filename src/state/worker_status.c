@@ -5,7 +5,13 @@
  * A database has a slot from the time that its worker starts, or that somebody
  * runs maintenance in the foreground.  It stays when the worker leaves, so that
  * the views show what was done since server start; it is given to another
- * database when there is no free one and no worker is in it.  Slots are
+ * database when there is no free one and no worker is in it or on its way.
+ *
+ * Workers take background worker slots of the server, of which kstream may have
+ * kstream.max_workers at once.  Whoever starts one reserves its place here first,
+ * under the lock, so that there are never more.  With more databases than slots
+ * they take turns: the launcher says how many databases wait, and that many
+ * workers that have nothing urgent to do take it back, one each, and leave.  Slots are
  * for the views and for the launcher: nothing that maintenance decides depends
  * on them, so having none is no error.
  *
@@ -42,12 +48,16 @@
 
 #define MAX_ANNOUNCED 64
 
+/* A worker that was asked for and is not there by then will not come; us. */
+#define RESERVED_FOR (10 * USECS_PER_SEC)
+
 typedef struct WorkerShared
 {
 	LWLock lock;
 
 	/* Protected by lock */
-	int launcher; /* its PGPROC, -1: none */
+	int launcher;     /* its PGPROC, -1: none */
+	int turns_wanted; /* databases that wait for a slot of a worker */
 	int announced_count;
 	bool announced_too_many;
 	Oid announced[MAX_ANNOUNCED];
@@ -67,7 +77,7 @@ static int step_pass = -1;
 static int
 slot_count(void)
 {
-	return 2 * max_worker_processes + 8;
+	return Max(2 * max_worker_processes + 8, 64);
 }
 
 Size
@@ -124,8 +134,14 @@ ks_status_launcher_wake(void)
 void
 ks_status_announce(Oid dbid)
 {
+	int i;
+
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	if (shared->announced_count < MAX_ANNOUNCED)
+	for (i = 0; i < shared->announced_count && shared->announced[i] != dbid; i++)
+		;
+	if (i < shared->announced_count)
+		; /* it is on the list */
+	else if (shared->announced_count < MAX_ANNOUNCED)
 		shared->announced[shared->announced_count++] = dbid;
 	else
 		shared->announced_too_many = true;
@@ -162,20 +178,47 @@ find_slot(Oid dbid)
 	return NULL;
 }
 
+/* Is a worker there, or on its way? */
 static bool
-has_worker(const KsDatabaseStatus *slot)
+is_counted(const KsDatabaseStatus *slot, KsWorkerRole role, TimestampTz now)
 {
-	return slot->pid[KS_WORKER_MAIN] != 0 || slot->pid[KS_WORKER_LONG] != 0;
+	return slot->pid[role] != 0 ||
+		   (slot->reserved_at[role] != 0 && now - slot->reserved_at[role] < RESERVED_FOR);
+}
+
+/* How many are; lock held. */
+static int
+count_workers(KsWorkerRole role, TimestampTz now)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < slot_count(); i++)
+		count += is_counted(&shared->slots[i], role, now) ? 1 : 0;
+	return count;
+}
+
+/* May one more process do long work?  All but one slot may; lock held. */
+static bool
+long_may_begin(int limit, TimestampTz now)
+{
+	int count = count_workers(KS_WORKER_LONG, now);
+	int i;
+
+	for (i = 0; i < slot_count(); i++)
+		count += shared->slots[i].long_inside ? 1 : 0;
+	return count < Max(limit - 1, 1);
 }
 
 /*
- * The slot of this database, made if need be; NULL when none can be had.  Lock
+ * The slot of a database, made if need be; NULL when there is none.  Lock
  * held in exclusive mode.
  */
 static KsDatabaseStatus *
-take_slot(void)
+take_slot(Oid dbid)
 {
-	KsDatabaseStatus *slot = find_slot(MyDatabaseId);
+	KsDatabaseStatus *slot = find_slot(dbid);
+	TimestampTz now = GetCurrentTimestamp();
 	int i;
 
 	if (slot == NULL)
@@ -185,17 +228,18 @@ take_slot(void)
 		/* The one that was not used for longest. */
 		for (i = 0; i < slot_count(); i++)
 		{
-			if (!has_worker(&shared->slots[i]) && (slot == NULL || shared->slots[i].used_at < slot->used_at))
+			if (!is_counted(&shared->slots[i], KS_WORKER_MAIN, now) &&
+				!is_counted(&shared->slots[i], KS_WORKER_LONG, now) && (slot == NULL || shared->slots[i].used_at < slot->used_at))
 				slot = &shared->slots[i];
 		}
 	}
-	if (slot != NULL && slot->dbid != MyDatabaseId)
+	if (slot != NULL && slot->dbid != dbid)
 	{
 		memset(slot, 0, sizeof(KsDatabaseStatus));
-		slot->dbid = MyDatabaseId;
+		slot->dbid = dbid;
 	}
 	if (slot != NULL)
-		slot->used_at = GetCurrentTimestamp();
+		slot->used_at = now;
 	return slot;
 }
 
@@ -204,24 +248,30 @@ detach(int code, Datum arg)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	my_slot->pid[my_role] = 0;
+	my_slot->used_at = GetCurrentTimestamp();
 	if (my_role == KS_WORKER_MAIN)
+	{
 		my_slot->started_at = 0;
+		my_slot->long_inside = false;
+	}
 	LWLockRelease(&shared->lock);
 	ks_status_launcher_wake();
 }
 
 bool
-ks_status_attach(KsWorkerRole role)
+ks_status_attach(KsWorkerRole role, bool *was_turn)
 {
 	KsDatabaseStatus *slot;
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	slot = take_slot();
+	slot = take_slot(MyDatabaseId);
 	if (slot != NULL && slot->pid[role] != 0)
 		slot = NULL;
 	if (slot != NULL)
 	{
+		*was_turn = slot->outcome == KS_OUTCOME_TURN;
 		slot->pid[role] = MyProcPid;
+		slot->reserved_at[role] = 0;
 		if (role == KS_WORKER_MAIN)
 		{
 			slot->outcome = KS_OUTCOME_NONE;
@@ -235,6 +285,8 @@ ks_status_attach(KsWorkerRole role)
 	my_slot = slot;
 	my_role = role;
 	on_shmem_exit(detach, (Datum) 0);
+	/* It may look into the next database now. */
+	ks_status_launcher_wake();
 	return true;
 }
 
@@ -268,14 +320,100 @@ ks_status_is_running(Oid dbid, KsWorkerRole role, KsWorkerOutcome *outcome)
 }
 
 int
-ks_status_long_worker(void)
+ks_status_pid(Oid dbid, KsWorkerRole role)
 {
+	KsDatabaseStatus *slot;
 	int pid;
 
 	LWLockAcquire(&shared->lock, LW_SHARED);
-	pid = my_slot->pid[KS_WORKER_LONG];
+	slot = find_slot(dbid);
+	pid = slot != NULL ? slot->pid[role] : 0;
 	LWLockRelease(&shared->lock);
 	return pid;
+}
+
+bool
+ks_status_reserve(Oid dbid, KsWorkerRole role, int limit)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	KsDatabaseStatus *slot = NULL;
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	if (count_workers(KS_WORKER_MAIN, now) + count_workers(KS_WORKER_LONG, now) < limit &&
+		(role != KS_WORKER_LONG || long_may_begin(limit, now)))
+		slot = take_slot(dbid);
+	if (slot != NULL)
+		slot->reserved_at[role] = now;
+	LWLockRelease(&shared->lock);
+	return slot != NULL;
+}
+
+void
+ks_status_unreserve(Oid dbid, KsWorkerRole role)
+{
+	KsDatabaseStatus *slot;
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	slot = find_slot(dbid);
+	if (slot != NULL)
+		slot->reserved_at[role] = 0;
+	LWLockRelease(&shared->lock);
+}
+
+int
+ks_status_count_workers(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int count;
+
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	count = count_workers(KS_WORKER_MAIN, now) + count_workers(KS_WORKER_LONG, now);
+	LWLockRelease(&shared->lock);
+	return count;
+}
+
+bool
+ks_status_begin_long(int limit)
+{
+	bool may;
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	may = long_may_begin(limit, GetCurrentTimestamp());
+	my_slot->long_inside = may;
+	LWLockRelease(&shared->lock);
+	return may;
+}
+
+void
+ks_status_end_long(void)
+{
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	my_slot->long_inside = false;
+	LWLockRelease(&shared->lock);
+}
+
+void
+ks_status_want_turns(int count)
+{
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	shared->turns_wanted = count;
+	LWLockRelease(&shared->lock);
+}
+
+bool
+ks_status_take_turn(void)
+{
+	bool wanted;
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	wanted = shared->turns_wanted > 0;
+	if (wanted)
+	{
+		shared->turns_wanted--;
+		my_slot->outcome = KS_OUTCOME_TURN;
+	}
+	LWLockRelease(&shared->lock);
+	return wanted;
 }
 
 void
@@ -285,7 +423,8 @@ ks_status_forget(Oid dbid)
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	slot = find_slot(dbid);
-	if (slot != NULL && !has_worker(slot))
+	if (slot != NULL && !is_counted(slot, KS_WORKER_MAIN, GetCurrentTimestamp()) &&
+		!is_counted(slot, KS_WORKER_LONG, GetCurrentTimestamp()))
 		memset(slot, 0, sizeof(KsDatabaseStatus));
 	LWLockRelease(&shared->lock);
 }
@@ -298,7 +437,7 @@ lock_pass(int pass)
 
 	Assert(pass >= 0 && pass < KS_MAX_PASSES);
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	slot = my_slot != NULL ? my_slot : take_slot();
+	slot = my_slot != NULL ? my_slot : take_slot(MyDatabaseId);
 	if (slot == NULL)
 		LWLockRelease(&shared->lock);
 	return slot == NULL ? NULL : &slot->passes[pass];

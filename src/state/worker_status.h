@@ -25,9 +25,10 @@ typedef enum KsWorkerRole
 /* Why a worker left, for the launcher. */
 typedef enum KsWorkerOutcome
 {
-	KS_OUTCOME_NONE,   /* it failed, or was stopped */
-	KS_OUTCOME_ABSENT, /* the database does not have the extension */
-	KS_OUTCOME_YIELDED /* somebody wants the database for himself */
+	KS_OUTCOME_NONE,    /* it failed, or was stopped */
+	KS_OUTCOME_ABSENT,  /* the database does not have the extension */
+	KS_OUTCOME_YIELDED, /* another process wants the database for itself */
+	KS_OUTCOME_TURN     /* its slot goes to a database that waits for one */
 } KsWorkerOutcome;
 
 typedef struct KsPassStatus
@@ -59,6 +60,8 @@ typedef struct KsDatabaseStatus
 	int64 yields; /* times that it made way */
 	KsWorkerOutcome outcome;
 	TimestampTz used_at;
+	TimestampTz reserved_at[KS_WORKER_ROLES]; /* a worker was asked for; 0: no, or it is there */
+	bool long_inside;                         /* the main worker does long work itself */
 	KsPassStatus passes[KS_MAX_PASSES];
 } KsDatabaseStatus;
 
@@ -79,16 +82,45 @@ extern bool ks_status_next_announced(Oid *dbid, bool *all);
 
 /*
  * A worker: be the one of its role in its database, until the process ends;
- * false when there is one already, or no room.
+ * false when there is one already, or no room.  Says whether the last main worker
+ * left to give its slot to another database.
  */
-extern bool ks_status_attach(KsWorkerRole role);
+extern bool ks_status_attach(KsWorkerRole role, bool *was_turn);
 extern void ks_status_set_outcome(KsWorkerOutcome outcome);
 
-/* Does a worker run there, and why did the last one leave? */
+/*
+ * Does a worker run there, and why did the last one leave?  One that runs with
+ * KS_OUTCOME_TURN is about to leave.
+ */
 extern bool ks_status_is_running(Oid dbid, KsWorkerRole role, KsWorkerOutcome *outcome);
 
-/* The pid of the second worker beside this one; 0: there is none. */
-extern int ks_status_long_worker(void);
+/* The pid of a worker in a database; 0: there is none. */
+extern int ks_status_pid(Oid dbid, KsWorkerRole role);
+
+/*
+ * Before a worker is started: reserve one of `limit` slots for it, of which long
+ * workers get all but one.  False when there is none.  A reservation ends with
+ * the worker's attach, with ks_status_unreserve, or after ten seconds.
+ */
+extern bool ks_status_reserve(Oid dbid, KsWorkerRole role, int limit);
+extern void ks_status_unreserve(Oid dbid, KsWorkerRole role);
+
+/* Workers of all databases that are there or have been asked for. */
+extern int ks_status_count_workers(void);
+
+/*
+ * The main worker is going to do long work itself; false when as many as may do
+ * long work at once are doing it.
+ */
+extern bool ks_status_begin_long(int limit);
+extern void ks_status_end_long(void);
+
+/*
+ * The launcher: so many databases wait for a slot.  A worker: give this one's
+ * slot to one of them?  Then leave with KS_OUTCOME_TURN.
+ */
+extern void ks_status_want_turns(int count);
+extern bool ks_status_take_turn(void);
 
 /* Nothing is remembered of a database (it has no worker). */
 extern void ks_status_forget(Oid dbid);

@@ -25,7 +25,7 @@
 #include "utils/memutils.h"
 
 #include "base/debug.h"
-#include "state/attend.h"
+#include "state/wakeup.h"
 #include "topic/pending.h"
 
 typedef enum PendingKind
@@ -203,7 +203,7 @@ apply(const Pending *pending, bool committed)
 			if (!committed)
 				break;
 			ks_partition_mark_extension_dropped(pending->topic.extension);
-			ks_attend_wake(MyDatabaseId);
+			ks_wakeup_send(MyDatabaseId);
 			break;
 		case PENDING_LOG_START:
 			if (!committed)

@@ -495,7 +495,10 @@ ks_topic_has_right(const KsTopic *topic, AclMode any)
 bool
 ks_topic_may_be_seen(const KsTopic *topic)
 {
-	return ks_topic_has_right(topic, ACL_SELECT | ACL_INSERT | ACL_TRUNCATE) ||
+	bool is_missing = false;
+
+	return pg_class_aclcheck_ext(topic->relid, GetUserId(), ACL_SELECT | ACL_INSERT | ACL_TRUNCATE,
+								 &is_missing) == ACLCHECK_OK ||
 		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 

@@ -32,7 +32,7 @@
 #include "base/events.h"
 #include "group/expire.h"
 #include "log/garbage.h"
-#include "state/attend.h"
+#include "state/wakeup.h"
 #include "state/replicas.h"
 #include "state/worker_status.h"
 #include "topic/owner.h"
@@ -139,7 +139,7 @@ static List *
 list_urgent(MemoryContext context)
 {
 	KsPartitionKey *keys = palloc(sizeof(KsPartitionKey) * MAX_URGENT);
-	int count = ks_attend_list(keys, MAX_URGENT);
+	int count = ks_wakeup_list_partitions(keys, MAX_URGENT);
 	List *list = NIL;
 	KsTopic topic;
 	bool found = false;

@@ -194,20 +194,21 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 }
 
 /*
- * The state of a partition that this pass may have to do with.  One that is
- * not in shared memory nobody has used since server start; it is looked at
- * only because what it holds may expire, and only while slots are left: those
- * that are used need them more.
+ * The state of a partition that this pass may have to do with.  One that is not
+ * in shared memory was not used lately; it is looked at only because what it
+ * holds may expire, and gets a slot only when it has: a roll needs one.
  */
 static bool
 read_state(const KsTopic *topic, int32 partition, const KsPartitionKey *key, KsPartitionInfo *info)
 {
 	if (ks_partition_read(key, info))
 		return true;
-	if (!deletes_by_time(topic) || !ks_partition_has_room())
+	if (!deletes_by_time(topic))
 		return false;
 	ks_log_info(topic, partition, info);
-	return true;
+	if (!info->in_memory && is_spent(topic, info))
+		ks_log_info_to_read(topic, partition, info);
+	return info->in_memory;
 }
 
 /* Lock the newest end of a partition, to the end of the transaction. */

@@ -16,9 +16,10 @@
  * thing in a log.
  *
  * A crash leaves such holes too, in partitions that may not be used after it
- * for long.  Partitions that have no slot are therefore looked at once by each
- * process that does maintenance; nothing was given out in them since server
- * start, so that the tables tell their end.
+ * for long, and a slot may be evicted before its end was looked at.  Partitions
+ * that have no slot are therefore looked at by each process that does
+ * maintenance, once and again when they have lost a slot; nothing is in flight
+ * in them, so that the tables tell their end.
  *
  * Locking: the partition's row, if it is free at once.
  *
@@ -35,13 +36,21 @@
 #include "topic/owner.h"
 #include "upkeep/upkeep.h"
 
-/* Partitions without a slot that this process has looked at. */
+/* A partition without a slot that this process has looked at. */
+typedef struct LookedAt
+{
+	KsPartitionKey key; /* hash key */
+	uint64 generation;  /* raised when it loses a slot that it had since */
+} LookedAt;
+
 static HTAB *looked_at = NULL;
 
-/* True the first time. */
+/* True the first time, and when it has lost a slot since. */
 static bool
 look_at(const KsPartitionKey *key)
 {
+	uint64 generation = ks_partition_generation(key);
+	LookedAt *entry;
 	bool found;
 
 	if (looked_at == NULL)
@@ -49,11 +58,14 @@ look_at(const KsPartitionKey *key)
 		HASHCTL info = {0};
 
 		info.keysize = sizeof(KsPartitionKey);
-		info.entrysize = sizeof(KsPartitionKey);
+		info.entrysize = sizeof(LookedAt);
 		looked_at = hash_create("kstream partitions without a slot", 64, &info, HASH_ELEM | HASH_BLOBS);
 	}
-	(void) hash_search(looked_at, key, HASH_ENTER, &found);
-	return !found;
+	entry = hash_search(looked_at, key, HASH_ENTER, &found);
+	if (found && entry->generation == generation)
+		return false;
+	entry->generation = generation;
+	return true;
 }
 
 /* What consumers can read up to, when that has still to be looked at. */
@@ -65,13 +77,15 @@ undecided_end(const KsTopic *topic, int32 partition, const KsPartitionKey *key, 
 
 	if (!ks_partition_read(key, &info))
 	{
+		uint64 generation = ks_partition_generation(key);
+
 		if (!look_at(key))
 			return false;
 		ks_log_recover(topic, partition, &start);
 		*end = start.committed_end;
-		/* With a slot by now, something may have been in flight. */
+		/* With a slot by now, or in between, something may have been in flight. */
 		if (!ks_partition_read(key, &info))
-			return true;
+			return ks_partition_generation(key) == generation;
 	}
 	if (info.stable_offset != info.next_offset || info.end <= info.standby_end)
 		return false;

@@ -181,8 +181,10 @@ kstream_compaction_state(PG_FUNCTION_ARGS)
 	bool isnull[4] = {false};
 
 	ks_require_preloaded();
-	ks_topic_get(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic);
-	ks_topic_check_partition(&topic, PG_GETARG_INT32(1));
+	/* The view's snapshot may show a topic that is gone. */
+	if (!ks_topic_find(ks_topic_name_arg(PG_GETARG_DATUM(0)), &topic) ||
+		PG_GETARG_INT32(1) < 0 || PG_GETARG_INT32(1) >= topic.partitions)
+		PG_RETURN_NULL();
 	if (!ks_topic_may_be_seen(&topic))
 		ks_topic_check_right(&topic, ACL_SELECT);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)

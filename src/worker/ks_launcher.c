@@ -20,8 +20,9 @@
  *					pg_database (LOOK_EVERY).
  * DROP, RENAME, SET TABLESPACE, and being a TEMPLATE
  *					the worker leaves (ks_worker.c), and is started again when the
- *					lock on the database can be had: so not before the command is
- *					over.  A dropped database is forgotten at the next look.
+ *					lock on the database is free: so not before the command is
+ *					over.  Then pg_database is looked at again, so that none is
+ *					started in a database that was dropped.
  * A worker fails	it is started again after 1 s, 2 s, 4 s, ... up to a minute;
  *					one that ran for a minute starts afresh.
  * A crash			the server restarts all processes; shared memory is empty.
@@ -33,6 +34,22 @@
  * If it exits and is started again by the postmaster, workers go on meanwhile:
  * their pids are in shared memory, and a second one in a database would leave
  * at once.
+ *
+ * Turns: kstream's workers have kstream.max_workers of the server's background
+ * worker slots, and fewer when others have taken what is left.  While there are
+ * as many slots as databases, each worker stays.  When a database waits, a worker
+ * that has gone over all passes and has nothing urgent left gives its slot up,
+ * and its database waits in turn, from kstream.worker_naptime later on; the
+ * database that has waited longest is next.  A worker that always has something
+ * urgent stays for kstream.worker_naptime at most.  So each database gets its
+ * maintenance at least every
+ *
+ *		naptime + databases / slots * (naptime, or how long a round takes)
+ *
+ * and where a partition needs a spare, the database waits from then on.  With
+ * nothing urgent it is every naptime, or as soon as all others had a round.
+ * Long work (compaction, freezing) may take all slots but one, so that it never
+ * stops the turns.
  *
  * Locking: AccessShareLock on pg_database while it is read.
  *
@@ -56,6 +73,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -63,6 +81,7 @@
 
 #include "base/compat.h"
 #include "group/shared.h"
+#include "state/wakeup.h"
 #include "worker/ks_worker.h"
 
 /* ms */
@@ -70,7 +89,13 @@
 #define RETRY_BUSY 1000  /* a database that is being changed */
 #define RETRY_MIN 1000   /* after a failure, doubled each time */
 #define RETRY_MAX 60000
-#define RETRY_NO_SLOT 10000 /* max_worker_processes is used up */
+#define RETRY_NO_SLOT 1000 /* max_worker_processes is used up */
+#define WARN_AFTER 3000    /* about that */
+#define WARN_EVERY 600000
+#define LOOK_AFTER 1000 /* long workers that are alone in their database */
+
+/* As that of max_worker_processes. */
+#define MAX_WORKERS 262143
 
 typedef struct Database
 {
@@ -80,13 +105,24 @@ typedef struct Database
 	bool present; /* it was, when last heard of */
 	BackgroundWorkerHandle *handle;
 	bool running;
+	bool leaving;   /* it gives its slot to another database */
 	int64 started;  /* ms */
 	int64 start_at; /* not before */
+	int64 left_at;  /* it gave its slot up: not before naptime has passed since; 0: no */
 	int failures;
 } Database;
 
 static HTAB *databases = NULL;
-static bool slots_used_up = false;
+int ks_max_workers = 4;
+
+/*
+ * Since when (ms) the server has no slot for one worker more than so many, and
+ * when that was told.  It is a lasting want only when it goes on for a while: a
+ * slot becomes free a moment after its worker has left.
+ */
+static int64 short_since = 0;
+static int short_count = 0;
+static int64 warned_at = 0;
 static object_access_hook_type prev_object_access_hook = NULL;
 
 static Database *
@@ -151,10 +187,23 @@ look_for_databases(void)
 	forget_unseen();
 }
 
-/* Databases that are new, or in which an extension is. */
+/* When its time comes: by the naptime as it is now, which may have changed. */
+static int64
+due_at(const Database *database)
+{
+	if (database->left_at != 0)
+		return database->left_at + ks_worker_naptime;
+	return database->start_at;
+}
+
+/*
+ * Databases that are new, in which an extension is, or something urgent.  Their
+ * time is now, and not before that of those that wait longer already.
+ */
 static void
 hear_announcements(void)
 {
+	int64 now = ks_monotonic_ms();
 	HASH_SEQ_STATUS status;
 	Database *database;
 	Oid dbid;
@@ -169,7 +218,11 @@ hear_announcements(void)
 			database = find_database(dbid, true);
 			database->absent = false;
 			database->seen = true;
-			database->start_at = 0;
+			if (database->failures == 0 && due_at(database) > now)
+			{
+				database->left_at = 0;
+				database->start_at = now;
+			}
 		}
 		if (all)
 		{
@@ -199,6 +252,10 @@ worker_left(Database *database, KsWorkerOutcome outcome, int64 now)
 		case KS_OUTCOME_YIELDED:
 			database->start_at = now + RETRY_BUSY;
 			break;
+		case KS_OUTCOME_TURN:
+			database->left_at = now;
+			database->failures = 0;
+			break;
 		case KS_OUTCOME_NONE:
 			if (now - database->started > RETRY_MAX)
 				database->failures = 0;
@@ -215,10 +272,12 @@ check_worker(Database *database, int64 now)
 	KsWorkerOutcome outcome;
 	pid_t pid;
 
+	database->leaving = false;
 	if (ks_status_is_running(database->dbid, KS_WORKER_MAIN, &outcome))
 	{
 		database->running = true;
 		database->present = true;
+		database->leaving = outcome == KS_OUTCOME_TURN;
 		return;
 	}
 	if (!database->running)
@@ -236,29 +295,163 @@ check_worker(Database *database, int64 now)
 	worker_left(database, outcome, now);
 }
 
+/* Is there a database of this oid?  It is looked at now, in a transaction. */
+static bool
+database_exists(Oid dbid)
+{
+	Relation rel;
+	TableScanDesc scan;
+	HeapTuple tuple;
+	ScanKeyData key;
+	bool exists;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dbid));
+	scan = table_beginscan_catalog(rel, 1, &key);
+	tuple = heap_getnext(scan, ForwardScanDirection);
+	exists = HeapTupleIsValid(tuple) && ((Form_pg_database) GETSTRUCT(tuple))->datallowconn;
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	return exists;
+}
+
+/* The server has no slot left, though kstream may have one. */
 static void
+warn_of_slots(int64 now)
+{
+	if (short_since == 0)
+		short_since = now;
+	short_count = Max(short_count, ks_status_count_workers());
+	if (now - short_since < WARN_AFTER || (warned_at != 0 && now - warned_at < WARN_EVERY))
+		return;
+	warned_at = now;
+	ereport(WARNING,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("no background worker is left for the maintenance of kstream's topics"),
+			 errdetail("The setting max_worker_processes is %d, and all of them run; kstream.max_workers is %d.",
+					   max_worker_processes, ks_max_workers),
+			 errhint("Raise max_worker_processes, or lower kstream.max_workers to what is left by other extensions and by parallel queries.")));
+}
+
+/* False when there is no slot for it. */
+static bool
 start_worker(Database *database, int64 now)
 {
 	if (!ks_worker_database_is_free(database->dbid))
 	{
+		database->left_at = 0;
 		database->start_at = now + RETRY_BUSY;
-		return;
+		return true;
 	}
+	/*
+	 * With the lock free, a drop is over and seen here.  One that begins before
+	 * the worker is connected makes it fail, once, as one of autovacuum's would.
+	 */
+	if (!database_exists(database->dbid))
+	{
+		database->seen = false;
+		return true;
+	}
+	if (!ks_status_reserve(database->dbid, KS_WORKER_MAIN, ks_max_workers))
+		return false;
 	if (!ks_worker_start(database->dbid, KS_WORKER_MAIN, &database->handle))
 	{
-		if (!slots_used_up)
-			ereport(WARNING,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("no background worker is left for the maintenance of kstream's topics"),
-					 errhint("Raise max_worker_processes by two for each database that has the extension.")));
-		slots_used_up = true;
+		ks_status_unreserve(database->dbid, KS_WORKER_MAIN);
 		database->handle = NULL;
-		database->start_at = now + RETRY_NO_SLOT;
-		return;
+		warn_of_slots(now);
+		return false;
 	}
-	slots_used_up = false;
+	/* This one is counted, too. */
+	if (ks_status_count_workers() > short_count)
+		short_since = short_count = 0;
 	database->running = true;
 	database->started = now;
+	database->start_at = 0;
+	database->left_at = 0;
+	return true;
+}
+
+/* Does it wait for a worker?  One unknown database is looked into at a time. */
+static bool
+waits(const Database *database, bool probing)
+{
+	return ks_worker_enabled && !database->running && !database->absent && database->seen &&
+		   (database->present || !probing);
+}
+
+/* Of those whose time has come, the one that has waited longest; how many there are. */
+static Database *
+longest_waiting(int64 now, bool probing, int *count)
+{
+	HASH_SEQ_STATUS status;
+	Database *database;
+	Database *first = NULL;
+
+	*count = 0;
+	hash_seq_init(&status, databases);
+	while ((database = hash_seq_search(&status)) != NULL)
+	{
+		if (!waits(database, probing) || due_at(database) > now)
+			continue;
+		(*count)++;
+		if (first == NULL || due_at(database) < due_at(first))
+			first = database;
+	}
+	return first;
+}
+
+/* A long worker whose main worker has given its slot up. */
+static bool
+look_after_long_worker(const Database *database)
+{
+	int pid = ks_status_pid(database->dbid, KS_WORKER_LONG);
+
+	if (pid == 0 || database->running)
+		return false;
+	ks_worker_look_after(pid, ks_worker_database_is_free(database->dbid));
+	return true;
+}
+
+/* Bring all up to date; ms until this must be done again. */
+static int64
+check_workers(int64 now, bool *probing, int *leaving)
+{
+	HASH_SEQ_STATUS status;
+	Database *database;
+	int64 next = LOOK_EVERY;
+
+	*probing = false;
+	*leaving = 0;
+	hash_seq_init(&status, databases);
+	while ((database = hash_seq_search(&status)) != NULL)
+	{
+		check_worker(database, now);
+		*probing |= database->running && !database->present;
+		*leaving += database->running && database->leaving ? 1 : 0;
+		if (look_after_long_worker(database))
+			next = LOOK_AFTER;
+	}
+	return next;
+}
+
+/* ms until the next database's time comes. */
+static int64
+next_start(int64 now, bool probing)
+{
+	HASH_SEQ_STATUS status;
+	Database *database;
+	int64 next = LOOK_EVERY;
+
+	hash_seq_init(&status, databases);
+	while ((database = hash_seq_search(&status)) != NULL)
+	{
+		if (waits(database, probing) && due_at(database) > now)
+			next = Min(next, due_at(database) - now);
+	}
+	return next;
 }
 
 /* One round; returns when to come back, in ms. */
@@ -266,32 +459,26 @@ static int64
 look_after_workers(void)
 {
 	int64 now = ks_monotonic_ms();
-	int64 next = LOOK_EVERY;
-	bool probing = false;
-	HASH_SEQ_STATUS status;
 	Database *database;
+	bool probing;
+	int leaving;
+	int waiting;
+	int64 next = check_workers(now, &probing, &leaving);
 
-	hash_seq_init(&status, databases);
-	while ((database = hash_seq_search(&status)) != NULL)
+	while ((database = longest_waiting(now, probing, &waiting)) != NULL)
 	{
-		check_worker(database, now);
+		if (!start_worker(database, now))
+			break;
 		probing |= database->running && !database->present;
 	}
-	hash_seq_init(&status, databases);
-	while ((database = hash_seq_search(&status)) != NULL)
-	{
-		if (!ks_worker_enabled || database->running || database->absent || !database->seen)
-			continue;
-		/* Look into one unknown database at a time. */
-		if (!database->present && probing)
-			continue;
-		if (database->start_at <= now)
-			start_worker(database, now);
-		if (!database->running)
-			next = Min(next, Max(database->start_at - now, 1));
-		probing |= database->running && !database->present;
-	}
-	return next;
+	if (waiting > 0)
+		next = Min(next, RETRY_NO_SLOT);
+	/* The setting may have become less. */
+	waiting = Max(waiting, ks_status_count_workers() - ks_max_workers) - leaving;
+	ks_status_want_turns(Max(waiting, 0));
+	if (waiting > 0)
+		ks_wakeup_send_all();
+	return Min(next, next_start(now, probing));
 }
 
 void
@@ -366,6 +553,12 @@ ks_worker_define_settings(void)
 							&ks_worker_naptime,
 							15000, 100, 24 * 3600 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("kstream.max_workers",
+							"Background worker slots that the maintenance of all databases may hold at once.",
+							"With more databases that have the extension they take turns; what is left of max_worker_processes is for others.",
+							&ks_max_workers,
+							4, 1, MAX_WORKERS,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 static void

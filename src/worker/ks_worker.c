@@ -3,7 +3,7 @@
  *	  The background worker of a database.
  *
  * A clock without rules of its own.  Once a second, or when it is woken
- * (state/attend.c), it
+ * (state/wakeup.c), it
  *
  * 1. leaves, if its database is wanted (below), the extension is gone, or the
  *    setting says so;
@@ -15,19 +15,22 @@
  * Passes with long steps are run by a second process, which it starts when
  * there is something for them and which leaves after one round, so that no
  * spare has to wait until a segment is rewritten.  If none can be started, it
- * runs them itself.
+ * runs them itself, unless as many processes do long work as may: then they wait
+ * for a later round.
  *
  * It must never hinder anybody:
  *
+ * - When more databases want a worker than there are slots, it leaves after a
+ *   round, and its database has its turn again later (ks_launcher.c).
  * - DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, and CREATE
  *   DATABASE ... TEMPLATE lock the database and then wait for five seconds for
  *   others to leave; no hook tells of it.  So once a second, amid long steps
  *   too, the worker tries to get the lock that these exclude, without waiting;
- *   refused, it leaves, and the launcher starts it again when the lock can be
- *   had.
+ *   refused, it leaves, and the launcher starts it again when the lock is free.
  * - Who waits for a lock that a long step holds (a drop of the topic, say)
  *   makes the worker give the step up; it is taken up later.  The first process
- *   looks for the second, too, and ends or cancels what it does.
+ *   (without one, the launcher) looks for the second, too, and ends or cancels
+ *   what it does.
  * - It waits for no lock itself: steps take what is free, and where PostgreSQL
  *   would wait, lock_timeout ends it soon.
  * - Its commits do not wait for the disk or for standbys: what it does is done
@@ -49,6 +52,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -67,9 +71,11 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/events.h"
 #include "base/yield.h"
 #include "group/shared.h"
-#include "state/attend.h"
+#include "state/wakeup.h"
+#include "topic/capacity.h"
 #include "topic/topic.h"
 #include "upkeep/passes.h"
 #include "worker/ks_worker.h"
@@ -91,6 +97,10 @@ int ks_worker_naptime = 15000;
 
 static KsWorkerRole my_role;
 static int64 last_tick = 0;
+
+/* For lines of the log */
+static char database_name[NAMEDATALEN];
+static bool has_told = false; /* that it has come */
 
 bool
 ks_worker_start(Oid dbid, KsWorkerRole role, BackgroundWorkerHandle **handle)
@@ -125,10 +135,26 @@ ks_worker_database_is_free(Oid dbid)
 	return true;
 }
 
+/*
+ * Not of turns, which come all the time, nor of a look into a database without
+ * the extension.
+ */
+static void
+tell_of_leaving(KsWorkerOutcome outcome)
+{
+	if (my_role != KS_WORKER_MAIN || !has_told || outcome == KS_OUTCOME_TURN)
+		return;
+	ks_log_event((errmsg("kstream worker leaves database \"%s\"", database_name),
+				  outcome == KS_OUTCOME_YIELDED  ? errdetail("The database is to be dropped, renamed, moved or copied.")
+				  : outcome == KS_OUTCOME_ABSENT ? errdetail("The extension was dropped.")
+												 : errdetail("The setting kstream.worker is off.")));
+}
+
 static pg_attribute_noreturn() void leave(KsWorkerOutcome outcome)
 {
 	/* A transaction at hand is aborted on the way out. */
 	ks_yield_hook = NULL;
+	tell_of_leaving(outcome);
 	ks_status_set_outcome(outcome);
 	proc_exit(0);
 }
@@ -197,14 +223,9 @@ yield(void)
 				 errdetail("Another process waits for a lock that it holds.")));
 }
 
-/*
- * Look, for the second worker, whether somebody waits for it: VACUUM of a
- * segment has no yield points.
- */
-static void
-look_after_long_worker(bool database_is_free)
+void
+ks_worker_look_after(int pid, bool database_is_free)
 {
-	int pid = my_role == KS_WORKER_MAIN ? ks_status_long_worker() : 0;
 	PGPROC *proc = pid != 0 ? BackendPidGetProc(pid) : NULL;
 
 	if (proc == NULL)
@@ -232,7 +253,8 @@ check_stay(void)
 	if (!ks_worker_enabled)
 		leave(KS_OUTCOME_NONE);
 	is_free = ks_worker_database_is_free(MyDatabaseId) || KS_MUTANT("worker_pins");
-	look_after_long_worker(is_free);
+	if (my_role == KS_WORKER_MAIN)
+		ks_worker_look_after(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
 	if (!is_free)
 		leave(KS_OUTCOME_YIELDED);
 	SetCurrentStatementStartTimestamp();
@@ -353,8 +375,17 @@ run_all_passes(KsMaintainer *maintainer)
 	}
 	if (ks_status_is_running(MyDatabaseId, KS_WORKER_LONG, &outcome) || !has_long_work(maintainer))
 		return;
-	if (!ks_worker_start(MyDatabaseId, KS_WORKER_LONG, &handle))
-		run_long_passes(maintainer);
+	if (ks_status_reserve(MyDatabaseId, KS_WORKER_LONG, ks_max_workers))
+	{
+		if (ks_worker_start(MyDatabaseId, KS_WORKER_LONG, &handle))
+			return;
+		ks_status_unreserve(MyDatabaseId, KS_WORKER_LONG);
+	}
+	/* Else it is done in another round, or another turn. */
+	if (!ks_status_begin_long(ks_max_workers))
+		return;
+	run_long_passes(maintainer);
+	ks_status_end_long();
 }
 
 static void
@@ -369,11 +400,27 @@ run_urgent_passes(KsMaintainer *maintainer)
 	}
 }
 
+/*
+ * Give the slot to a database that waits for one, after a round here: at once
+ * when nothing is urgent, else when this database had it for long enough.
+ */
+static void
+give_turn(int64 came)
+{
+	KsPartitionKey key;
+
+	if (ks_wakeup_list_partitions(&key, 1) > 0 && ks_monotonic_ms() - came < ks_worker_naptime)
+		return;
+	if (ks_status_take_turn())
+		leave(KS_OUTCOME_TURN);
+}
+
 static void
 run_main(KsMaintainer *maintainer)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "kstream worker", ALLOCSET_DEFAULT_SIZES);
-	int64 next_turn = ks_monotonic_ms();
+	int64 came = ks_monotonic_ms();
+	int64 next_round = came;
 
 	for (;;)
 	{
@@ -382,12 +429,13 @@ run_main(KsMaintainer *maintainer)
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
 		run_urgent_passes(maintainer);
-		if (ks_monotonic_ms() >= next_turn)
+		if (ks_monotonic_ms() >= next_round)
 		{
 			run_all_passes(maintainer);
-			next_turn = ks_monotonic_ms() + ks_worker_naptime;
+			next_round = ks_monotonic_ms() + ks_worker_naptime;
 			pgstat_report_stat(true);
 		}
+		give_turn(came);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 Min(TICK, ks_worker_naptime), KS_WAIT_EVENT("KstreamWorkerMain"));
@@ -395,7 +443,38 @@ run_main(KsMaintainer *maintainer)
 	}
 }
 
-/* Settings of the database, the role or the file must not matter. */
+/*
+ * What the server's own files and command line say of settings by which a
+ * database's owner could make the worker take more memory or time.  Read before
+ * the connection, which applies those of the database.  A change of the files is
+ * felt by workers that start after it.
+ */
+static struct
+{
+	const char *name;
+	char *value;
+} server_settings[] = {
+	{"maintenance_work_mem", NULL},
+	{"work_mem", NULL},
+	{"vacuum_cost_delay", NULL},
+	{"vacuum_cost_limit", NULL},
+	{"vacuum_cost_page_hit", NULL},
+	{"vacuum_cost_page_miss", NULL},
+	{"vacuum_cost_page_dirty", NULL}};
+
+static void
+save_server_settings(void)
+{
+	int i;
+
+	for (i = 0; i < (int) lengthof(server_settings); i++)
+		server_settings[i].value = MemoryContextStrdup(TopMemoryContext, GetConfigOption(server_settings[i].name, false, false));
+}
+
+/*
+ * Settings of the database, the role or the file must not matter.  The user is
+ * set in a transaction, since names of roles are looked up.
+ */
 static void
 fix_settings(void)
 {
@@ -404,6 +483,7 @@ fix_settings(void)
 		const char *name;
 		const char *value;
 	} settings[] = {
+		{"role", "none"},
 		{"search_path", "pg_catalog, pg_temp"},
 		{"session_replication_role", "replica"},
 		{"synchronous_commit", "off"},
@@ -420,12 +500,31 @@ fix_settings(void)
 		return;
 	for (i = 0; i < (int) lengthof(settings); i++)
 		SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
+	for (i = 0; i < (int) lengthof(server_settings); i++)
+		SetConfigOption(server_settings[i].name, server_settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
+	StartTransactionCommand();
+	SetConfigOption("session_authorization", GetUserNameFromId(GetAuthenticatedUserId(), false),
+					PGC_SUSET, PGC_S_OVERRIDE);
+	CommitTransactionCommand();
+}
+
+/* Once it is clear that it stays. */
+static void
+tell_of_coming(void)
+{
+	StartTransactionCommand();
+	strlcpy(database_name, get_database_name(MyDatabaseId), sizeof(database_name));
+	ks_capacity_warn();
+	CommitTransactionCommand();
+	ks_log_event((errmsg("kstream worker starts in database \"%s\"", database_name)));
+	has_told = true;
 }
 
 void
 ks_worker_main(Datum main_arg)
 {
 	KsMaintainer maintainer = {.in_transaction = in_transaction};
+	bool came_for_turn;
 	StartArg arg;
 
 	memcpy(&arg, MyBgworkerEntry->bgw_extra, sizeof(arg));
@@ -433,9 +532,10 @@ ks_worker_main(Datum main_arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	save_server_settings();
 	BackgroundWorkerInitializeConnectionByOid(arg.dbid, InvalidOid, 0);
 	fix_settings();
-	if (!ks_status_attach(my_role))
+	if (!ks_status_attach(my_role, &came_for_turn))
 		proc_exit(0);
 	check_stay();
 	ks_yield_hook = yield;
@@ -445,7 +545,12 @@ ks_worker_main(Datum main_arg)
 		run_long_passes(&maintainer);
 		leave(KS_OUTCOME_NONE);
 	}
-	if (!ks_attend_begin())
-		elog(ERROR, "no place is left for a worker");
+	if (!came_for_turn)
+		tell_of_coming();
+	if (!ks_wakeup_register())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("all %d places for maintenance workers are taken", max_worker_processes),
+				 errhint("Raise max_worker_processes and restart the server.")));
 	run_main(&maintainer);
 }

@@ -14,6 +14,7 @@
 
 extern bool ks_worker_enabled;
 extern int ks_worker_naptime; /* ms */
+extern int ks_max_workers;
 
 /* For _PG_init, when the postmaster loads the library. */
 extern void ks_worker_define_settings(void);
@@ -23,16 +24,22 @@ extern void ks_worker_register_launcher(void);
 extern void ks_worker_init(void);
 
 /*
- * Start a worker in a database; false when no background worker can be had
- * (max_worker_processes).
+ * Start a worker in a database, for which a place was reserved; false when the
+ * server has no background worker left (max_worker_processes).
  */
 extern bool ks_worker_start(Oid dbid, KsWorkerRole role, BackgroundWorkerHandle **handle);
 
 /*
- * Is the database to be had for work, at this moment?  False while it is being
+ * Is the database free for work, at this moment?  False while it is being
  * dropped, renamed, moved or copied.
  */
 extern bool ks_worker_database_is_free(Oid dbid);
+
+/*
+ * Look, for a long worker, whether it is in the way of others: VACUUM of a
+ * segment has no yield points.
+ */
+extern void ks_worker_look_after(int pid, bool database_is_free);
 
 /* Entry points. */
 extern PGDLLEXPORT void ks_launcher_main(Datum arg);

@@ -141,6 +141,9 @@ pass('and back');
 ALTER DATABASE postgres SET default_transaction_read_only = on;
 ALTER DATABASE postgres SET search_path = hostile, public;
 ALTER DATABASE postgres SET statement_timeout = '1ms';
+CREATE ROLE hostile;
+ALTER DATABASE postgres SET session_authorization = hostile;
+ALTER DATABASE postgres SET role = hostile;
 BEGIN READ WRITE;
 CREATE SCHEMA hostile;
 CREATE FUNCTION hostile.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'hostile'; END$$;
@@ -158,7 +161,7 @@ SQL
 	pass("a hostile database does not stop the worker");
 	is($watcher->query('SELECT sum(failures) FROM kstream.maintenance'), 0, 'and nothing failed');
 	$node->safe_psql('template1', 'ALTER DATABASE postgres RESET ALL');
-	$watcher->query('DROP EVENT TRIGGER refuse; DROP SCHEMA hostile CASCADE');
+	$watcher->query('DROP EVENT TRIGGER refuse; DROP SCHEMA hostile CASCADE; DROP ROLE hostile');
 }
 
 # Errors: one partition's do not stop the others; they are shown and logged.

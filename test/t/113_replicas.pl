@@ -81,6 +81,27 @@ SKIP:
 	$receiver->finish;
 }
 
+# Nor is a receiver that stores WAL and applies nothing, whether it flushes what it
+# gets or not.
+foreach my $synchronous (0, 1)
+{
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my @options = $synchronous ? ('--synchronous') : ();
+	my $receiver = IPC::Run::start(
+		[ $primary->installed_command('pg_receivewal'), '-d', $primary->connstr('postgres') . ' application_name=store', '-D', $dir, '-s', '1', @options ],
+		'>', \my $out, '2>', \my $err);
+
+	wait_until('it streams and has reported', sub {
+		$primary->safe_psql('postgres', "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'store' AND state = 'streaming' AND reply_time IS NOT NULL") eq '1';
+	});
+	wait_until('it has flushed', sub { $primary->safe_psql('postgres', "SELECT flush_lsn >= pg_current_wal_flush_lsn() FROM pg_stat_replication WHERE application_name = 'store'") eq 't' })
+	  if $synchronous;
+	is($primary->safe_psql('postgres', "$view WHERE application_name = 'store'"), 'store|streaming|async|f', 'pg_receivewal is not in sync');
+	is(sqlstate($primary, produce('three', 'f')), 'KS019', 'and does not count');
+	$receiver->signal('INT');
+	$receiver->finish;
+}
+
 # The standby hangs: it stays connected, and falls out.
 {
 	my $receiver = $standby->safe_psql('postgres', 'SELECT pid FROM pg_stat_wal_receiver');
