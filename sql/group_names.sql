@@ -45,6 +45,7 @@ BEGIN
 	EXECUTE statement;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+	detail := regexp_replace(detail, '\d{4}-[-0-9:. +]+\d', '(then)', 'g');
 END $$;
 
 -- seek is for the transactions after, until something is committed

@@ -164,6 +164,6 @@ PREPARE TRANSACTION 'kstream';
 SELECT count(*) FROM pg_prepared_xacts;
 SELECT partition, r.offset FROM kstream.committed_offsets r ORDER BY 1;
 
-SELECT kstream.unsubscribe('gz', 'm'), kstream.unsubscribe('new', 'm');
+SELECT kstream.unsubscribe('gz', 'm');
 SELECT count(kstream.drop_group(group_id)) FROM kstream.groups;
 SELECT kstream.drop_topic('gz');

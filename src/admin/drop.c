@@ -105,7 +105,14 @@ remove_topic(const KsTopic *topic)
 	(void) ks_owner_execute("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	/*
+	 * A consumer's transaction that has its row may want the topic's table,
+	 * which we have: what is not free maintenance removes (group/expire.c).
+	 */
+	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+							"SELECT o.ctid FROM kstream.committed_offset o WHERE o.topic_id OPERATOR(pg_catalog.=) %d"
+							" FOR UPDATE SKIP LOCKED))",
+							topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	ks_topic_invalidate();

@@ -49,6 +49,9 @@ extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 parti
  */
 extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record);
 
+/* Forget what ks_produce_last tells: the session ends, for its client. */
+extern void ks_produce_discard(void);
+
 /* Transaction events; see ks_xact.c. */
 extern void ks_produce_pre_commit(void);
 extern void ks_produce_commit(void);
