@@ -175,14 +175,41 @@ is_used(KsConsumer *consumer)
 	return found;
 }
 
+static int
+compare_positions(const ListCell *a, const ListCell *b)
+{
+	const KsPosition *left = lfirst(a);
+	const KsPosition *right = lfirst(b);
+
+	if (left->topic_id != right->topic_id)
+		return left->topic_id < right->topic_id ? -1 : 1;
+	return left->key.partition < right->key.partition ? -1 : left->key.partition > right->key.partition;
+}
+
+/* What was polled and is not committed, by topic and partition. */
+static List *
+list_uncommitted(KsConsumer *consumer)
+{
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
+	List *positions = NIL;
+
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
+	{
+		if (position->polled && position->position != position->committed)
+			positions = lappend(positions, position);
+	}
+	list_sort(positions, compare_positions);
+	return positions;
+}
+
 void
 ks_commit_polled(const KsGroupKey *key, const char *member, List **committed)
 {
 	KsMembership membership;
 	KsConsumer *consumer;
-	HASH_SEQ_STATUS status;
-	KsPosition *position;
-	List *keys = NIL;
+	List *positions;
 	ListCell *lc;
 
 	if (committed != NULL)
@@ -192,19 +219,14 @@ ks_commit_polled(const KsGroupKey *key, const char *member, List **committed)
 		ks_error_unknown_member(key->name, member);
 	if (member != NULL && consumer->poll_level == 0)
 		recall_latest(consumer);
-	hash_seq_init(&status, consumer->positions);
-	while ((position = hash_seq_search(&status)) != NULL)
-	{
-		if (position->polled && position->position != position->committed)
-			keys = lappend(keys, &position->key);
-	}
-	if (keys == NIL)
+	positions = list_uncommitted(consumer);
+	if (positions == NIL)
 		return;
-	foreach (lc, keys)
+	foreach (lc, positions)
 	{
-		KsPositionKey *of = lfirst(lc);
+		const KsPositionKey *of = &((KsPosition *) lfirst(lc))->key;
+		KsPosition *position = ks_position_touch(consumer, &of->topic, of->partition);
 
-		position = ks_position_touch(consumer, &of->topic, of->partition);
 		commit_position(consumer, position, position->position, NULL);
 		if (committed != NULL)
 			*committed = lappend(*committed, describe(position, position->committed));
