@@ -9,6 +9,7 @@ BEGIN
 	EXECUTE statement;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+	detail := regexp_replace(detail, '\d{4}-[-0-9:. +]+\d', '(then)', 'g');
 END $$;
 
 SELECT kstream.create_topic('gz', 2);

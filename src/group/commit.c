@@ -393,14 +393,12 @@ ks_seek(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 p
 	position->polled = false;
 }
 
-void
-ks_group_pre_commit(void)
+/* Rows of groups that are new, and of offsets. */
+static void
+write_rows(void)
 {
 	KsOwnerScope scope;
 
-	ks_position_pre_commit();
-	if (!ks_missing_rows_exist() && !ks_group_has_new())
-		return;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (ks_group_has_new())
 	{
@@ -410,5 +408,15 @@ ks_group_pre_commit(void)
 	}
 	ks_missing_rows_write();
 	PopActiveSnapshot();
+}
+
+void
+ks_group_pre_commit(void)
+{
+	if (!ks_group_is_used())
+		return;
+	ks_position_pre_commit();
+	if (ks_missing_rows_exist() || ks_group_has_new())
+		write_rows();
 	KS_DEBUG_POINT("group.pre_commit");
 }

@@ -53,7 +53,7 @@ ks_group_list_expirable(MemoryContext context)
 	ks_owner_begin(&scope);
 	count = ks_owner_execute("SELECT DISTINCT o.group_id FROM kstream.committed_offset o"
 							 " WHERE EXISTS (SELECT FROM kstream.consumer_group g WHERE g.group_id OPERATOR(pg_catalog.=) o.group_id)"
-							 " OR NOT EXISTS (SELECT FROM kstream.topic t WHERE t.topic_id OPERATOR(pg_catalog.=) o.topic_id)");
+							 " OR EXISTS (SELECT FROM kstream.dropped_topic d WHERE d.topic_id OPERATOR(pg_catalog.=) o.topic_id)");
 	for (i = 0; i < count; i++)
 	{
 		char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
@@ -66,12 +66,16 @@ ks_group_list_expirable(MemoryContext context)
 	return names;
 }
 
-/* Offsets of topics that are gone; how many. */
+/*
+ * Offsets of topics that were dropped; how many.  A topic that is not there may
+ * also be one that a restore has yet to make.
+ */
 static uint64
 remove_orphans(const char *name)
 {
 	return ks_owner_execute("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 							"SELECT o.ctid FROM kstream.committed_offset o WHERE o.group_id OPERATOR(pg_catalog.=) %s"
+							" AND EXISTS (SELECT FROM kstream.dropped_topic d WHERE d.topic_id OPERATOR(pg_catalog.=) o.topic_id)"
 							" AND NOT EXISTS (SELECT FROM kstream.topic t WHERE t.topic_id OPERATOR(pg_catalog.=) o.topic_id)"
 							" FOR UPDATE SKIP LOCKED))",
 							quote_literal_cstr(name));

@@ -49,5 +49,11 @@ CREATE TABLE kstream.group_seen (
 );
 COMMENT ON TABLE kstream.group_seen IS 'when a group was last seen with members, to count offsets_retention across restarts; not dumped';
 
+CREATE TABLE kstream.dropped_topic (
+    topic_id   integer PRIMARY KEY,
+    dropped_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE kstream.dropped_topic IS 'topics that were dropped within a day: what consumers have committed there meanwhile is removed; not dumped';
+
 SELECT pg_catalog.pg_extension_config_dump('kstream.consumer_group', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.committed_offset', '');
