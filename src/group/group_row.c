@@ -63,7 +63,8 @@ typedef struct Change
 	KsGroupKey key;
 	Oid owner;
 	KsGroupOptions options;
-	bool done;         /* CHANGE_NEW: the row is there if this commits */
+	bool done; /* CHANGE_NEW: the row is there if this commits */
+	bool unlimited;
 	bool created;      /* CHANGE_OPTIONS: by create_group() */
 	int64 incarnation; /* CHANGE_NEW: of the group in memory that counts us among its makers */
 	int level;
@@ -162,6 +163,12 @@ check_role_limit(Oid role)
 				 errhint("Drop groups that are not used any more, or have a superuser raise the setting for the role.")));
 }
 
+static bool
+is_superusers(Oid owner)
+{
+	return !OidIsValid(owner) || superuser_arg(owner);
+}
+
 /* Put a group into memory; false when it has no row and is not to be made. */
 static bool
 load_group(const KsGroupKey *key, bool create)
@@ -177,6 +184,7 @@ load_group(const KsGroupKey *key, bool create)
 	ks_owner_end(&scope);
 	if (!start.has_row && !create)
 		return false;
+	start.unlimited = is_superusers(start.owner);
 	ks_group_install(key, &start);
 	return true;
 }
@@ -402,6 +410,7 @@ apply_change(const Change *change)
 				group->epoch++;
 			group->options = change->options;
 			group->owner = change->owner;
+			group->unlimited = change->unlimited;
 			group->rowless = false;
 			break;
 		case CHANGE_DROP:
@@ -572,6 +581,7 @@ ks_group_create(const char *name, Jsonb *json)
 	ks_group_make_key(name, &key);
 	change = note_change(CHANGE_OPTIONS, &key);
 	change->owner = owner;
+	change->unlimited = is_superusers(owner);
 	change->options = options;
 	change->created = true;
 }
@@ -629,6 +639,7 @@ ks_group_alter(const KsGroupKey *key, Jsonb *json)
 	read_row(key->name, InvalidOid, &start);
 	ks_owner_end(&scope);
 	change->owner = start.owner;
+	change->unlimited = is_superusers(start.owner);
 	change->options = start.options;
 }
 

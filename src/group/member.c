@@ -386,7 +386,7 @@ ensure_shares(KsGroup *group, const KsTopic *topic)
 
 	for (partition = known; partition < topic->partitions; partition++)
 	{
-		int32 s = ks_share_take(group->owner);
+		int32 s = ks_share_take(group);
 		KsShare *share;
 
 		if (s < 0)
@@ -449,7 +449,7 @@ make_subscriptions(const KsGroup *group, List *topics)
 	foreach (lc, topics)
 	{
 		const KsTopic *topic = lfirst(lc);
-		int32 s = ks_subscription_take(group->owner);
+		int32 s = ks_subscription_take(group);
 		KsSubscription *subscription;
 
 		if (s < 0)
@@ -517,7 +517,7 @@ subscribe(KsGroup *group, KsMember *member, List *topics)
 static bool
 add_member(KsGroup *group, KsMembership *membership)
 {
-	int32 m = ks_member_take(group->owner);
+	int32 m = ks_member_take(group);
 	KsMember *member;
 
 	if (m < 0)

@@ -243,7 +243,8 @@ ks_group_empty(KsGroup *group)
 /*
  * The last eighth of each pool is kept for owners who have little of it, a
  * thirty-second at most: one role that takes what there is, or one database's
- * application, leaves room for those of others.
+ * application, leaves room for those of others.  Groups of superusers may have
+ * all of it.
  */
 static int
 reserve_of(int limit)
@@ -277,13 +278,13 @@ count_slots(Oid owner, int *unused)
 
 /* A slot that nobody uses; NULL: none, or none for this owner. */
 static KsGroup *
-unused_slot(Oid owner)
+unused_slot(const KsGroupStart *start)
 {
 	int unused;
-	int count = count_slots(owner, &unused);
+	int count = count_slots(start->owner, &unused);
 	int i;
 
-	if (unused <= reserve_of(ks_max_groups) && count >= small_of(ks_max_groups) && OidIsValid(owner))
+	if (unused <= reserve_of(ks_max_groups) && count >= small_of(ks_max_groups) && !start->unlimited)
 		return NULL;
 	for (i = 0; i < ks_max_groups; i++)
 	{
@@ -336,6 +337,7 @@ fill_slot(KsGroup *group, const KsGroupKey *key, const KsGroupStart *start)
 	SpinLockRelease(&ks_group_shared->pool_lock);
 	group->rowless = !start->has_row;
 	group->owner = start->owner;
+	group->unlimited = start->unlimited;
 	group->options = start->options;
 	group->epoch = 1;
 	group->target_epoch = 1;
@@ -361,7 +363,7 @@ try_install(const KsGroupKey *key, const KsGroupStart *start)
 		return true;
 	}
 	if (group == NULL)
-		group = unused_slot(start->owner);
+		group = unused_slot(start);
 	if (group == NULL)
 		group = evicted_slot();
 	if (group != NULL)
@@ -450,28 +452,28 @@ count_shares(const KsGroup *group)
  * locks: what they have changes by a few at most meanwhile.
  */
 static bool
-pool_allows(Oid owner, int used, int limit, CountFunction count)
+pool_allows(const KsGroup *group, int used, int limit, CountFunction count)
 {
 	int64 own = 0;
 	int i;
 
-	if (limit - used > reserve_of(limit) || !OidIsValid(owner))
+	if (limit - used > reserve_of(limit) || group->unlimited)
 		return true;
 	for (i = 0; i < ks_max_groups; i++)
 	{
-		if (ks_groups[i].used && ks_groups[i].owner == owner)
+		if (ks_groups[i].used && ks_groups[i].owner == group->owner)
 			own += count(&ks_groups[i]);
 	}
 	return own < small_of(limit);
 }
 
 int32
-ks_member_take(Oid owner)
+ks_member_take(const KsGroup *group)
 {
 	int64 incarnation = 0;
 	int32 member;
 
-	if (!pool_allows(owner, ks_group_shared->used_members, ks_max_group_members, count_members))
+	if (!pool_allows(group, ks_group_shared->used_members, ks_max_group_members, count_members))
 		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	member = ks_group_shared->free_member;
@@ -505,11 +507,11 @@ ks_member_give_back(int32 member)
 }
 
 int32
-ks_subscription_take(Oid owner)
+ks_subscription_take(const KsGroup *group)
 {
 	int32 subscription;
 
-	if (!pool_allows(owner, ks_group_shared->used_subscriptions, ks_max_group_subscriptions, count_subscriptions))
+	if (!pool_allows(group, ks_group_shared->used_subscriptions, ks_max_group_subscriptions, count_subscriptions))
 		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	subscription = ks_group_shared->free_subscription;
@@ -535,11 +537,11 @@ ks_subscription_give_back(int32 subscription)
 }
 
 int32
-ks_share_take(Oid owner)
+ks_share_take(const KsGroup *group)
 {
 	int32 share;
 
-	if (!pool_allows(owner, ks_group_shared->used_shares, ks_max_group_partitions, count_shares))
+	if (!pool_allows(group, ks_group_shared->used_shares, ks_max_group_partitions, count_shares))
 		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	share = ks_group_shared->free_share;

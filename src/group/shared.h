@@ -81,7 +81,8 @@ typedef struct KsGroup
 	bool rowless;   /* it was made by a call, and had no row then */
 	int makers;     /* transactions that will write its row, or find it written */
 	int dropping;   /* pid of the transaction that is dropping it; 0: none */
-	Oid owner;      /* role; InvalidOid: superusers only */
+	Oid owner;      /* role; InvalidOid, or one that is gone: superusers only */
+	bool unlimited; /* a superuser's: it may take what is kept for others */
 	KsGroupOptions options;
 	int64 epoch;        /* raised when members, topics or partitions change */
 	int64 target_epoch; /* the epoch that targets were computed for */
@@ -201,6 +202,7 @@ extern KsGroup *ks_group_lock(const KsGroupKey *key, LWLockMode mode);
 typedef struct KsGroupStart
 {
 	Oid owner;
+	bool unlimited;
 	KsGroupOptions options;
 	int64 next_stamp;
 	int64 empty_for; /* ms since it was last seen with members */
@@ -223,15 +225,15 @@ extern void ks_group_empty(KsGroup *group);
 extern void ks_group_reclaim(void);
 
 /*
- * Take an entry out of a pool, zeroed; -1 when there is none left for a group
- * of this owner.  Give one back.  The caller holds the lock of the group that
- * it goes to or comes from.
+ * Take an entry out of a pool, zeroed; -1 when there is none left for this
+ * group.  Give one back.  The caller holds the lock of the group that it goes to
+ * or comes from.
  */
-extern int32 ks_member_take(Oid owner);
+extern int32 ks_member_take(const KsGroup *group);
 extern void ks_member_give_back(int32 member);
-extern int32 ks_subscription_take(Oid owner);
+extern int32 ks_subscription_take(const KsGroup *group);
 extern void ks_subscription_give_back(int32 subscription);
-extern int32 ks_share_take(Oid owner);
+extern int32 ks_share_take(const KsGroup *group);
 extern void ks_share_give_back(int32 share);
 
 /* ms on a clock that only moves forward and that no clock change touches. */
