@@ -43,9 +43,9 @@ end_transaction(bool committed)
 	ks_member_wait_end();
 	ks_inflight_end(committed);
 	ks_pending_end(committed);
+	ks_group_end(committed);
 	ks_position_end(committed);
 	ks_missing_rows_end();
-	ks_group_end(committed);
 	ks_worker_end_transaction(committed);
 	ks_cdc_end();
 	if (committed)

@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "group/group_errors.h"
@@ -303,9 +304,12 @@ start_position(KsConsumer *consumer, const KsTopic *topic, KsOwned *owned)
 		ks_position_hold(position);
 }
 
-/* The position of a partition that the member owns, to be changed. */
+/*
+ * The position of a partition that the member owns, to be changed.  With a
+ * guard to come (a commit), one that it has owned will do.
+ */
 static KsPosition *
-own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition)
+own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition, bool is_guarded)
 {
 	KsMembership membership;
 	KsConsumer *consumer = ks_consumer_get(key, member);
@@ -318,6 +322,8 @@ own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, in
 		/* What it polled under an earlier ownership, the guard will judge. */
 		if (position == NULL || position->stamp == 0)
 			ks_error_not_owned(key, topic->name, &topic->uuid, partition, membership.incarnation);
+		if (!is_guarded)
+			ks_error_fenced(key, topic->name, &topic->uuid, partition, position->stamp);
 		return ks_position_touch(consumer, &topic->uuid, partition);
 	}
 	if (ks_position_is_regained(consumer, &owned))
@@ -365,7 +371,7 @@ ks_commit_offset(const KsGroupKey *key, const char *member, const KsTopic *topic
 	check_offset(topic, partition, offset, false);
 	if (member == NULL && count_members(key) == 0 && set_offset(key, topic, partition, offset, metadata))
 		return;
-	position = own_position(key, member, topic, partition);
+	position = own_position(key, member, topic, partition, true);
 	/* Nothing was read yet: that is where reading begins. */
 	starts = !position->moved;
 	commit_position(ks_consumer_get(key, member), position, offset, metadata);
@@ -380,7 +386,7 @@ ks_seek(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 p
 
 	check_offset(topic, partition, offset, true);
 	if (key->name[0] != '\0')
-		position = own_position(key, member, topic, partition);
+		position = own_position(key, member, topic, partition, false);
 	else
 	{
 		position = ks_position_touch(ks_consumer_get(key, NULL), &topic->uuid, partition);

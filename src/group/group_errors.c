@@ -18,6 +18,7 @@
 
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "group/group_errors.h"
 #include "group/ownership.h"

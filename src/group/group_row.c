@@ -441,6 +441,7 @@ static void
 undo_change(const Change *change)
 {
 	KsGroup *group = ks_group_lock(&change->key, LW_EXCLUSIVE);
+	bool gone;
 
 	if (group == NULL)
 		return;
@@ -452,7 +453,10 @@ undo_change(const Change *change)
 		take_back_new(group);
 	if (change->kind == CHANGE_DROP && group->dropping == MyProcPid)
 		group->dropping = 0;
+	gone = group->dropped;
 	LWLockRelease(&group->lock);
+	if (gone)
+		ks_member_forget_session(&change->key);
 }
 
 void

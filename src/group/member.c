@@ -262,6 +262,15 @@ remember_session(const KsGroupKey *key)
 	return session;
 }
 
+void
+ks_member_forget_session(const KsGroupKey *key)
+{
+	SessionMembership *session = session_in(key);
+
+	if (session != NULL)
+		forget_session(session);
+}
+
 bool
 ks_member_is_session(const KsGroupKey *key)
 {

@@ -86,6 +86,9 @@ extern bool ks_member_leave_session(const KsGroupKey *key);
 /* All of them, as at the end of the session. */
 extern void ks_member_leave_all(void);
 
+/* The group is gone, and with it what this session was in it.  Throws nothing. */
+extern void ks_member_forget_session(const KsGroupKey *key);
+
 /* Is this session a member of the group, as far as it knows? */
 extern bool ks_member_is_session(const KsGroupKey *key);
 

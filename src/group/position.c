@@ -46,8 +46,7 @@ static Undo *undo_stack = NULL;
 static KsConsumer *
 make_consumer(const KsGroupKey *key, const char *name)
 {
-	MemoryContext parent = name != NULL ? TopTransactionContext : TopMemoryContext;
-	MemoryContext context = AllocSetContextCreate(parent, "kstream consumer", ALLOCSET_SMALL_SIZES);
+	MemoryContext context = name != NULL ? TopTransactionContext : AllocSetContextCreate(TopMemoryContext, "kstream consumer", ALLOCSET_SMALL_SIZES);
 	KsConsumer *consumer = MemoryContextAllocZero(context, sizeof(KsConsumer));
 	HASHCTL info;
 
@@ -396,7 +395,8 @@ drop_consumers(void)
 			continue;
 		}
 		*link = consumer->next;
-		MemoryContextDelete(consumer->context);
+		if (!consumer->named)
+			MemoryContextDelete(consumer->context);
 	}
 }
 
@@ -497,6 +497,7 @@ ks_position_discard(void)
 		KsConsumer *consumer = consumers;
 
 		consumers = consumer->next;
-		MemoryContextDelete(consumer->context);
+		if (!consumer->named)
+			MemoryContextDelete(consumer->context);
 	}
 }

@@ -153,15 +153,27 @@ ks_group_make_key(const char *name, KsGroupKey *key)
 	strlcpy(key->name, name, sizeof(key->name));
 }
 
+static bool
+is_group(const KsGroup *group, const KsGroupKey *key)
+{
+	return group->used && memcmp(&group->key, key, sizeof(KsGroupKey)) == 0;
+}
+
+/* Index lock held.  A call looks for the same group several times. */
 static KsGroup *
 find_group(const KsGroupKey *key)
 {
+	static int last = 0;
 	int i;
 
+	if (is_group(&ks_groups[last], key))
+		return &ks_groups[last];
 	for (i = 0; i < ks_max_groups; i++)
 	{
-		if (ks_groups[i].used && memcmp(&ks_groups[i].key, key, sizeof(KsGroupKey)) == 0)
-			return &ks_groups[i];
+		if (!is_group(&ks_groups[i], key))
+			continue;
+		last = i;
+		return &ks_groups[i];
 	}
 	return NULL;
 }
