@@ -36,6 +36,17 @@ SELECT pg_temp.made();
 SELECT kstream.unsubscribe('both', 'm');
 SELECT pg_temp.polled('both', 'l');
 
+-- Nor does a member that reads other topics for a while.
+SELECT kstream.create_topic('gl.other');
+SELECT kstream.create_group('away', '{"auto_offset_reset": "latest"}');
+BEGIN;
+SELECT pg_temp.polled('away', 'm');
+ROLLBACK;
+SELECT count(*) FROM kstream.poll('away', '{gl.other}', 'm', max_wait => '0');
+SELECT count(*) FROM kstream.poll('away', '{gl.other}', 'm', max_wait => '0');
+SELECT pg_temp.made();
+SELECT pg_temp.polled('away', 'm');
+
 -- A member that leaves without a commit, and comes back.
 SELECT pg_temp.polled('left');
 SELECT * FROM kstream.commit('left');
@@ -94,4 +105,4 @@ SELECT r.partition FROM kstream.poll(NULL, '{gl}', max_wait => '0') r;
 DISCARD ALL;
 SELECT count(kstream.unsubscribe(group_id, member)) > 0 AS put_out FROM kstream.members;
 SELECT count(kstream.drop_group(group_id)) FROM kstream.groups;
-SELECT kstream.drop_topic('gl');
+SELECT kstream.drop_topic('gl'), kstream.drop_topic('gl.other');

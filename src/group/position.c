@@ -331,6 +331,9 @@ publish(KsGroup *group, const KsConsumer *consumer, const KsPosition *position)
 	}
 	if (position->held == ks_position_transaction && !share->confirmed)
 		ks_share_confirm(group, position->share);
+	/* The row has it now, or what was committed after it. */
+	if (position->held == ks_position_transaction)
+		share->start = KS_NO_OFFSET;
 	if (ItemPointerIsValid(&position->tid))
 		share->tid = position->tid;
 	if (!consumer->named)

@@ -181,7 +181,7 @@ is_subscribed(const KsGroup *group, int32 topic_id)
 /*
  * Forget topics that nobody subscribes to and of which nobody owns a
  * partition; all partitions of a topic together, since a subscription counts
- * on them.
+ * on them.  Where the group started and no row says so yet, nobody else knows.
  */
 static void
 forget_unwanted_shares(KsGroup *group, const Problem *problem)
@@ -194,7 +194,7 @@ forget_unwanted_shares(KsGroup *group, const Problem *problem)
 		wanted[i] = is_subscribed(group, problem->shares[problem->first[i]]->topic_id);
 	for (i = 0; i < group->share_count; i++)
 	{
-		if (problem->shares[i]->owner >= 0)
+		if (problem->shares[i]->owner >= 0 || problem->shares[i]->start >= 0)
 			wanted[topic_index(problem, problem->shares[i]->topic_id)] = true;
 	}
 	/* Mark first: what was given back may be another group's at once. */
