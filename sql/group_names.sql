@@ -88,6 +88,7 @@ SELECT kstream.alter_group('gn', '{"session_timeout": "1 ms"}');
 SELECT pg_sleep(0.01);
 SELECT kstream.subscribe('gn', '{gn}', 'm');
 SELECT * FROM kstream.heartbeat('gn', 'm') ORDER BY 2;
+SELECT kstream.alter_group('gn', '{"session_timeout": null}');
 SELECT member FROM kstream.members;
 SELECT call, f.* FROM unnest(ARRAY[
 	$$ SELECT * FROM kstream.heartbeat('gn', 'silent') $$,

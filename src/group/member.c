@@ -618,7 +618,7 @@ ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembersh
 		return;
 	if (!try_join(key, name, topics, membership))
 	{
-		ks_group_reclaim();
+		ks_group_reclaim(true);
 		if (!try_join(key, name, topics, membership))
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -306,32 +306,71 @@ unused_slot(const KsGroupStart *start)
 	return NULL;
 }
 
-/* The slot of a group that can be evicted, emptied; NULL when there is none. */
+/* What would be lost with a slot, by which it is chosen; KEEP: it is not to be had. */
+typedef enum SlotWorth
+{
+	NOTHING,    /* the group was dropped */
+	ONLY_ROWS,  /* all of it is in rows */
+	SOME_START, /* where it started is not durable yet */
+	SOME_NAMES, /* of members that nobody has heard of for long */
+	KEEP
+} SlotWorth;
+
+/* Group locked. */
+static SlotWorth
+worth_of(KsGroup *group, int64 now)
+{
+	int32 s;
+
+	if (group->dropped)
+		return NOTHING;
+	if (!is_evictable(group, now))
+		return KEEP;
+	if (group->members >= 0)
+		return SOME_NAMES;
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	{
+		if (ks_shares[s].start >= 0)
+			return SOME_START;
+	}
+	return ONLY_ROWS;
+}
+
+/* The slot of a group that can best be evicted, emptied; NULL when there is none. */
 static KsGroup *
 evicted_slot(void)
 {
 	int64 now = ks_monotonic_ms();
+	SlotWorth least = KEEP;
+	KsGroup *found = NULL;
 	int i;
 
-	for (i = 0; i < ks_max_groups; i++)
+	for (i = 0; i < ks_max_groups && least != NOTHING; i++)
 	{
 		KsGroup *group = &ks_groups[i];
-		bool evictable;
+		SlotWorth worth;
 
-		if (!group->used)
-			continue;
-		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
-		evictable = group->dropped || is_evictable(group, now);
-		if (evictable)
-		{
-			ks_group_empty(group);
-			group->used = false;
-		}
+		LWLockAcquire(&group->lock, LW_SHARED);
+		worth = group->used ? worth_of(group, now) : KEEP;
 		LWLockRelease(&group->lock);
-		if (evictable)
-			return group;
+		if (worth >= least)
+			continue;
+		least = worth;
+		found = group;
 	}
-	return NULL;
+	if (found == NULL)
+		return NULL;
+	/* Nobody who does not have it locked can lock it: we have the index. */
+	LWLockAcquire(&found->lock, LW_EXCLUSIVE);
+	if (worth_of(found, now) == KEEP)
+	{
+		LWLockRelease(&found->lock);
+		return NULL;
+	}
+	ks_group_empty(found);
+	found->used = false;
+	LWLockRelease(&found->lock);
+	return found;
 }
 
 /* All that a slot says is set here, whoever had it before. */
@@ -389,7 +428,7 @@ ks_group_install(const KsGroupKey *key, const KsGroupStart *start)
 {
 	if (try_install(key, start))
 		return;
-	ks_group_reclaim();
+	ks_group_reclaim(false);
 	if (try_install(key, start))
 		return;
 	ereport(ERROR,
@@ -401,13 +440,14 @@ ks_group_install(const KsGroupKey *key, const KsGroupStart *start)
 
 /* What kind of group holds entries that others may have? */
 static bool
-can_be_emptied(const KsGroup *group, bool database_exists)
+can_be_emptied(const KsGroup *group, bool database_exists, bool memberless)
 {
-	return group->used && (group->dropped || !database_exists || (group->member_count == 0 && group->dropping == 0));
+	return group->used && (group->dropped || !database_exists ||
+						   (memberless && group->member_count == 0 && group->dropping == 0));
 }
 
 void
-ks_group_reclaim(void)
+ks_group_reclaim(bool memberless)
 {
 	Oid checked = InvalidOid;
 	bool exists = true;
@@ -428,7 +468,7 @@ ks_group_reclaim(void)
 		checked = dbid;
 		LWLockAcquire(&ks_group_shared->index_lock, LW_EXCLUSIVE);
 		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
-		if (group->key.dbid == dbid && can_be_emptied(group, exists))
+		if (group->key.dbid == dbid && can_be_emptied(group, exists, memberless))
 		{
 			ks_group_empty(group);
 			group->used = exists && !group->dropped;

@@ -219,10 +219,10 @@ extern void ks_group_install(const KsGroupKey *key, const KsGroupStart *start);
 extern void ks_group_empty(KsGroup *group);
 
 /*
- * Give back what groups of dropped databases and groups without members hold
- * in the pools.  No lock is held; looks at the catalog.
+ * Give back what groups of dropped databases hold in the pools, and on demand
+ * groups without members.  No lock is held; looks at the catalog.
  */
-extern void ks_group_reclaim(void);
+extern void ks_group_reclaim(bool memberless);
 
 /*
  * Take an entry out of a pool, zeroed; -1 when there is none left for this
