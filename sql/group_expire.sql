@@ -4,7 +4,7 @@ SELECT kstream.create_topic('expire', 2);
 SELECT count(kstream.produce('expire', NULL, 'v', partition => g % 2)) FROM generate_series(1, 10) g;
 SELECT kstream.create_group('short', '{"offsets_retention": "1 ms"}');
 SELECT kstream.create_group('short_but_used', '{"offsets_retention": "1 ms"}');
-SELECT kstream.create_group('short_but_named', '{"offsets_retention": "1 ms", "session_timeout": "1 h"}');
+SELECT kstream.create_group('short_but_named', '{"offsets_retention": "1 ms", "session_timeout": "30 min"}');
 SELECT kstream.create_group('silent', '{"offsets_retention": "1 ms", "session_timeout": "1 ms"}');
 SELECT kstream.create_group('long');
 SELECT kstream.commit(g, 'expire', p, 3) FROM unnest('{short,long}'::text[]) g, generate_series(0, 1) p;

@@ -45,6 +45,7 @@ BEGIN
 	EXECUTE statement;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+	detail := regexp_replace(detail, '\d{4}-[-0-9:. +]+\d', '(then)', 'g');
 END $$;
 
 -- seek is for the transactions after, until something is committed
@@ -87,6 +88,7 @@ SELECT kstream.alter_group('gn', '{"session_timeout": "1 ms"}');
 SELECT pg_sleep(0.01);
 SELECT kstream.subscribe('gn', '{gn}', 'm');
 SELECT * FROM kstream.heartbeat('gn', 'm') ORDER BY 2;
+SELECT kstream.alter_group('gn', '{"session_timeout": null}');
 SELECT member FROM kstream.members;
 SELECT call, f.* FROM unnest(ARRAY[
 	$$ SELECT * FROM kstream.heartbeat('gn', 'silent') $$,

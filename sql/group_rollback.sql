@@ -14,7 +14,7 @@ $$;
 SELECT kstream.create_topic('gr');
 SELECT kstream.produce_batch('gr', NULL, (SELECT array_agg(i::text) FROM generate_series(0, 19) i));
 
--- The first poll of a group is given back, with the group; the membership is not.
+-- The first poll of a group is given back, with the group and the membership in it.
 BEGIN;
 SELECT pg_temp.polled(2);
 SELECT * FROM kstream.commit('gr');

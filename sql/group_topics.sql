@@ -43,8 +43,8 @@ SELECT member, h.* FROM unnest('{a,b}'::text[]) member, kstream.heartbeat('gt mi
 SELECT kstream.alter_group('gt mixed', '{"max_poll_interval": "1 ms"}');
 SELECT pg_sleep(0.01);
 SELECT count(*) FROM kstream.poll('gt mixed', NULL, 'b', max_wait => '0');
-SELECT member, partitions FROM kstream.members WHERE group_id = 'gt mixed' ORDER BY 1;
 SELECT kstream.alter_group('gt mixed', '{"max_poll_interval": null}');
+SELECT member, partitions FROM kstream.members WHERE group_id = 'gt mixed' ORDER BY 1;
 SELECT pg_temp.polled('gt mixed', NULL, 'a');
 SELECT member, h.* FROM unnest('{a,b}'::text[]) member, kstream.heartbeat('gt mixed', member) h ORDER BY 1, 2, 3;
 SELECT kstream.unsubscribe('gt mixed', 'a'), kstream.unsubscribe('gt mixed', 'b');

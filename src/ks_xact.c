@@ -23,6 +23,7 @@
 #include "cdc/cdc.h"
 #include "group/group_row.h"
 #include "group/member.h"
+#include "group/missing_row.h"
 #include "group/poll.h"
 #include "group/position.h"
 #include "produce/produce.h"
@@ -42,8 +43,9 @@ end_transaction(bool committed)
 	ks_member_wait_end();
 	ks_inflight_end(committed);
 	ks_pending_end(committed);
-	ks_position_end(committed);
 	ks_group_end(committed);
+	ks_position_end(committed);
+	ks_missing_rows_end();
 	ks_worker_end_transaction(committed);
 	ks_cdc_end();
 	if (committed)
@@ -63,7 +65,7 @@ refuse_prepare(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has made, changed or dropped topics")));
-	if (ks_position_is_touched() || ks_group_has_changes())
+	if (ks_group_is_used())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has consumed in a group or changed one")));
@@ -116,6 +118,7 @@ subtransaction_event(SubXactEvent event, SubTransactionId subid, SubTransactionI
 			ks_cdc_sub_end(true);
 			ks_pending_sub_end(true);
 			ks_position_sub_end(true);
+			ks_missing_rows_sub_end(true);
 			ks_group_sub_end(true);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
@@ -125,6 +128,7 @@ subtransaction_event(SubXactEvent event, SubTransactionId subid, SubTransactionI
 			ks_cdc_sub_end(false);
 			ks_pending_sub_end(false);
 			ks_position_sub_end(false);
+			ks_missing_rows_sub_end(false);
 			ks_group_sub_end(false);
 			break;
 		case SUBXACT_EVENT_START_SUB:

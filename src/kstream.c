@@ -26,6 +26,7 @@
 #include "state/replicas.h"
 #include "topic/topic.h"
 #include "worker/ks_worker.h"
+#include "ks_utility.h"
 #include "ks_xact.h"
 
 PG_MODULE_MAGIC;
@@ -54,6 +55,7 @@ _PG_init(void)
 		ks_shmem_install_hooks();
 	}
 	ks_events_define_settings();
+	ks_group_define_limits();
 	ks_replicas_define_settings();
 	ks_produce_define_settings();
 	ks_fetch_define_settings();
@@ -69,5 +71,6 @@ _PG_init(void)
 	ks_bind_init();
 	ks_worker_init();
 	ks_cdc_init();
+	ks_utility_init();
 	ks_xact_init();
 }

@@ -285,6 +285,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 		return;
 	ks_admin_check_partitions_per_call(partitions - topic.partitions);
 
+	ks_pending_added(&topic, partitions);
 	ks_owner_begin(&scope);
 	ks_admin_make_partitions(&topic, topic.partitions, partitions);
 	ks_placement_add(&topic, partitions);

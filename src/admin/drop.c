@@ -115,7 +115,19 @@ remove_topic(const KsTopic *topic)
 	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.committed_offset WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	/*
+	 * A consumer's transaction that has its row may want the topic's table,
+	 * which we have: what is not free maintenance removes (group/expire.c).
+	 */
+	(void) ks_owner_execute_latest("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+								   "SELECT o.ctid FROM kstream.committed_offset o WHERE o.topic_id OPERATOR(pg_catalog.=) %d"
+								   " FOR UPDATE SKIP LOCKED))",
+								   topic->topic_id);
+	(void) ks_owner_execute_latest("DELETE FROM kstream.dropped_topic WHERE topic_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+								   "SELECT d.topic_id FROM kstream.dropped_topic d WHERE d.dropped_at OPERATOR(pg_catalog.<)"
+								   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
+								   " FOR UPDATE SKIP LOCKED))");
+	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	ks_topic_invalidate();

@@ -7,8 +7,15 @@
  * fails means that the partition is another member's now: KS110, and the
  * transaction's work is undone with it.
  *
- * A row that does not exist yet is written at PRE_COMMIT, with what commit()
- * had noted by then; see offset_row.c.
+ * What a name polled in an earlier transaction its shares remember, and the
+ * member counts what it has lost of that uncommitted: commit() is all or KS110.
+ *
+ * An offset that is committed before anything was read moves where reading
+ * begins.
+ *
+ * Locks: the group's, for a moment; rows and partitions are offset_row.c's.
+ *
+ * Abort and crash: positions and rows follow the transaction.
  *
  * src/group/commit.c
  *-------------------------------------------------------------------------
@@ -19,13 +26,16 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "group/group_errors.h"
 #include "group/group_internal.h"
 #include "group/group_row.h"
-#include "group/offset_row.h"
+#include "group/missing_row.h"
+#include "group/ownership.h"
 #include "group/poll.h"
+#include "group/start.h"
 #include "log/log.h"
 #include "topic/owner.h"
 
@@ -37,23 +47,26 @@ topic_name(int32 topic_id)
 	return ks_topic_find_by_id(topic_id, &topic) ? pstrdup(topic.name) : "(dropped)";
 }
 
+static pg_attribute_noreturn() void fenced(const KsConsumer *consumer, const KsPosition *position)
+{
+	ks_error_fenced(&consumer->key, topic_name(position->topic_id), &position->key.topic, position->key.partition,
+					position->stamp);
+}
+
 /* Commit one position, which was touched. */
 static void
 commit_position(KsConsumer *consumer, KsPosition *position, int64 offset, const char *metadata)
 {
-	position->committed = offset;
-	position->start = KS_NO_OFFSET;
-	position->metadata = NULL;
-	if (position->taken == ks_position_transaction && position->row_missing)
-	{
-		if (metadata != NULL)
-			position->metadata = MemoryContextStrdup(TopTransactionContext, metadata);
-		return;
-	}
+	/* The guard below would let a member commit that was put out but not yet replaced. */
+	if (ks_position_is_put_out(consumer, position))
+		fenced(consumer, position);
 	if (!ks_offset_commit(&consumer->key, position->topic_id, position->key.partition, position->stamp, offset, metadata,
 						  &position->tid) &&
 		!KS_MUTANT("no_fence"))
-		ks_error_fenced(consumer->key.name, topic_name(position->topic_id), position->key.partition);
+		fenced(consumer, position);
+	position->committed = offset;
+	position->sought = KS_NO_OFFSET;
+	ks_position_hold(position);
 }
 
 static KsCommitted *
@@ -79,34 +92,31 @@ describe_share(int32 place, const KsShare *share, KsOwned *owned)
 	owned->tid = share->tid;
 }
 
-/* What the latest poll of a name, in an earlier transaction, left to commit. */
-static void
-recall_latest(KsConsumer *consumer)
+/* What a name's latest poll left in the shares that are still its own; palloc'd. */
+static KsShare *
+list_latest(const KsConsumer *consumer, int *count, KsLoss *loss)
 {
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
 	KsShare *found;
-	int32 expected = 0;
-	int count = 0;
 	int32 m;
 	int32 s;
-	int i;
 
+	*count = 0;
 	if (group == NULL)
-		return;
+		return NULL;
 	found = palloc_extended(sizeof(KsShare) * (group->share_count + 1), MCXT_ALLOC_NO_OOM);
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
 		if (!ks_members[m].named || strcmp(ks_members[m].name, consumer->name) != 0)
 			continue;
-		expected = ks_members[m].latest_count;
+		if (ks_members[m].lost > 0)
+			*loss = ks_members[m].loss;
 		for (s = ks_members[m].owned; s >= 0 && found != NULL; s = ks_shares[s].next_owned)
 		{
-			if (ks_shares[s].latest_stamp == ks_shares[s].stamp &&
-				ks_shares[s].latest_position >= 0)
-			{
-				found[count] = ks_shares[s];
-				found[count++].next = s; /* where it is */
-			}
+			if (ks_shares[s].latest_position < 0)
+				continue;
+			found[*count] = ks_shares[s];
+			found[(*count)++].next = s; /* where it is */
 		}
 	}
 	LWLockRelease(&group->lock);
@@ -114,31 +124,51 @@ recall_latest(KsConsumer *consumer)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	if (count < expected && !KS_MUTANT("forget_lost_latest"))
-		ereport(ERROR,
-				(errmsg("a partition that member \"%s\" of group \"%s\" polled is no longer its own",
-						consumer->name, consumer->key.name),
-				 ks_error(KS_E_FENCED_MEMBER_EPOCH, "another member took it over, so nothing of this transaction may count."),
-				 errhint("Roll back and poll again: the new owner resumes from the last committed offset.")));
+	return found;
+}
+
+/*
+ * Make what the latest poll of a name read, in an earlier transaction, the
+ * positions of this one; but for where this one sought to read from.
+ */
+static void
+recall_latest(KsConsumer *consumer)
+{
+	KsOffset unknown = {KS_NO_OFFSET, KS_NO_OFFSET, 0};
+	KsLoss loss = {0};
+	KsShare *found;
+	int count;
+	int i;
+
+	found = list_latest(consumer, &count, &loss);
+	if (loss.at != 0 && !KS_MUTANT("forget_lost_latest"))
+		ks_error_lost_latest(&consumer->key, consumer->name, topic_name(loss.topic_id), &loss);
 	for (i = 0; i < count; i++)
 	{
 		KsOwned owned = {0};
-		KsPosition *position;
+		KsPosition *position = ks_position_find(consumer, &found[i].topic, found[i].partition);
 
 		describe_share(found[i].next, &found[i], &owned);
-		position = ks_position_start(consumer, &owned, KS_NO_OFFSET);
+		if (position != NULL && position->stamp == owned.stamp)
+		{
+			if (position->sought != KS_NO_OFFSET)
+				continue;
+			position = ks_position_touch(consumer, &found[i].topic, found[i].partition);
+		}
+		else
+			position = ks_position_start(consumer, &owned, &unknown);
 		position->position = found[i].latest_position;
 		position->polled = true;
 	}
 }
 
-/* Has this transaction polled as this consumer? */
+/* Has this transaction used the consumer? */
 static bool
-has_polled(KsConsumer *consumer)
+is_used(KsConsumer *consumer)
 {
 	HASH_SEQ_STATUS status;
 	KsPosition *position;
-	bool found = false;
+	bool found = consumer->poll_level > 0;
 
 	hash_seq_init(&status, consumer->positions);
 	while ((position = hash_seq_search(&status)) != NULL)
@@ -146,36 +176,58 @@ has_polled(KsConsumer *consumer)
 	return found;
 }
 
+static int
+compare_positions(const ListCell *a, const ListCell *b)
+{
+	const KsPosition *left = lfirst(a);
+	const KsPosition *right = lfirst(b);
+
+	if (left->topic_id != right->topic_id)
+		return left->topic_id < right->topic_id ? -1 : 1;
+	return left->key.partition < right->key.partition ? -1 : left->key.partition > right->key.partition;
+}
+
+/* What was polled and is not committed, by topic and partition. */
+static List *
+list_uncommitted(KsConsumer *consumer)
+{
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
+	List *positions = NIL;
+
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
+	{
+		if (position->polled && position->position != position->committed)
+			positions = lappend(positions, position);
+	}
+	list_sort(positions, compare_positions);
+	return positions;
+}
+
 void
 ks_commit_polled(const KsGroupKey *key, const char *member, List **committed)
 {
 	KsMembership membership;
 	KsConsumer *consumer;
-	HASH_SEQ_STATUS status;
-	KsPosition *position;
-	List *keys = NIL;
+	List *positions;
 	ListCell *lc;
 
 	if (committed != NULL)
 		*committed = NIL;
 	consumer = ks_consumer_get(key, member);
-	if (!ks_member_find(key, member, &membership) && !has_polled(consumer))
+	if (!ks_member_find(key, member, &membership) && !is_used(consumer))
 		ks_error_unknown_member(key->name, member);
-	if (member != NULL && !has_polled(consumer))
+	if (member != NULL && consumer->poll_level == 0)
 		recall_latest(consumer);
-	hash_seq_init(&status, consumer->positions);
-	while ((position = hash_seq_search(&status)) != NULL)
-	{
-		if (position->polled && position->position != position->committed)
-			keys = lappend(keys, &position->key);
-	}
-	if (keys == NIL)
+	positions = list_uncommitted(consumer);
+	if (positions == NIL)
 		return;
-	foreach (lc, keys)
+	foreach (lc, positions)
 	{
-		KsPositionKey *of = lfirst(lc);
+		const KsPositionKey *of = &((KsPosition *) lfirst(lc))->key;
+		KsPosition *position = ks_position_touch(consumer, &of->topic, of->partition);
 
-		position = ks_position_touch(consumer, &of->topic, of->partition);
 		commit_position(consumer, position, position->position, NULL);
 		if (committed != NULL)
 			*committed = lappend(*committed, describe(position, position->committed));
@@ -205,22 +257,17 @@ static bool
 owned_stamp(const KsMembership *membership, const KsTopic *topic, int32 partition, KsOwned *owned)
 {
 	KsGroup *group = ks_group_lock(&membership->key, LW_SHARED);
+	const KsShare *share;
 	bool found = false;
-	int32 s;
 
 	if (group == NULL)
 		return false;
-	for (s = ks_group_member_of(group, membership) != NULL ? ks_members[membership->member].owned : -1;
-		 s >= 0 && !found; s = ks_shares[s].next_owned)
+	share = ks_share_find(group, &topic->uuid, partition);
+	if (share != NULL && share->owner >= 0 && share->owner == membership->member &&
+		ks_group_member_of(group, membership) != NULL)
 	{
-		const KsShare *share = &ks_shares[s];
-
-		if (share->partition == partition &&
-			memcmp(&share->topic, &topic->uuid, sizeof(pg_uuid_t)) == 0)
-		{
-			describe_share(s, share, owned);
-			found = true;
-		}
+		describe_share(share - ks_shares, share, owned);
+		found = true;
 	}
 	LWLockRelease(&group->lock);
 	return found;
@@ -228,7 +275,7 @@ owned_stamp(const KsMembership *membership, const KsTopic *topic, int32 partitio
 
 /* The same; what is free and the member's it takes first. */
 static bool
-find_owned(const KsMembership *membership, const KsTopic *topic, int32 partition, KsOwned *owned)
+find_owned(KsMembership *membership, const KsTopic *topic, int32 partition, KsOwned *owned)
 {
 	KsOwned *all;
 	int64 version;
@@ -240,9 +287,29 @@ find_owned(const KsMembership *membership, const KsTopic *topic, int32 partition
 		   owned_stamp(membership, topic, partition, owned);
 }
 
-/* The position of a partition that the member owns, to be changed. */
+/* Take a partition over, or read its offset, to have a position in it. */
+static void
+start_position(KsConsumer *consumer, const KsTopic *topic, KsOwned *owned)
+{
+	KsStartArg arg = {&consumer->key, topic, owned};
+	KsPosition *position;
+	KsOffset offset;
+
+	if (owned->confirmed)
+		ks_offset_read(&consumer->key, owned->topic_id, owned->partition, &owned->tid, &offset);
+	else if (ks_offset_take_over(&consumer->key, owned, ks_start_choose, &arg, &offset) == KS_TAKEOVER_BUSY)
+		ks_error_fenced(&consumer->key, topic->name, &topic->uuid, owned->partition, owned->stamp);
+	position = ks_position_start(consumer, owned, &offset);
+	if (!owned->confirmed)
+		ks_position_hold(position);
+}
+
+/*
+ * The position of a partition that the member owns, to be changed.  With a
+ * guard to come (a commit), one that it has owned will do.
+ */
 static KsPosition *
-own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition)
+own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition, bool is_guarded)
 {
 	KsMembership membership;
 	KsConsumer *consumer = ks_consumer_get(key, member);
@@ -254,63 +321,62 @@ own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, in
 	{
 		/* What it polled under an earlier ownership, the guard will judge. */
 		if (position == NULL || position->stamp == 0)
-			ks_error_fenced(key->name, topic->name, partition);
+			ks_error_not_owned(key, topic->name, &topic->uuid, partition, membership.incarnation);
+		if (!is_guarded)
+			ks_error_fenced(key, topic->name, &topic->uuid, partition, position->stamp);
 		return ks_position_touch(consumer, &topic->uuid, partition);
 	}
 	if (ks_position_is_regained(consumer, &owned))
-		ks_error_fenced(key->name, topic->name, partition);
-	if (position == NULL || position->stamp != owned.stamp)
-	{
-		KsTakeoverResult result = KS_TAKEN;
-		int64 committed;
-
-		if (!owned.confirmed)
-			result = ks_offset_take_over(key, &owned, &committed);
-		else
-			committed = ks_offset_read(key, owned.topic_id, partition, &owned.tid);
-		if (result == KS_TAKEOVER_BUSY)
-			ks_error_fenced(key->name, topic->name, partition);
-		position = ks_position_start(consumer, &owned, committed);
-		if (!owned.confirmed)
-			ks_takeover_note(consumer, position, &owned, result == KS_TAKEN_NO_ROW);
-	}
+		ks_error_fenced(key, topic->name, &topic->uuid, partition, position->stamp);
+	if (position == NULL || position->stamp != owned.stamp ||
+		(!owned.confirmed && position->held != ks_position_transaction))
+		start_position(consumer, topic, &owned);
 	return ks_position_touch(consumer, &topic->uuid, partition);
+}
+
+/* Commit an offset of a group that nobody is in; false when somebody is. */
+static bool
+set_offset(const KsGroupKey *key, const KsTopic *topic, int32 partition, int64 offset, const char *metadata)
+{
+	KsOffsetSetResult result = ks_offset_set(key, &topic->uuid, topic->topic_id, partition, offset, metadata);
+
+	if (result == KS_OFFSET_BUSY)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another transaction is committing an offset of partition %d of topic \"%s\" in group \"%s\"",
+						partition, topic->name, key->name)));
+	return result == KS_OFFSET_SET;
+}
+
+static int32
+count_members(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	int32 members;
+
+	if (group == NULL)
+		return 0;
+	members = group->member_count;
+	LWLockRelease(&group->lock);
+	return members;
 }
 
 void
 ks_commit_offset(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 partition,
 				 int64 offset, const char *metadata)
 {
-	KsGroup *group;
-	int32 members = 0;
+	KsPosition *position;
+	bool starts;
 
 	check_offset(topic, partition, offset, false);
-	group = ks_group_lock(key, LW_SHARED);
-	if (group != NULL)
-	{
-		members = group->member_count;
-		LWLockRelease(&group->lock);
-	}
-	if (members == 0 && member == NULL)
-	{
-		bool set;
-
-		set = ks_offset_set(key, &topic->uuid, topic->topic_id, partition, offset, metadata);
-		if (!set)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("another transaction is committing an offset of partition %d of topic \"%s\" in group \"%s\"",
-							partition, topic->name, key->name)));
-	}
-	else
-	{
-		KsPosition *position = own_position(key, member, topic, partition);
-
-		commit_position(ks_consumer_get(key, member), position, offset, metadata);
-		/* Nothing was read yet: that is where reading begins. */
-		if (position->position == KS_NO_OFFSET)
-			position->position = offset;
-	}
+	if (member == NULL && count_members(key) == 0 && set_offset(key, topic, partition, offset, metadata))
+		return;
+	position = own_position(key, member, topic, partition, true);
+	/* Nothing was read yet: that is where reading begins. */
+	starts = !position->moved;
+	commit_position(ks_consumer_get(key, member), position, offset, metadata);
+	if (starts)
+		position->position = offset;
 }
 
 void
@@ -320,7 +386,7 @@ ks_seek(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 p
 
 	check_offset(topic, partition, offset, true);
 	if (key->name[0] != '\0')
-		position = own_position(key, member, topic, partition);
+		position = own_position(key, member, topic, partition, false);
 	else
 	{
 		position = ks_position_touch(ks_consumer_get(key, NULL), &topic->uuid, partition);
@@ -328,43 +394,17 @@ ks_seek(const KsGroupKey *key, const char *member, const KsTopic *topic, int32 p
 		position->stamp = 1;
 	}
 	position->position = offset;
-	position->start = offset;
+	position->sought = offset;
+	position->moved = true;
 	position->polled = false;
 }
 
-/* Rows of takeovers that found none. */
+/* Rows of groups that are new, and of offsets. */
 static void
-write_missing_rows(void)
-{
-	KsTakeover *takeover;
-
-	for (takeover = ks_takeovers; takeover != NULL; takeover = takeover->next)
-	{
-		const KsOwned *owned = &takeover->owned;
-		KsPosition *position;
-		int64 committed = KS_NO_OFFSET;
-		const char *metadata = NULL;
-
-		if (!takeover->row_missing || ks_group_is_dropped(&takeover->consumer->key))
-			continue;
-		position = ks_position_find(takeover->consumer, &owned->topic, owned->partition);
-		if (position != NULL && position->stamp == owned->stamp)
-		{
-			committed = position->committed;
-			metadata = position->metadata;
-		}
-		if (!ks_offset_insert(&takeover->consumer->key, owned->topic_id, owned->partition, owned->stamp, committed, metadata))
-			ks_error_fenced(takeover->consumer->key.name, topic_name(owned->topic_id), owned->partition);
-	}
-}
-
-void
-ks_group_pre_commit(void)
+write_rows(void)
 {
 	KsOwnerScope scope;
 
-	if (ks_takeovers == NULL && !ks_group_has_new())
-		return;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (ks_group_has_new())
 	{
@@ -372,7 +412,17 @@ ks_group_pre_commit(void)
 		ks_group_persist_new();
 		ks_owner_end(&scope);
 	}
-	write_missing_rows();
+	ks_missing_rows_write();
 	PopActiveSnapshot();
+}
+
+void
+ks_group_pre_commit(void)
+{
+	if (!ks_group_is_used())
+		return;
+	ks_position_pre_commit();
+	if (ks_missing_rows_exist() || ks_group_has_new())
+		write_rows();
 	KS_DEBUG_POINT("group.pre_commit");
 }

@@ -2,16 +2,25 @@
  * group_row.c
  *	  The rows of kstream.consumer_group.
  *
- * A group has a row with its owner (a role's name) and its options.  It is
- * made by create_group(), or by the first poll, in memory at once and in the
- * table at PRE_COMMIT: an earlier INSERT would make the first polls of other
- * sessions wait for this transaction.  The row's key is locked with a lock
- * that is taken only if it is free: who does not get it leaves the writing to
- * who did, and the group stays unpersisted until a transaction that wrote its
- * row, or found it, has committed.
+ * A group has a row with its owner (a role's oid, which dumps show as a name:
+ * group_owner.c) and its options.  It is made by create_group(), or by the
+ * first poll, in memory at once and in the table at PRE_COMMIT: an earlier
+ * INSERT would make the first polls of other sessions wait for this
+ * transaction.  The row's key is locked with a lock that is taken only if it is
+ * free: a transaction that does not get it leaves the writing to the one that
+ * did, and the group stays unpersisted until a transaction that wrote its row,
+ * or found it, has committed.
  *
  * A group that is changed by alter_group() or dropped is changed in memory
- * when the transaction commits.
+ * when the transaction commits.  While a drop is not committed nobody else may
+ * use the group (55006): a member that joined would be thrown out, and an
+ * offset that was written would outlive the group.
+ *
+ * Locks: a heavyweight lock on the name, waited for by what changes a group.
+ *
+ * Abort and crash: what was noted is undone, and a group that has no row and
+ * was made by a call that is undone goes from memory, so that its name is
+ * nobody's.  A crash forgets memory.
  *
  * src/group/group_row.c
  *-------------------------------------------------------------------------
@@ -24,18 +33,20 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/errors.h"
 #include "group/group_errors.h"
-#include "group/group_row.h"
 #include "group/member.h"
+#include "group/group_options.h"
+#include "group/group_row.h"
 #include "topic/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
@@ -53,11 +64,17 @@ typedef struct Change
 	Oid owner;
 	KsGroupOptions options;
 	bool done; /* CHANGE_NEW: the row is there if this commits */
+	bool unlimited;
+	bool created;      /* CHANGE_OPTIONS: by create_group() */
+	int64 incarnation; /* CHANGE_NEW: of the group in memory that counts us among its makers */
 	int level;
 	struct Change *next;
 } Change;
 
 static Change *changes = NULL;
+
+/* Has this transaction used any group? */
+static bool used = false;
 
 static Change *
 note_change(ChangeKind kind, const KsGroupKey *key)
@@ -81,173 +98,24 @@ ks_group_check_name(const char *name)
 				 ks_error(KS_E_INVALID_GROUP_ID, "a name has 1 to %d bytes.", KS_GROUP_NAME_MAX)));
 }
 
-/* ---------- options ---------- */
-
-typedef struct GroupOption
+/* Now, as stamps of takeovers are counted: above all that were given before. */
+static int64
+first_stamp(int64 greatest)
 {
-	const char *name;
-	const char *kafka_name;
-	bool is_interval;
-	size_t member; /* of KsGroupOptions, for intervals */
-	int64 min;
-	const char *allowed;
-} GroupOption;
-
-static const GroupOption group_options[] = {
-	{"assignor", "group.remote.assignor", false, 0, 0, "\"uniform\" or \"range\"."},
-	{"auto_offset_reset", "auto.offset.reset", false, 0, 0, "\"earliest\", \"latest\" or \"none\"."},
-	{"session_timeout", "session.timeout.ms", true, offsetof(KsGroupOptions, session_timeout), 1,
-	 "An interval with a unit such as \"45 s\"; under Kafka's name a number of milliseconds."},
-	{"max_poll_interval", "max.poll.interval.ms", true, offsetof(KsGroupOptions, max_poll_interval), 1,
-	 "An interval with a unit such as \"5 min\"; under Kafka's name a number of milliseconds."},
-	{"offsets_retention", "offsets.retention.ms", true, offsetof(KsGroupOptions, offsets_retention), 1,
-	 "An interval with a unit such as \"7 days\"; under Kafka's name a number of milliseconds."},
-};
-
-static void
-default_options(KsGroupOptions *options)
-{
-	memset(options, 0, sizeof(KsGroupOptions));
-	options->assignor = KS_ASSIGNOR_UNIFORM;
-	options->auto_offset_reset = KS_RESET_EARLIEST;
-	options->session_timeout = 45000;
-	options->max_poll_interval = 300000;
-	options->offsets_retention = INT64CONST(7) * 86400000;
-}
-
-static const GroupOption *
-find_group_option(const char *name, bool *kafka)
-{
-	size_t i;
-
-	for (i = 0; i < lengthof(group_options); i++)
-	{
-		*kafka = strcmp(name, group_options[i].kafka_name) == 0;
-		if (*kafka || strcmp(name, group_options[i].name) == 0)
-			return &group_options[i];
-	}
-	return NULL;
-}
-
-static bool
-set_reset(const char *value, KsGroupOptions *options)
-{
-	static const char *const words[] = {"earliest", "latest", "none"};
-	int i;
-
-	for (i = 0; i < (int) lengthof(words); i++)
-	{
-		if (pg_strcasecmp(value, words[i]) == 0)
-		{
-			options->auto_offset_reset = (KsOffsetReset) i;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Set one option from its canonical text; false when that is not allowed. */
-static bool
-set_option(const GroupOption *option, const char *value, KsGroupOptions *options)
-{
-	int64 ms;
-
-	if (strcmp(option->name, "assignor") == 0)
-		return ks_assignor_by_name(value, &options->assignor);
-	if (strcmp(option->name, "auto_offset_reset") == 0)
-		return set_reset(value, options);
-	if (!ks_topic_parse_interval(value, &ms) || ms < option->min)
-		return false;
-	*(int64 *) ((char *) options + option->member) = ms;
-	return true;
-}
-
-static pg_attribute_noreturn() void invalid_option(const GroupOption *option, const char *name, const char *value)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for group option \"%s\": \"%s\"", name, value),
-			 errdetail("Allowed: %s", option->allowed)));
-}
-
-/* A JSON scalar as canonical text, NULL for null. */
-static char *
-option_text(const GroupOption *option, bool kafka, const char *name, JsonbValue *value)
-{
-	char *text;
-
-	if (value->type == jbvNull)
-		return NULL;
-	if (value->type == jbvString)
-		text = pnstrdup(value->val.string.val, value->val.string.len);
-	else if (value->type == jbvNumeric)
-		text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
-	else
-		invalid_option(option, name, "(neither text nor number)");
-	if (kafka && option->is_interval)
-		return psprintf("%s ms", text);
-	return text;
+	/*
+	 * Stamps must be new even where a transaction that wrote some is still
+	 * open, or a backend remembers some of a group that was dropped: they
+	 * start at the time, in microseconds, and above all that are in rows.
+	 */
+	return Max(GetCurrentTimestamp(), greatest + 1);
 }
 
 /*
- * Apply the members of a JSON object.  "owner" is handed out, everything else
- * goes into *options and into *canonical, a list of DefElem (NULL arg: reset).
+ * Read a group's row, or say how one would be that the current user makes.
+ * Inside an owner scope; `user` is the caller.
  */
 static void
-parse_options(Jsonb *json, KsGroupOptions *options, char **owner, List **canonical)
-{
-	JsonbIterator *it;
-	JsonbValue value;
-	JsonbIteratorToken token;
-
-	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("group options must be a JSON object")));
-	it = JsonbIteratorInit(&json->root);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		const GroupOption *option;
-		bool kafka;
-		char *name;
-		char *text;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		(void) JsonbIteratorNext(&it, &value, true);
-		if (strcmp(name, "owner") == 0)
-		{
-			if (value.type != jbvString)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("invalid value for group option \"owner\""),
-						 errdetail("Allowed: the name of a role.")));
-			*owner = pnstrdup(value.val.string.val, value.val.string.len);
-			continue;
-		}
-		option = find_group_option(name, &kafka);
-		if (option == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unrecognized group option \"%s\"", name),
-					 errdetail("Allowed are assignor, session_timeout, max_poll_interval, auto_offset_reset, offsets_retention and owner.")));
-		text = option_text(option, kafka, name, &value);
-		if (text != NULL && !set_option(option, text, options))
-			invalid_option(option, name, text);
-		*canonical = lappend(*canonical, makeDefElem(pstrdup(option->name),
-													 text != NULL ? (Node *) makeString(text) : NULL, -1));
-	}
-}
-
-/* ---------- rows ---------- */
-
-/*
- * Read a group's row; false when there is none.  Inside an owner scope; what
- * is returned is the caller's memory only until the scope ends.
- */
-static bool
-read_row(const char *name, Oid *owner, KsGroupOptions *options, int64 *next_stamp)
+read_row(const char *name, Oid user, KsGroupStart *start)
 {
 	bool isnull;
 	char *role = NULL;
@@ -255,25 +123,50 @@ read_row(const char *name, Oid *owner, KsGroupOptions *options, int64 *next_stam
 	HeapTuple row;
 	TupleDesc desc;
 
-	default_options(options);
-
-	/*
-	 * Stamps must be new even where a transaction that wrote some is still
-	 * open, or a backend remembers some of a group that was dropped: they
-	 * start at the time, in microseconds, and above all that are in rows.
-	 */
-	*next_stamp = GetCurrentTimestamp();
-	if (ks_owner_execute("SELECT g.owner, g.options, COALESCE((SELECT pg_catalog.max(o.stamp) FROM kstream.committed_offset o"
-						 " WHERE o.group_id OPERATOR(pg_catalog.=) g.group_id), 0)"
+	memset(start, 0, sizeof(KsGroupStart));
+	ks_group_default_options(&start->options);
+	start->owner = user;
+	start->next_stamp = first_stamp(0);
+	if (ks_owner_execute("SELECT g.owner::pg_catalog.oid, g.options, COALESCE((SELECT pg_catalog.max(o.stamp) FROM kstream.committed_offset o"
+						 " WHERE o.group_id OPERATOR(pg_catalog.=) g.group_id), 0),"
+						 " COALESCE((SELECT GREATEST(EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) s.seen)"
+						 " OPERATOR(pg_catalog.*) 1000, 0)::pg_catalog.int8 FROM kstream.group_seen s"
+						 " WHERE s.group_id OPERATOR(pg_catalog.=) g.group_id), 0)"
 						 " FROM kstream.consumer_group g WHERE g.group_id OPERATOR(pg_catalog.=) %s",
 						 quote_literal_cstr(name)) == 0)
-		return false;
+		return;
 	row = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
-	*owner = get_role_oid(SPI_getvalue(row, desc, 1), true);
-	parse_options(DatumGetJsonbP(SPI_getbinval(row, desc, 2, &isnull)), options, &role, &ignored);
-	*next_stamp = Max(*next_stamp, DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)) + 1);
-	return true;
+	start->has_row = true;
+	start->owner = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+	ks_group_parse_options(DatumGetJsonbP(SPI_getbinval(row, desc, 2, &isnull)), true, &start->options, &role, &ignored);
+	start->next_stamp = first_stamp(DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)));
+	start->empty_for = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+}
+
+/* A group's name is its maker's for good, so nobody makes them without end. */
+static void
+check_role_limit(Oid role)
+{
+	bool isnull;
+	int64 count;
+
+	if (ks_max_groups_per_role < 0 || !OidIsValid(role) || superuser_arg(role))
+		return;
+	(void) ks_owner_execute("SELECT pg_catalog.count(*) FROM kstream.consumer_group WHERE owner::pg_catalog.oid OPERATOR(pg_catalog.=) %u", role);
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (count >= ks_max_groups_per_role)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("role \"%s\" owns too many consumer groups", GetUserNameFromId(role, false)),
+				 errdetail("It owns " INT64_FORMAT "; the setting kstream.max_groups_per_role is %d.", count, ks_max_groups_per_role),
+				 errhint("Drop groups that are not used any more, or have a superuser raise the setting for the role.")));
+}
+
+static bool
+is_superusers(Oid owner)
+{
+	return !OidIsValid(owner) || superuser_arg(owner);
 }
 
 /* Put a group into memory; false when it has no row and is not to be made. */
@@ -281,34 +174,62 @@ static bool
 load_group(const KsGroupKey *key, bool create)
 {
 	KsOwnerScope scope;
-	KsGroupOptions options;
-	Oid owner;
-	int64 next_stamp;
-	bool found;
+	KsGroupStart start;
+	Oid user = GetUserId();
 
 	ks_owner_begin(&scope);
-	found = read_row(key->name, &owner, &options, &next_stamp);
+	read_row(key->name, user, &start);
+	if (!start.has_row && create)
+		check_role_limit(user);
 	ks_owner_end(&scope);
-	if (!found && !create)
+	if (!start.has_row && !create)
 		return false;
-	if (!found)
-	{
-		owner = GetUserId();
-		default_options(&options);
-	}
-	ks_group_install(key, owner, &options, next_stamp, false);
+	start.unlimited = is_superusers(start.owner);
+	ks_group_install(key, &start);
 	return true;
+}
+
+/* A role that is gone leaves its groups to the superusers. */
+bool
+ks_group_may_use(Oid owner)
+{
+	if (superuser())
+		return true;
+	return OidIsValid(owner) && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner)) &&
+		   has_privs_of_role(GetUserId(), owner);
 }
 
 static void
 check_use(const KsGroupKey *key, Oid owner)
 {
-	if (OidIsValid(owner) ? has_privs_of_role(GetUserId(), owner) : superuser())
+	if (ks_group_may_use(owner))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for group \"%s\"", key->name),
 			 errdetail("A group may be used by whoever has the privileges of its owner.")));
+}
+
+/*
+ * Note that this transaction is to write the group's row, unless somebody else
+ * does; false when the group has gone from memory meanwhile.
+ */
+static bool
+note_new(const KsGroupKey *key)
+{
+	Change *change = note_change(CHANGE_NEW, key);
+	KsGroup *group = ks_group_lock(key, LW_EXCLUSIVE);
+
+	if (group == NULL)
+	{
+		changes = change->next;
+		return false;
+	}
+	change->owner = group->owner;
+	change->incarnation = group->incarnation;
+	group->makers++;
+	LWLockRelease(&group->lock);
+	return true;
 }
 
 static bool
@@ -344,13 +265,21 @@ static pg_attribute_noreturn() void no_group(const char *name, const char *detai
 			 detail != NULL ? ks_error(KS_E_GROUP_ID_NOT_FOUND, "%s", detail) : ks_error(KS_E_GROUP_ID_NOT_FOUND, NULL)));
 }
 
+static pg_attribute_noreturn() void being_dropped(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("group \"%s\" is being dropped by another transaction", name)));
+}
+
 /* False when there is no such group and none is to be made. */
 static bool
-open_group(const char *name, bool create, KsGroupKey *key)
+open_group(const char *name, bool create, bool to_drop, KsGroupKey *key)
 {
 	KsGroup *group;
 	Oid owner;
 	bool persisted;
+	bool dropping;
 
 	ks_group_check_name(name);
 	ks_group_make_key(name, key);
@@ -364,30 +293,46 @@ open_group(const char *name, bool create, KsGroupKey *key)
 	}
 	owner = group->owner;
 	persisted = group->persisted;
+	dropping = group->dropping != 0;
 	LWLockRelease(&group->lock);
 	check_use(key, owner);
-	if (!persisted && create && !is_noted_new(key))
-		note_change(CHANGE_NEW, key)->owner = owner;
+	if (dropping && !to_drop)
+		being_dropped(name);
+	if (!persisted && create && !is_noted_new(key) && !note_new(key))
+		return open_group(name, create, to_drop, key);
 	return true;
 }
 
 void
 ks_group_open(const char *name, bool create, KsGroupKey *key)
 {
-	if (!open_group(name, create, key))
+	if (!open_group(name, create, false, key))
 		no_group(name, NULL);
 }
 
 bool
 ks_group_open_existing(const char *name, KsGroupKey *key)
 {
-	return open_group(name, false, key);
+	return open_group(name, false, false, key);
+}
+
+void
+ks_group_open_to_drop(const char *name, KsGroupKey *key)
+{
+	if (!open_group(name, false, true, key))
+		no_group(name, NULL);
+}
+
+void
+ks_group_note_use(void)
+{
+	used = true;
 }
 
 bool
-ks_group_has_changes(void)
+ks_group_is_used(void)
 {
-	return changes != NULL;
+	return used;
 }
 
 bool
@@ -418,13 +363,11 @@ lock_row_key(const char *name, bool wait)
 static void
 persist(Change *change)
 {
-	char *owner = OidIsValid(change->owner) ? GetUserNameFromId(change->owner, true) : NULL;
-
 	/* Somebody else is writing it; the next transaction will see. */
 	if (!lock_row_key(change->key.name, false))
 		return;
-	(void) ks_owner_execute("INSERT INTO kstream.consumer_group (group_id, owner) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-							quote_literal_cstr(change->key.name), quote_literal_cstr(owner != NULL ? owner : ""));
+	(void) ks_owner_execute("INSERT INTO kstream.consumer_group (group_id, owner) VALUES (%s, %u::pg_catalog.oid) ON CONFLICT DO NOTHING",
+							quote_literal_cstr(change->key.name), change->owner);
 	change->done = true;
 }
 
@@ -440,6 +383,13 @@ ks_group_persist_new(void)
 	}
 }
 
+static void
+leave_makers(KsGroup *group, const Change *change)
+{
+	if (change->kind == CHANGE_NEW && group->incarnation == change->incarnation)
+		group->makers--;
+}
+
 /* Memory learns of a committed change.  Throws nothing. */
 static void
 apply_change(const Change *change)
@@ -451,21 +401,62 @@ apply_change(const Change *change)
 	switch (change->kind)
 	{
 		case CHANGE_NEW:
+			leave_makers(group, change);
 			group->persisted = group->persisted || change->done;
+			group->rowless = group->rowless && !change->done;
 			break;
 		case CHANGE_OPTIONS:
 			if (group->options.assignor != change->options.assignor)
 				group->epoch++;
 			group->options = change->options;
 			group->owner = change->owner;
+			group->unlimited = change->unlimited;
+			group->rowless = false;
 			break;
 		case CHANGE_DROP:
-			/* Who joined since the drop is a member no more. */
 			ks_group_empty(group);
 			group->dropped = true;
+			group->dropping = 0;
 			break;
 	}
 	LWLockRelease(&group->lock);
+}
+
+/*
+ * A call made the group in memory and is undone.  If nobody has written its row
+ * or is about to, it goes, with all of its members: none of them has joined in a
+ * transaction that counts.
+ */
+static void
+take_back_new(KsGroup *group)
+{
+	if (!group->rowless || group->makers > 0)
+		return;
+	ks_group_empty(group);
+	group->dropped = true;
+}
+
+/* Memory learns of a change that is undone.  Throws nothing. */
+static void
+undo_change(const Change *change)
+{
+	KsGroup *group = ks_group_lock(&change->key, LW_EXCLUSIVE);
+	bool gone;
+
+	if (group == NULL)
+		return;
+	/* What this transaction loaded from a row that it had created had none. */
+	if (change->kind == CHANGE_OPTIONS && change->created && !group->persisted)
+		group->rowless = true;
+	leave_makers(group, change);
+	if (change->kind == CHANGE_NEW || change->created)
+		take_back_new(group);
+	if (change->kind == CHANGE_DROP && group->dropping == MyProcPid)
+		group->dropping = 0;
+	gone = group->dropped;
+	LWLockRelease(&group->lock);
+	if (gone)
+		ks_member_forget_session(&change->key);
 }
 
 void
@@ -481,8 +472,14 @@ ks_group_end(bool committed)
 		change->next = oldest;
 		oldest = change;
 	}
-	for (; oldest != NULL && committed; oldest = oldest->next)
-		apply_change(oldest);
+	for (; oldest != NULL; oldest = oldest->next)
+	{
+		if (committed)
+			apply_change(oldest);
+		else
+			undo_change(oldest);
+	}
+	used = false;
 }
 
 void
@@ -493,14 +490,17 @@ ks_group_sub_end(bool committed)
 
 	while (*link != NULL)
 	{
-		if ((*link)->level >= level && !committed)
+		Change *change = *link;
+
+		if (change->level >= level && !committed)
 		{
-			*link = (*link)->next;
+			*link = change->next;
+			undo_change(change);
 			continue;
 		}
-		if ((*link)->level >= level)
-			(*link)->level = level - 1;
-		link = &(*link)->next;
+		if (change->level >= level)
+			change->level = level - 1;
+		link = &change->next;
 	}
 }
 
@@ -543,13 +543,16 @@ options_sql(List *canonical)
 }
 
 /* The role that is to own a group; the current user must be able to be it. */
-static char *
-owner_name(const char *given)
+static Oid
+owner_role(const char *given)
 {
+	Oid role;
+
 	if (given == NULL)
-		return GetUserNameFromId(GetUserId(), false);
-	KS_CHECK_CAN_SET_ROLE(GetUserId(), get_role_oid(given, false));
-	return pstrdup(given);
+		return GetUserId();
+	role = get_role_oid(given, false);
+	KS_CHECK_CAN_SET_ROLE(GetUserId(), role);
+	return role;
 }
 
 void
@@ -558,19 +561,21 @@ ks_group_create(const char *name, Jsonb *json)
 	KsOwnerScope scope;
 	KsGroupOptions options;
 	List *canonical = NIL;
-	char *owner = NULL;
+	char *given = NULL;
 	KsGroupKey key;
 	Change *change;
+	Oid owner;
 
 	ks_group_check_name(name);
-	default_options(&options);
-	parse_options(json, &options, &owner, &canonical);
-	owner = owner_name(owner);
+	ks_group_default_options(&options);
+	ks_group_parse_options(json, false, &options, &given, &canonical);
+	owner = owner_role(given);
 	(void) lock_row_key(name, true);
 	ks_owner_begin(&scope);
-	if (ks_owner_execute("INSERT INTO kstream.consumer_group (group_id, owner, options) VALUES (%s, %s, %s)"
+	check_role_limit(owner);
+	if (ks_owner_execute("INSERT INTO kstream.consumer_group (group_id, owner, options) VALUES (%s, %u::pg_catalog.oid, %s)"
 						 " ON CONFLICT DO NOTHING",
-						 quote_literal_cstr(name), quote_literal_cstr(owner), options_sql(canonical)) == 0)
+						 quote_literal_cstr(name), owner, options_sql(canonical)) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("group \"%s\" already exists", name)));
@@ -579,8 +584,10 @@ ks_group_create(const char *name, Jsonb *json)
 	/* Somebody's poll may have put it into memory before. */
 	ks_group_make_key(name, &key);
 	change = note_change(CHANGE_OPTIONS, &key);
-	change->owner = get_role_oid(owner, false);
+	change->owner = owner;
+	change->unlimited = is_superusers(owner);
 	change->options = options;
+	change->created = true;
 }
 
 /* Write the row of a group that is in memory only, to change it. */
@@ -610,45 +617,73 @@ ks_group_alter(const KsGroupKey *key, Jsonb *json)
 {
 	KsOwnerScope scope;
 	KsGroupOptions options;
+	KsGroupStart start;
 	List *canonical = NIL;
-	char *owner = NULL;
+	char *given = NULL;
+	char *set_owner = "";
 	Change *change;
 	StringInfoData resets;
 	ListCell *lc;
-	int64 next_stamp;
 
-	default_options(&options);
-	parse_options(json, &options, &owner, &canonical);
-	if (owner != NULL)
-		owner = owner_name(owner);
+	ks_group_default_options(&options);
+	ks_group_parse_options(json, false, &options, &given, &canonical);
+	if (given != NULL)
+		set_owner = psprintf(", owner = %u::pg_catalog.oid", owner_role(given));
 	initStringInfo(&resets);
 	foreach (lc, canonical)
 		appendStringInfo(&resets, " OPERATOR(pg_catalog.-) %s", quote_literal_cstr(((DefElem *) lfirst(lc))->defname));
 	change = note_change(CHANGE_OPTIONS, key);
 	write_row(key);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.consumer_group SET options = (options%s) OPERATOR(pg_catalog.||) %s%s%s"
+	if (given != NULL)
+		check_role_limit(get_role_oid(given, false));
+	(void) ks_owner_execute("UPDATE kstream.consumer_group SET options = (options%s) OPERATOR(pg_catalog.||) %s%s"
 							" WHERE group_id OPERATOR(pg_catalog.=) %s",
-							resets.data, options_sql(canonical),
-							owner != NULL ? ", owner = " : "", owner != NULL ? quote_literal_cstr(owner) : "",
-							quote_literal_cstr(key->name));
-	(void) read_row(key->name, &change->owner, &change->options, &next_stamp);
+							resets.data, options_sql(canonical), set_owner, quote_literal_cstr(key->name));
+	read_row(key->name, InvalidOid, &start);
 	ks_owner_end(&scope);
+	change->owner = start.owner;
+	change->unlimited = is_superusers(start.owner);
+	change->options = start.options;
+}
+
+/*
+ * From now on nobody else may use the group: who joined or wrote an offset now
+ * would lose it.  KS068 when it has members.
+ */
+static void
+begin_drop(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_EXCLUSIVE);
+	int members;
+
+	if (group == NULL)
+		no_group(key->name, NULL);
+	members = group->member_count;
+	if (members == 0)
+		group->dropping = MyProcPid;
+	LWLockRelease(&group->lock);
+	if (members > 0)
+		ks_error_not_empty(key->name, members);
 }
 
 void
-ks_group_drop(const KsGroupKey *key)
+ks_group_drop(const char *name)
 {
 	KsOwnerScope scope;
+	KsGroupKey key;
 
 	/* Polls do not wait for us to write the row: the lock tells them. */
-	(void) lock_row_key(key->name, true);
-	ks_group_check_empty(key);
+	ks_group_open_to_drop(name, &key);
+	(void) lock_row_key(name, true);
+	/* Another's drop may be over by now. */
+	ks_group_open_to_drop(name, &key);
+	ks_member_look_after(&key);
+	(void) note_change(CHANGE_DROP, &key);
+	begin_drop(&key);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE group_id OPERATOR(pg_catalog.=) %s",
-							quote_literal_cstr(key->name));
-	(void) ks_owner_execute("DELETE FROM kstream.consumer_group WHERE group_id OPERATOR(pg_catalog.=) %s",
-							quote_literal_cstr(key->name));
+	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
+	(void) ks_owner_execute("DELETE FROM kstream.group_seen WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
+	(void) ks_owner_execute("DELETE FROM kstream.consumer_group WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
 	ks_owner_end(&scope);
-	(void) note_change(CHANGE_DROP, key);
 }

@@ -20,8 +20,10 @@
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "group/poll.h"
+#include "group/reset.h"
 #include "record/tuple.h"
 #include "topic/arguments.h"
+#include "topic/pending.h"
 
 /* Arguments of kstream.poll. */
 enum
@@ -48,6 +50,7 @@ group_arg(FunctionCallInfo fcinfo, const char *function)
 	ks_require_preloaded();
 	ks_require_writable(function);
 	ks_require_not_null(PG_ARGISNULL(0), "group_id");
+	ks_group_note_use();
 	return text_arg(fcinfo, 0);
 }
 
@@ -76,6 +79,16 @@ readable_topic(const char *name)
 	return topic;
 }
 
+/* The same as a group shares it out: without what this transaction has added. */
+static KsTopic *
+subscribable_topic(const char *name)
+{
+	KsTopic *topic = readable_topic(name);
+
+	topic->partitions = ks_pending_committed_partitions(topic);
+	return topic;
+}
+
 /* The topics of an array, each once; NIL for NULL. */
 static List *
 topics_arg(FunctionCallInfo fcinfo, int arg)
@@ -96,7 +109,7 @@ topics_arg(FunctionCallInfo fcinfo, int arg)
 		bool known = false;
 
 		ks_require_not_null(nulls[i], "topics");
-		topic = readable_topic(TextDatumGetCString(names[i]));
+		topic = subscribable_topic(TextDatumGetCString(names[i]));
 		foreach (lc, topics)
 			known = known || ((KsTopic *) lfirst(lc))->topic_id == topic->topic_id;
 		if (!known)
@@ -140,6 +153,7 @@ kstream_poll(PG_FUNCTION_ARGS)
 
 	ks_require_preloaded();
 	ks_require_writable("kstream.poll()");
+	ks_group_note_use();
 	for (i = ARG_MAX_RECORDS; i <= ARG_OPTIONS; i++)
 		ks_require_not_null(PG_ARGISNULL(i), names[i]);
 	poll.group = text_arg(fcinfo, ARG_GROUP);
@@ -238,6 +252,7 @@ kstream_seek(PG_FUNCTION_ARGS)
 
 	ks_require_preloaded();
 	ks_require_writable("kstream.seek()");
+	ks_group_note_use();
 	topic = partition_args(fcinfo);
 	if (PG_ARGISNULL(0))
 		ks_group_make_key("", &key);
@@ -268,10 +283,17 @@ Datum
 kstream_unsubscribe(PG_FUNCTION_ARGS)
 {
 	char *name = group_arg(fcinfo, "kstream.unsubscribe()");
+	char *member = member_arg(fcinfo, 1);
 	KsGroupKey key;
 
+	/* A session may leave what it has joined, whoever owns the group by now. */
+	ks_group_check_name(name);
+	ks_group_make_key(name, &key);
+	if (member == NULL && ks_member_leave_session(&key))
+		PG_RETURN_VOID();
 	ks_group_open(name, false, &key);
-	ks_member_leave(&key, member_arg(fcinfo, 1));
+	if (member != NULL)
+		ks_member_leave(&key, member);
 	PG_RETURN_VOID();
 }
 
@@ -338,9 +360,97 @@ Datum
 kstream_drop_group(PG_FUNCTION_ARGS)
 {
 	char *name = group_arg(fcinfo, "kstream.drop_group()");
-	KsGroupKey key;
 
-	ks_group_open(name, false, &key);
-	ks_group_drop(&key);
+	ks_group_drop(name);
 	PG_RETURN_VOID();
+}
+
+/* Arguments: group_id, topic, target, partition, dry_run. */
+static Datum
+reset_offsets(FunctionCallInfo fcinfo, const KsResetTarget *target)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	KsTopic *topic;
+	KsGroupKey key;
+	int32 partition;
+	bool dry_run;
+
+	ks_require_not_null(PG_ARGISNULL(4), "dry_run");
+	dry_run = PG_GETARG_BOOL(4);
+	/* The topic first: a call that fails makes no group. */
+	topic = readable_topic(text_arg(fcinfo, 1));
+	if (!PG_ARGISNULL(3))
+		ks_topic_check_partition(topic, PG_GETARG_INT32(3));
+	/* A dry run makes no group; one that does not exist has committed nothing. */
+	if (dry_run)
+		(void) ks_group_open_existing(text_arg(fcinfo, 0), &key);
+	else
+	{
+		ks_group_open(text_arg(fcinfo, 0), true, &key);
+		ks_group_check_empty(&key);
+	}
+	InitMaterializedSRF(fcinfo, 0);
+	for (partition = 0; partition < topic->partitions; partition++)
+	{
+		Datum values[4];
+		bool isnull[4] = {false};
+		int64 from;
+		int64 to;
+
+		if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) != partition)
+			continue;
+		ks_reset_partition(&key, topic, partition, target, dry_run, &from, &to);
+		values[0] = CStringGetTextDatum(topic->name);
+		values[1] = Int32GetDatum(partition);
+		values[2] = Int64GetDatum(from);
+		isnull[2] = from == KS_NO_OFFSET;
+		values[3] = Int64GetDatum(to);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+	}
+	return (Datum) 0;
+}
+
+static void
+check_reset_arguments(FunctionCallInfo fcinfo)
+{
+	(void) group_arg(fcinfo, "kstream.reset_offsets()");
+	ks_require_not_null(PG_ARGISNULL(1), "topic");
+	ks_require_not_null(PG_ARGISNULL(2), "target");
+}
+
+PG_FUNCTION_INFO_V1(kstream_reset_offsets);
+Datum
+kstream_reset_offsets(PG_FUNCTION_ARGS)
+{
+	KsResetTarget target = {KS_RESET_TO_EARLIEST};
+
+	check_reset_arguments(fcinfo);
+	ks_reset_parse_target(text_arg(fcinfo, 2), &target);
+	return reset_offsets(fcinfo, &target);
+}
+
+PG_FUNCTION_INFO_V1(kstream_reset_offsets_to_time);
+Datum
+kstream_reset_offsets_to_time(PG_FUNCTION_ARGS)
+{
+	KsResetTarget target = {KS_RESET_TO_TIME};
+
+	check_reset_arguments(fcinfo);
+	target.time = PG_GETARG_TIMESTAMPTZ(2);
+	return reset_offsets(fcinfo, &target);
+}
+
+PG_FUNCTION_INFO_V1(kstream_reset_offsets_to_offset);
+Datum
+kstream_reset_offsets_to_offset(PG_FUNCTION_ARGS)
+{
+	KsResetTarget target = {KS_RESET_TO_OFFSET};
+
+	check_reset_arguments(fcinfo);
+	target.offset = PG_GETARG_INT64(2);
+	if (target.offset < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("offset must not be negative")));
+	return reset_offsets(fcinfo, &target);
 }

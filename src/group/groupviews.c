@@ -23,17 +23,20 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "fetch/fetch.h"
-#include "group/shared.h"
+#include "group/group_row.h"
+#include "group/member.h"
 #include "record/time.h"
 
 static bool
 may_see(Oid owner)
 {
-	return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR) ||
-		   (OidIsValid(owner) ? has_privs_of_role(GetUserId(), owner) : superuser());
+	return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR) || ks_group_may_use(owner);
 }
 
-/* Keys of this database's groups that the current user may see. */
+/*
+ * Keys of this database's groups that the current user may see.  Members that
+ * are out of time are put out first: the next call would do so, too.
+ */
 static KsGroupKey *
 list_groups(int *count)
 {
@@ -54,8 +57,10 @@ list_groups(int *count)
 	*count = 0;
 	for (i = 0; i < found; i++)
 	{
-		if (may_see(owners[i]))
-			keys[(*count)++] = keys[i];
+		if (!may_see(owners[i]))
+			continue;
+		ks_member_look_after(&keys[i]);
+		keys[(*count)++] = keys[i];
 	}
 	return keys;
 }
@@ -93,13 +98,15 @@ kstream_group_states(PG_FUNCTION_ARGS)
 	for (i = 0; i < count; i++)
 	{
 		KsGroup *group = ks_group_lock(&keys[i], LW_SHARED);
-		Datum values[6];
-		bool isnull[6] = {false};
+		Datum values[8];
+		bool isnull[8] = {false};
 		const char *state;
 		KsAssignor assignor;
 		int64 epoch;
 		Oid owner;
 		int32 members;
+		int64 rebalances;
+		int64 removals;
 		char *role;
 
 		if (group == NULL)
@@ -109,6 +116,8 @@ kstream_group_states(PG_FUNCTION_ARGS)
 		assignor = group->options.assignor;
 		owner = group->owner;
 		members = group->member_count;
+		rebalances = group->rebalances;
+		removals = group->removals;
 		LWLockRelease(&group->lock);
 
 		role = OidIsValid(owner) ? GetUserNameFromId(owner, true) : NULL;
@@ -119,6 +128,8 @@ kstream_group_states(PG_FUNCTION_ARGS)
 		values[4] = role != NULL ? CStringGetTextDatum(role) : (Datum) 0;
 		isnull[4] = role == NULL;
 		values[5] = Int32GetDatum(members);
+		values[6] = Int64GetDatum(rebalances);
+		values[7] = Int64GetDatum(removals);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
 	}
 	return (Datum) 0;
@@ -242,58 +253,104 @@ kstream_group_shares(PG_FUNCTION_ARGS)
 
 		if (group == NULL)
 			continue;
-		for (s = group->shares; s >= 0; s = ks_shares[s].next)
+		/* What an empty group remembers of partitions is nobody's business. */
+		for (s = group->members >= 0 ? group->shares : -1; s >= 0; s = ks_shares[s].next)
 			shares[count++] = ks_shares[s];
 		for (m = group->members; m >= 0; m = ks_members[m].next)
 			memcpy(names[m], ks_members[m].name, sizeof(*names));
 		LWLockRelease(&group->lock);
 		for (i = 0; i < count; i++)
 		{
-			Datum values[4];
-			bool isnull[4] = {false};
+			Datum values[5];
+			bool isnull[5] = {false};
 
 			values[0] = CStringGetTextDatum(keys[g].name);
 			values[1] = Int32GetDatum(shares[i].topic_id);
 			values[2] = Int32GetDatum(shares[i].partition);
 			isnull[3] = shares[i].owner < 0;
 			values[3] = isnull[3] ? (Datum) 0 : CStringGetTextDatum(names[shares[i].owner]);
+			values[4] = Int64GetDatum(shares[i].start);
+			isnull[4] = shares[i].start < 0 || shares[i].start_for >= 0;
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
 		}
 	}
 	return (Datum) 0;
 }
 
+/* A partition that is there and that the current user may look at; else false. */
+static bool
+readable_partition(const char *name, int32 partition, KsTopic *topic)
+{
+	if (!ks_topic_find(name, topic) || partition < 0 || partition >= topic->partitions)
+		return false;
+	return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR) || ks_topic_has_right(topic, ACL_SELECT);
+}
+
 /*
  * How long the record at an offset has been waiting, in seconds; 0 when there
  * is none.
  */
-PG_FUNCTION_INFO_V1(kstream_lag_seconds);
-Datum
-kstream_lag_seconds(PG_FUNCTION_ARGS)
+static double
+seconds_at(const KsTopic *topic, int32 partition, int64 offset, const KsPartitionInfo *info)
 {
-	KsTopic topic;
 	KsFetch fetch = {0};
 	KsRecord record;
-	KsPartitionInfo info;
 	double seconds = 0;
 
-	ks_require_preloaded();
-	/* The view's snapshot may show a topic that is gone. */
-	if (!ks_topic_find(text_to_cstring(PG_GETARG_TEXT_PP(0)), &topic) ||
-		PG_GETARG_INT32(1) < 0 || PG_GETARG_INT32(1) >= topic.partitions)
-		PG_RETURN_NULL();
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
-		ks_topic_check_right(&topic, ACL_SELECT);
-	if (!ks_log_try_info(&topic, PG_GETARG_INT32(1), &info))
-		PG_RETURN_NULL();
-	fetch.topic = &topic;
-	fetch.partition = PG_GETARG_INT32(1);
-	fetch.from = Max(Min(PG_GETARG_INT64(2), info.end), info.log_start);
+	fetch.topic = topic;
+	fetch.partition = partition;
+	fetch.from = Max(Min(offset, info->end), info->log_start);
 	fetch.up_to = PG_INT64_MAX;
 	fetch.max_records = 1;
 	fetch.max_bytes = 1;
 	if (ks_fetch_start(&fetch, 0) && ks_fetch_next(&fetch, &record))
 		seconds = (ks_ms_from_timestamptz(GetCurrentTimestamp()) - record.timestamp) / 1000.0;
 	ks_fetch_stop(&fetch);
-	PG_RETURN_FLOAT8(Max(seconds, 0));
+	return Max(seconds, 0);
+}
+
+PG_FUNCTION_INFO_V1(kstream_lag_seconds);
+Datum
+kstream_lag_seconds(PG_FUNCTION_ARGS)
+{
+	KsPartitionInfo info;
+	KsTopic topic;
+	int32 partition = PG_GETARG_INT32(1);
+
+	ks_require_preloaded();
+	/* The view's snapshot may show a topic that is gone. */
+	if (!ks_topic_find(text_to_cstring(PG_GETARG_TEXT_PP(0)), &topic) || partition < 0 || partition >= topic.partitions)
+		PG_RETURN_NULL();
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
+		ks_topic_check_right(&topic, ACL_SELECT);
+	if (!ks_log_try_info(&topic, partition, &info))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(seconds_at(&topic, partition, PG_GETARG_INT64(2), &info));
+}
+
+PG_FUNCTION_INFO_V1(kstream_lag_state);
+Datum
+kstream_lag_state(PG_FUNCTION_ARGS)
+{
+	Datum values[3];
+	bool isnull[3] = {true, true, true};
+	KsPartitionInfo info;
+	TupleDesc desc;
+	KsTopic topic;
+	int64 offset;
+
+	ks_require_preloaded();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1) &&
+		readable_partition(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1), &topic) &&
+		ks_log_try_info(&topic, PG_GETARG_INT32(1), &info))
+	{
+		memset(isnull, 0, sizeof(isnull));
+		offset = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+		values[0] = Int64GetDatum(Max(info.committed_end, info.end));
+		values[1] = Int64GetDatum(Max(info.end - Max(offset, info.log_start), 0));
+		values[2] = Float8GetDatum(seconds_at(&topic, PG_GETARG_INT32(1), offset, &info));
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull)));
 }

@@ -49,6 +49,8 @@
 #include "base/debug.h"
 #include "group/group_errors.h"
 #include "group/group_internal.h"
+#include "group/group_log.h"
+#include "group/ownership.h"
 
 /* Where this backend is a member as a session. */
 typedef struct SessionMembership
@@ -100,6 +102,7 @@ ks_group_unlock(KsGroup *group)
 	for (i = 0; i < wake_count; i++)
 		SetLatch(&ProcGlobal->allProcs[wake_list[i]].procLatch);
 	wake_count = 0;
+	ks_group_log_tell();
 }
 
 /* The group's epoch moves: targets must be computed anew; group locked. */
@@ -125,8 +128,9 @@ ks_group_member_of(KsGroup *group, const KsMembership *membership)
 }
 
 static void
-drop_subscriptions(KsMember *member)
+drop_subscriptions(KsGroup *group, KsMember *member)
 {
+	group->subscription_count -= member->subscription_count;
 	while (member->subscriptions >= 0)
 	{
 		int32 s = member->subscriptions;
@@ -137,37 +141,23 @@ drop_subscriptions(KsMember *member)
 	member->subscription_count = 0;
 }
 
-/* What a member owns becomes free; group locked. */
-void
-ks_group_free_shares(int32 member)
+static KsMemberEvent
+event_of(KsLossReason why)
 {
-	int32 s;
-
-	for (s = ks_members[member].owned; s >= 0; s = ks_shares[s].next_owned)
+	switch (why)
 	{
-		ks_shares[s].owner = -1;
-		ks_shares[s].confirmed = false;
+		case KS_LOST_PUT_OUT:
+			return KS_MEMBER_PUT_OUT;
+		case KS_LOST_SILENT:
+			return KS_MEMBER_SILENT;
+		default:
+			return KS_MEMBER_LEFT;
 	}
-	ks_members[member].owned = -1;
-}
-
-/* Nobody subscribes any more: forget the partitions. */
-static void
-drop_shares(KsGroup *group)
-{
-	while (group->shares >= 0)
-	{
-		int32 s = group->shares;
-
-		group->shares = ks_shares[s].next;
-		ks_share_give_back(s);
-	}
-	group->share_count = 0;
 }
 
 /* Take a member out of its group; group locked. */
 void
-ks_group_remove_member(KsGroup *group, int32 m)
+ks_group_remove_member(KsGroup *group, int32 m, KsLossReason why)
 {
 	int32 *link = &group->members;
 
@@ -176,36 +166,65 @@ ks_group_remove_member(KsGroup *group, int32 m)
 	*link = ks_members[m].next;
 	group->member_count--;
 	group->empty_since = ks_monotonic_ms();
-	drop_subscriptions(&ks_members[m]);
-	ks_group_free_shares(m);
+	if (why == KS_LOST_PUT_OUT || why == KS_LOST_SILENT)
+		group->removals++;
+	ks_group_log_note(group, &ks_members[m], event_of(why));
+	drop_subscriptions(group, &ks_members[m]);
+	ks_share_lose_all(group, m, why);
 	ks_member_give_back(m);
-	if (group->members < 0)
-		drop_shares(group);
 	ks_group_raise_epoch(group);
+}
+
+/* A session's membership ends; false when it had ended already. */
+static bool
+end_session(const SessionMembership *session)
+{
+	KsMembership membership = {0};
+	KsGroup *group = ks_group_lock(&session->key, LW_EXCLUSIVE);
+	bool ended = false;
+
+	if (group == NULL)
+		return false;
+	membership.member = session->member;
+	membership.incarnation = session->incarnation;
+	wake_count = 0;
+	if (ks_group_member_of(group, &membership) != NULL && !KS_MUTANT("session_stays"))
+	{
+		ks_group_remove_member(group, session->member, KS_LOST_LEFT);
+		ended = true;
+	}
+	ks_group_unlock(group);
+	return ended;
+}
+
+/* Forget that this session is, or was, a member. */
+static void
+forget_session(SessionMembership *session)
+{
+	SessionMembership **link = &my_sessions;
+
+	while (*link != session)
+		link = &(*link)->next;
+	*link = session->next;
+	pfree(session);
+}
+
+void
+ks_member_leave_all(void)
+{
+	while (my_sessions != NULL)
+	{
+		(void) end_session(my_sessions);
+		forget_session(my_sessions);
+	}
 }
 
 /* The backend ends: all of its session memberships do. */
 static void
 leave_at_exit(int code, Datum arg)
 {
-	SessionMembership *session;
-
 	ks_member_wait_end();
-	for (session = my_sessions; session != NULL; session = session->next)
-	{
-		KsMembership membership;
-		KsGroup *group = ks_group_lock(&session->key, LW_EXCLUSIVE);
-
-		if (group == NULL)
-			continue;
-		membership.member = session->member;
-		membership.incarnation = session->incarnation;
-		wake_count = 0;
-		if (ks_group_member_of(group, &membership) != NULL && !KS_MUTANT("session_stays"))
-			ks_group_remove_member(group, session->member);
-		ks_group_unlock(group);
-	}
-	my_sessions = NULL;
+	ks_member_leave_all();
 }
 
 static SessionMembership *
@@ -243,20 +262,42 @@ remember_session(const KsGroupKey *key)
 	return session;
 }
 
-/* One transaction at a time may be a named member. */
-static void
-lock_name(const KsGroupKey *key, const char *name)
+void
+ks_member_forget_session(const KsGroupKey *key)
+{
+	SessionMembership *session = session_in(key);
+
+	if (session != NULL)
+		forget_session(session);
+}
+
+bool
+ks_member_is_session(const KsGroupKey *key)
+{
+	return session_in(key) != NULL;
+}
+
+/* Lock a name to the end of the transaction; false when another has it. */
+static bool
+try_lock_name(const KsGroupKey *key, const char *name)
 {
 	LOCKTAG tag;
 	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), 0);
 
 	hash = hash_bytes_extended((const unsigned char *) name, strlen(name), hash);
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, (uint32) (hash >> 32), (uint16) hash);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL && !KS_MUTANT("share_name"))
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL || KS_MUTANT("share_name");
+}
+
+/* One transaction at a time may be a named member. */
+static void
+lock_name(const KsGroupKey *key, const char *name)
+{
+	if (!try_lock_name(key, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("member \"%s\" of group \"%s\" is in use by another transaction", name, key->name),
-				 errhint("Give each process a name of its own.")));
+				 errhint("Give each process a name of its own, or put a hung one out with kstream.unsubscribe().")));
 }
 
 static int32
@@ -311,10 +352,14 @@ ks_member_find(const KsGroupKey *key, const char *name, KsMembership *membership
 
 	start_membership(key, name, membership);
 	group = ks_group_lock(key, LW_SHARED);
-	if (group == NULL)
-		return false;
-	locate(group, membership);
-	LWLockRelease(&group->lock);
+	if (group != NULL)
+	{
+		locate(group, membership);
+		LWLockRelease(&group->lock);
+	}
+	/* It ended without this session: it was put out, or the group is gone. */
+	if (name == NULL && membership->member < 0 && session_in(key) != NULL)
+		forget_session(session_in(key));
 	return membership->member >= 0;
 }
 
@@ -340,33 +385,41 @@ count_shares(const KsGroup *group, const pg_uuid_t *topic)
 	return count;
 }
 
-/* Share out the partitions of a topic; false when the pool is empty. */
+/* Share out the partitions of a topic; false, and nothing done, when the pool is empty. */
 static bool
 ensure_shares(KsGroup *group, const KsTopic *topic)
 {
+	int32 known = count_shares(group, &topic->uuid);
+	int32 before = group->shares;
 	int32 partition;
 
-	for (partition = count_shares(group, &topic->uuid); partition < topic->partitions; partition++)
+	for (partition = known; partition < topic->partitions; partition++)
 	{
-		int32 s = ks_share_take();
+		int32 s = ks_share_take(group);
 		KsShare *share;
 
 		if (s < 0)
-			return false;
+			break;
 		share = &ks_shares[s];
-		memset(share, 0, sizeof(KsShare));
 		share->topic = topic->uuid;
 		share->topic_id = topic->topic_id;
 		share->partition = partition;
-		share->owner = -1;
-		share->target = -1;
-		share->latest_position = -1;
-		share->start = -1;
+		share->added_later = known > 0;
 		share->next = group->shares;
 		group->shares = s;
 		group->share_count++;
 	}
-	return true;
+	if (partition >= topic->partitions)
+		return true;
+	while (group->shares != before)
+	{
+		int32 s = group->shares;
+
+		group->shares = ks_shares[s].next;
+		group->share_count--;
+		ks_share_give_back(s);
+	}
+	return false;
 }
 
 static KsSubscription *
@@ -382,60 +435,90 @@ find_subscription(const KsMember *member, const pg_uuid_t *topic)
 	return NULL;
 }
 
-static bool
-add_subscription(KsMember *member, const KsTopic *topic)
+/* Give back a list of subscriptions that was made aside. */
+static void
+give_back_subscriptions(int32 list)
 {
-	int32 s = ks_subscription_take();
-	KsSubscription *subscription;
+	while (list >= 0)
+	{
+		int32 s = list;
 
-	if (s < 0)
-		return false;
-	subscription = &ks_subscriptions[s];
-	subscription->topic = topic->uuid;
-	subscription->topic_id = topic->topic_id;
-	subscription->partitions = 0;
-	strlcpy(subscription->name, topic->name, sizeof(subscription->name));
-	subscription->next = member->subscriptions;
-	member->subscriptions = s;
-	member->subscription_count++;
-	return true;
+		list = ks_subscriptions[s].next;
+		ks_subscription_give_back(s);
+	}
+}
+
+/* Subscriptions to these topics, made aside; -2 when the pool is empty. */
+static int32
+make_subscriptions(const KsGroup *group, List *topics)
+{
+	int32 list = -1;
+	ListCell *lc;
+
+	foreach (lc, topics)
+	{
+		const KsTopic *topic = lfirst(lc);
+		int32 s = ks_subscription_take(group);
+		KsSubscription *subscription;
+
+		if (s < 0)
+		{
+			give_back_subscriptions(list);
+			return -2;
+		}
+		subscription = &ks_subscriptions[s];
+		subscription->topic = topic->uuid;
+		subscription->topic_id = topic->topic_id;
+		strlcpy(subscription->name, topic->name, sizeof(subscription->name));
+		subscription->next = list;
+		list = s;
+	}
+	return list;
 }
 
 /*
  * Make a member's subscription these topics, and share out what they have.
- * False when a pool is empty; what was done until then is consistent.
+ * False when a pool is empty: then the subscription is what it was, and so are
+ * the partitions, but for topics that got theirs.
  */
 static bool
 subscribe(KsGroup *group, KsMember *member, List *topics)
 {
 	ListCell *lc;
 	bool same = list_length(topics) == member->subscription_count;
+	bool grown = false;
+	int32 made;
 
 	foreach (lc, topics)
-		same = same && find_subscription(member, &((KsTopic *) lfirst(lc))->uuid) != NULL;
-	if (!same)
 	{
-		drop_subscriptions(member);
-		ks_group_raise_epoch(group);
-	}
-	foreach (lc, topics)
-	{
-		KsTopic *topic = lfirst(lc);
-		KsSubscription *subscription = find_subscription(member, &topic->uuid);
+		const KsTopic *topic = lfirst(lc);
+		const KsSubscription *subscription = find_subscription(member, &topic->uuid);
 
-		if (subscription == NULL)
-		{
-			if (!add_subscription(member, topic))
-				return false;
-			subscription = find_subscription(member, &topic->uuid);
-		}
-		if (subscription->partitions == topic->partitions)
+		same = same && subscription != NULL;
+		if (subscription != NULL && subscription->partitions == topic->partitions)
 			continue;
 		if (!ensure_shares(group, topic))
 			return false;
-		subscription->partitions = topic->partitions;
-		ks_group_raise_epoch(group);
+		grown = true;
 	}
+	if (!same)
+	{
+		made = make_subscriptions(group, topics);
+		if (made == -2)
+			return false;
+		drop_subscriptions(group, member);
+		member->subscriptions = made;
+		member->subscription_count = list_length(topics);
+		group->subscription_count += member->subscription_count;
+	}
+	foreach (lc, topics)
+	{
+		const KsTopic *topic = lfirst(lc);
+
+		find_subscription(member, &topic->uuid)->partitions = topic->partitions;
+	}
+	if (!same || grown)
+		ks_group_raise_epoch(group);
 	return true;
 }
 
@@ -443,64 +526,88 @@ subscribe(KsGroup *group, KsMember *member, List *topics)
 static bool
 add_member(KsGroup *group, KsMembership *membership)
 {
-	int32 m = ks_member_take();
+	int32 m = ks_member_take(group);
 	KsMember *member;
-	int64 incarnation;
 
 	if (m < 0)
 		return false;
 	member = &ks_members[m];
-	incarnation = member->incarnation;
-	memset(member, 0, sizeof(KsMember));
-	member->incarnation = incarnation;
 	member->group = group - ks_groups;
 	member->named = membership->name != NULL;
 	if (member->named)
 		strlcpy(member->name, membership->name, sizeof(member->name));
 	else
-		snprintf(member->name, sizeof(member->name), "session-%d-" INT64_FORMAT, MyProcPid, incarnation);
+		snprintf(member->name, sizeof(member->name), "session-%d-" INT64_FORMAT, MyProcPid, member->incarnation);
 	member->active = true;
-	member->waiting_procno = -1;
-	member->subscriptions = -1;
-	member->owned = -1;
+	member->pid = MyProcPid;
 	member->last_seen = member->last_poll = ks_monotonic_ms();
 	member->next = group->members;
 	group->members = m;
 	group->member_count++;
 	membership->member = m;
-	membership->incarnation = incarnation;
-	ks_group_raise_epoch(group);
+	membership->incarnation = member->incarnation;
 	return true;
 }
 
+/* Take back a member that add_member() made and nobody has seen; group locked. */
 static void
+take_back_member(KsGroup *group, KsMembership *membership)
+{
+	Assert(group->members == membership->member);
+	group->members = ks_members[membership->member].next;
+	group->member_count--;
+	ks_member_give_back(membership->member);
+	membership->member = -1;
+}
+
+/* Join, all of it or, false, nothing: a pool is empty.  Group locked, and let go. */
+static bool
 join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembership *session)
 {
 	bool complete = true;
+	bool is_new;
 
 	locate(group, membership);
-	if (membership->member < 0)
+	is_new = membership->member < 0;
+	if (is_new)
 		complete = add_member(group, membership);
-	if (membership->member >= 0 && session != NULL)
+	if (complete)
+		complete = subscribe(group, &ks_members[membership->member], topics);
+	if (!complete && is_new && membership->member >= 0)
+		take_back_member(group, membership);
+	if (complete && is_new)
+	{
+		ks_group_raise_epoch(group);
+		ks_group_log_note(group, &ks_members[membership->member], KS_MEMBER_JOINED);
+	}
+	if (complete && session != NULL)
 	{
 		session->member = membership->member;
 		session->incarnation = membership->incarnation;
 	}
-	if (complete && topics != NIL)
-		complete = subscribe(group, &ks_members[membership->member], topics);
 	ks_group_unlock(group);
-	if (!complete)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("memory for consumer groups is exhausted"),
-				 errhint("Raise kstream.max_group_members, kstream.max_group_subscriptions or kstream.max_group_partitions and restart the server.")));
+	return complete;
+}
+
+/* False when a pool is empty. */
+static bool
+try_join(const KsGroupKey *key, const char *name, List *topics, KsMembership *membership)
+{
+	SessionMembership *session = name == NULL ? remember_session(key) : NULL;
+	KsGroup *group = ks_group_lock(key, LW_EXCLUSIVE);
+	bool joined;
+
+	if (group == NULL)
+		ks_error_unknown_member(key->name, name);
+	joined = join_locked(group, topics, membership, session);
+	if (!joined && session != NULL && session->member < 0)
+		forget_session(session);
+	return joined;
 }
 
 void
 ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembership *membership)
 {
-	SessionMembership *session;
-	KsGroup *group;
 	bool known = ks_member_find(key, name, membership);
 
 	if (!known && topics == NIL)
@@ -509,27 +616,64 @@ ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembersh
 				 errmsg("a new member of group \"%s\" must name its topics", key->name)));
 	if (known && topics == NIL)
 		return;
-	session = name == NULL ? remember_session(key) : NULL;
-	group = ks_group_lock(key, LW_EXCLUSIVE);
-	if (group == NULL)
-		ks_error_unknown_member(key->name, name);
-	join_locked(group, topics, membership, session);
+	if (!try_join(key, name, topics, membership))
+	{
+		ks_group_reclaim(true);
+		if (!try_join(key, name, topics, membership))
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("memory for consumer groups is exhausted"),
+					 errdetail("An eighth of each kind is kept for owners of groups that have little of it."),
+					 errhint("Raise kstream.max_group_members, kstream.max_group_subscriptions or kstream.max_group_partitions and restart the server.")));
+	}
 	KS_DEBUG_POINT("group.joined");
+}
+
+bool
+ks_member_leave_session(const KsGroupKey *key)
+{
+	SessionMembership *session = session_in(key);
+	bool left;
+
+	if (session == NULL)
+		return false;
+	ks_group_prepare_wake();
+	left = end_session(session);
+	forget_session(session);
+	return left;
+}
+
+/* A member by its name, or a session's by the id that it was given; group locked. */
+static int32
+find_by_id(const KsGroup *group, const char *id)
+{
+	int32 found = -1;
+	int32 m;
+
+	for (m = group->members; m >= 0; m = ks_members[m].next)
+	{
+		if (strcmp(ks_members[m].name, id) == 0 && (found < 0 || ks_members[m].named))
+			found = m;
+	}
+	return found;
 }
 
 void
 ks_member_leave(const KsGroupKey *key, const char *name)
 {
-	KsMembership membership;
+	KsLossReason why = try_lock_name(key, name) ? KS_LOST_LEFT : KS_LOST_PUT_OUT;
 	KsGroup *group;
+	int32 m;
 
-	if (!ks_member_find(key, name, &membership))
-		return;
+	ks_group_prepare_wake();
 	group = ks_group_lock(key, LW_EXCLUSIVE);
 	if (group == NULL)
 		return;
-	if (ks_group_member_of(group, &membership) != NULL)
-		ks_group_remove_member(group, membership.member);
+	m = find_by_id(group, name);
+	if (m >= 0 && !ks_members[m].named && ks_members[m].pid != MyProcPid)
+		why = KS_LOST_PUT_OUT;
+	if (m >= 0)
+		ks_group_remove_member(group, m, why);
 	ks_group_unlock(group);
 }
 
@@ -568,21 +712,6 @@ ks_member_id(const KsMembership *membership)
 		LWLockRelease(&group->lock);
 	}
 	return pstrdup(id);
-}
-
-void
-ks_member_confirm(const KsGroupKey *key, const KsOwned *owned)
-{
-	KsGroup *group = ks_group_lock(key, LW_EXCLUSIVE);
-	KsShare *share = &ks_shares[owned->share];
-
-	if (group == NULL)
-		return;
-	/* Stamps are unique, so an entry that serves another use has another. */
-	if (share->owner >= 0 && share->stamp == owned->stamp && share->partition == owned->partition &&
-		memcmp(&share->topic, &owned->topic, sizeof(pg_uuid_t)) == 0)
-		share->confirmed = true;
-	LWLockRelease(&group->lock);
 }
 
 bool

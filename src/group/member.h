@@ -20,6 +20,7 @@ typedef struct KsMembership
 	const char *name; /* NULL: this session */
 	int32 member;
 	int64 incarnation;
+	int32 begin_with; /* share that a poll is to begin with, -1: any; set by ks_member_sync */
 } KsMembership;
 
 /* A partition that a member owns. */
@@ -59,7 +60,7 @@ extern void ks_member_join(const KsGroupKey *key, const char *name, List *topics
  * more.
  */
 typedef bool (*KsHeldTest)(const KsGroupKey *key, const KsShare *share);
-extern bool ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
+extern bool ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
 						   KsOwned **owned, int *count, int64 *version);
 
 /*
@@ -72,16 +73,29 @@ extern void ks_member_wait_end(void);
 /* Put out names that fell silent, set aside who does not poll. */
 extern void ks_member_look_after(const KsGroupKey *key);
 
-/* Leave; nothing happens when it is no member. */
+/*
+ * Leave; nothing happens when it is no member.  A name, or the id of a
+ * session's membership, may be another's, whose transaction may be open: that
+ * one is put out, and what its transaction has polled cannot be committed.
+ */
 extern void ks_member_leave(const KsGroupKey *key, const char *name);
+
+/* This session leaves the group if it is a member; false when it is not. */
+extern bool ks_member_leave_session(const KsGroupKey *key);
+
+/* All of them, as at the end of the session. */
+extern void ks_member_leave_all(void);
+
+/* The group is gone, and with it what this session was in it.  Throws nothing. */
+extern void ks_member_forget_session(const KsGroupKey *key);
+
+/* Is this session a member of the group, as far as it knows? */
+extern bool ks_member_is_session(const KsGroupKey *key);
 
 /* Names of the topics that a member is subscribed to (char *, palloc'd). */
 extern List *ks_member_topics(const KsMembership *membership);
 
 /* A member's id: its name, or one made for the session; palloc'd. */
 extern char *ks_member_id(const KsMembership *membership);
-
-/* A transaction that stamped rows has committed.  Throws nothing. */
-extern void ks_member_confirm(const KsGroupKey *key, const KsOwned *owned);
 
 #endif /* KS_GROUP_MEMBER_H */

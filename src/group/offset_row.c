@@ -15,10 +15,10 @@
  * transaction that stamped has committed; until then each poll stamps again
  * and starts from the offset in the row that it has just locked.
  *
- * A row that does not exist cannot be locked; so it is inserted at PRE_COMMIT,
- * under cover of the heavyweight lock, which also sees to it that there is
- * only one.  The index on the key is not unique: the check would look at every
- * dead version of the row.
+ * A row that does not exist cannot be locked; so it is kept in memory until
+ * PRE_COMMIT (missing_row.c), under cover of the heavyweight lock, which also
+ * sees to it that there is only one.  The index on the key is not unique: the
+ * check would look at every dead version of the row.
  *
  * Dead versions pile up while some transaction holds xmin back, and to find
  * the live one by the index takes longer with each.  So callers remember where
@@ -50,13 +50,17 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "group/group_row.h"
+#include "group/missing_row.h"
 #include "group/offset_row.h"
+#include "group/ownership.h"
 
 /* Attribute numbers: must match src/sql/15_group_catalog.sql. */
 #define Anum_committed_offset_group_id 1
@@ -66,7 +70,9 @@
 #define Anum_committed_offset_committed 5
 #define Anum_committed_offset_metadata 6
 #define Anum_committed_offset_committed_at 7
-#define Natts_committed_offset 7
+#define Anum_committed_offset_start 8
+#define Anum_committed_offset_partitions 9
+#define Natts_committed_offset 9
 
 /* Which row. */
 typedef struct RowKey
@@ -125,13 +131,17 @@ stamp_of(const Access *access, HeapTuple row)
 	return DatumGetInt64(column(access, row, Anum_committed_offset_stamp, &isnull));
 }
 
-static int64
-committed_of(const Access *access, HeapTuple row)
+static void
+read_offset(const Access *access, HeapTuple row, KsOffset *offset)
 {
 	bool isnull;
 	Datum value = column(access, row, Anum_committed_offset_committed, &isnull);
 
-	return isnull ? KS_NO_OFFSET : DatumGetInt64(value);
+	offset->committed = isnull ? KS_NO_OFFSET : DatumGetInt64(value);
+	value = column(access, row, Anum_committed_offset_start, &isnull);
+	offset->start = isnull ? KS_NO_OFFSET : DatumGetInt64(value);
+	value = column(access, row, Anum_committed_offset_partitions, &isnull);
+	offset->partitions = isnull ? 0 : DatumGetInt32(value);
 }
 
 static bool
@@ -193,20 +203,45 @@ find_by_index(const Access *access, Snapshot snapshot, const RowKey *key)
 	return row;
 }
 
+static pg_attribute_noreturn() void cannot_serialize(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
+}
+
+/*
+ * Under a snapshot of the transaction: has another transaction written the row
+ * since?  What it would tell is out of date then, and what is done with it would
+ * be done twice.
+ */
+static void
+check_newest(const Access *access, const RowKey *key, HeapTuple seen)
+{
+	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+	HeapTuple row = seen != NULL ? find_at(access, latest, key, &seen->t_self) : NULL;
+
+	if (row == NULL)
+		row = find_by_index(access, latest, key);
+	UnregisterSnapshot(latest);
+	if ((row == NULL) != (seen == NULL) ||
+		(row != NULL && !ItemPointerEquals(&row->t_self, &seen->t_self)))
+		cannot_serialize();
+	if (row != NULL)
+		heap_freetuple(row);
+}
+
 /* The row as this statement sees it, palloc'd; NULL when there is none. */
 static HeapTuple
 find(const Access *access, const RowKey *key, const ItemPointerData *tid)
 {
 	HeapTuple row = find_at(access, GetActiveSnapshot(), key, tid);
 
-	return row != NULL ? row : find_by_index(access, GetActiveSnapshot(), key);
-}
-
-static pg_attribute_noreturn() void cannot_serialize(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access due to concurrent update")));
+	if (row == NULL)
+		row = find_by_index(access, GetActiveSnapshot(), key);
+	if (IsolationUsesXactSnapshot())
+		check_newest(access, key, row);
+	return row;
 }
 
 /* Lock a row that was found; false when it is another transaction's. */
@@ -235,6 +270,12 @@ set_column(Change *change, AttrNumber number, Datum value, bool isnull)
 	change->replace[number - 1] = true;
 }
 
+static void
+set_start(Change *change, int64 start)
+{
+	set_column(change, Anum_committed_offset_start, Int64GetDatum(start), start == KS_NO_OFFSET);
+}
+
 /* An offset, KS_NO_OFFSET: none yet; and what belongs to it. */
 static void
 set_offset(Change *change, int64 offset, const char *metadata)
@@ -245,6 +286,7 @@ set_offset(Change *change, int64 offset, const char *metadata)
 	set_column(change, Anum_committed_offset_metadata,
 			   metadata != NULL ? CStringGetTextDatum(metadata) : (Datum) 0, metadata == NULL);
 	set_column(change, Anum_committed_offset_committed_at, TimestampTzGetDatum(GetCurrentTimestamp()), none);
+	set_start(change, KS_NO_OFFSET);
 }
 
 /* Update a row that is locked; *tid: where it is now. */
@@ -261,7 +303,7 @@ update_row(const Access *access, HeapTuple row, Change *change, ItemPointerData 
 
 /* The caller has the partition locked and saw that there is no row. */
 static void
-insert_row(const Access *access, const RowKey *key, int64 stamp, Change *change)
+insert_row(const Access *access, const RowKey *key, int64 stamp, int32 partitions, Change *change)
 {
 	HeapTuple row;
 
@@ -269,6 +311,7 @@ insert_row(const Access *access, const RowKey *key, int64 stamp, Change *change)
 	set_column(change, Anum_committed_offset_topic_id, Int32GetDatum(key->topic_id), false);
 	set_column(change, Anum_committed_offset_partition, Int32GetDatum(key->partition), false);
 	set_column(change, Anum_committed_offset_stamp, Int64GetDatum(stamp), false);
+	set_column(change, Anum_committed_offset_partitions, Int32GetDatum(partitions), partitions == 0);
 	row = heap_form_tuple(RelationGetDescr(access->rel), change->values, change->isnull);
 	CatalogTupleInsert(access->rel, row);
 }
@@ -288,24 +331,31 @@ lock_partition(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
 	return KS_MUTANT("no_partition_lock") || LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-int64
-ks_offset_read(const KsGroupKey *key, int32 topic_id, int32 partition, ItemPointerData *tid)
+void
+ks_offset_read(const KsGroupKey *key, int32 topic_id, int32 partition, ItemPointerData *tid, KsOffset *offset)
 {
+	const KsMissingRow *missing = ks_missing_row_find(key, topic_id, partition);
 	RowKey row_key = {key, topic_id, partition};
 	Access access;
 	HeapTuple row;
-	int64 committed = KS_NO_OFFSET;
 
+	offset->committed = KS_NO_OFFSET;
+	offset->start = KS_NO_OFFSET;
+	offset->partitions = 0;
+	if (missing != NULL)
+	{
+		*offset = missing->offset;
+		return;
+	}
 	begin_access(&access, AccessShareLock);
 	row = find(&access, &row_key, tid);
 	if (row != NULL)
 	{
-		committed = committed_of(&access, row);
+		read_offset(&access, row, offset);
 		*tid = row->t_self;
 		heap_freetuple(row);
 	}
 	end_access(&access);
-	return committed;
 }
 
 /*
@@ -318,105 +368,169 @@ static bool
 is_still_ours(const KsGroupKey *key, const KsOwned *owned)
 {
 	KsGroup *group = ks_group_lock(key, LW_SHARED);
-	const KsShare *share = &ks_shares[owned->share];
 	bool ours;
 
 	if (group == NULL)
 		return false;
-	ours = share->owner >= 0 && share->stamp == owned->stamp && share->partition == owned->partition &&
-		   memcmp(&share->topic, &owned->topic, sizeof(pg_uuid_t)) == 0;
+	ours = ks_share_is_owned(&ks_shares[owned->share], &owned->topic, owned->partition, owned->stamp);
 	LWLockRelease(&group->lock);
 	return ours;
 }
 
+/* Take over a partition whose row this transaction is to write. */
+static void
+take_over_missing(const KsGroupKey *key, const KsOwned *owned, KsStartFunction choose, void *arg, KsOffset *offset)
+{
+	KsMissingRow *missing = ks_missing_row_change(key, &owned->topic, owned->topic_id, owned->partition);
+
+	*offset = missing->offset;
+	choose(offset, missing->stamp != 0, arg);
+	missing->offset = *offset;
+	missing->stamp = owned->stamp;
+}
+
+/* The same with a row that was found. */
+static bool
+take_over_row(const Access *access, HeapTuple row, KsOwned *owned, KsStartFunction choose, void *arg, KsOffset *offset)
+{
+	Change change = {0};
+
+	if (!lock_row(access, row))
+		return false;
+	read_offset(access, row, offset);
+	choose(offset, true, arg);
+	set_column(&change, Anum_committed_offset_stamp, Int64GetDatum(owned->stamp), false);
+	set_start(&change, offset->start);
+	update_row(access, row, &change, &owned->tid);
+	return true;
+}
+
 KsTakeoverResult
-ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, int64 *committed)
+ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, KsStartFunction choose, void *arg, KsOffset *offset)
 {
 	RowKey row_key = {key, owned->topic_id, owned->partition};
-	KsTakeoverResult result = KS_TAKEN_NO_ROW;
-	Change change = {0};
+	KsTakeoverResult result = KS_TAKEN;
 	Access access;
-	HeapTuple row;
+	HeapTuple row = NULL;
 
-	*committed = KS_NO_OFFSET;
 	if (!lock_partition(key, &owned->topic, owned->partition) || !is_still_ours(key, owned))
 		return KS_TAKEOVER_BUSY;
-	begin_access(&access, RowExclusiveLock);
-	row = find(&access, &row_key, &owned->tid);
-	if (row != NULL)
+	if (ks_missing_row_find(key, owned->topic_id, owned->partition) == NULL)
 	{
-		result = KS_TAKEOVER_BUSY;
-		if (lock_row(&access, row))
-		{
-			result = KS_TAKEN;
-			*committed = committed_of(&access, row);
-			set_column(&change, Anum_committed_offset_stamp, Int64GetDatum(owned->stamp), false);
-			update_row(&access, row, &change, &owned->tid);
-		}
-		heap_freetuple(row);
+		begin_access(&access, RowExclusiveLock);
+		row = find(&access, &row_key, &owned->tid);
+		if (row != NULL && !take_over_row(&access, row, owned, choose, arg, offset))
+			result = KS_TAKEOVER_BUSY;
+		end_access(&access);
 	}
-	end_access(&access);
-	if (result == KS_TAKEN)
+	if (row == NULL)
+		take_over_missing(key, owned, choose, arg, offset);
+	if (row != NULL && result == KS_TAKEN)
 		KS_DEBUG_POINT("poll.claimed");
 	return result;
 }
 
-bool
-ks_offset_commit(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
-				 int64 offset, const char *metadata, ItemPointerData *tid)
+/* Write to a row if its stamp is this one and no other transaction has it. */
+static bool
+write_guarded(const RowKey *key, int64 stamp, Change *change, ItemPointerData *tid)
 {
-	RowKey row_key = {key, topic_id, partition};
-	Change change = {0};
 	Access access;
 	HeapTuple row;
 	bool done;
 
-	KS_DEBUG_POINT("offsets.before_update");
 	begin_access(&access, RowExclusiveLock);
-	row = find(&access, &row_key, tid);
+	row = find(&access, key, tid);
 	done = row != NULL && stamp_of(&access, row) == stamp && lock_row(&access, row);
 	if (done)
-	{
-		set_offset(&change, offset, metadata);
-		update_row(&access, row, &change, tid);
-	}
+		update_row(&access, row, change, tid);
 	if (row != NULL)
 		heap_freetuple(row);
 	end_access(&access);
 	return done;
 }
 
-bool
-ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
-			  int64 offset, const char *metadata)
+/* The missing row, to be changed under this stamp; NULL: it has another. */
+static KsMissingRow *
+guarded_missing(const KsMissingRow *missing, int64 stamp)
 {
-	RowKey row_key = {key, topic_id, partition};
-	ItemPointerData tid;
-	Change change = {0};
-	Access access;
-	HeapTuple row;
-	bool done;
+	if (missing->stamp != stamp)
+		return NULL;
+	return ks_missing_row_change(&missing->key, &missing->topic, missing->topic_id, missing->partition);
+}
 
-	if (!lock_partition(key, topic, partition))
-		return false;
-	ItemPointerSetInvalid(&tid);
-	begin_access(&access, RowExclusiveLock);
-	row = find(&access, &row_key, &tid);
-	set_offset(&change, offset, metadata);
-	done = row != NULL && lock_row(&access, row);
-	if (done)
-		update_row(&access, row, &change, &tid);
-	end_access(&access);
-	if (row != NULL)
-		return done;
-	return ks_offset_insert(key, topic_id, partition, 0, offset, metadata);
+/* In the row that is not there yet. */
+static void
+set_missing_offset(KsMissingRow *missing, int64 offset, const char *metadata)
+{
+	missing->offset.committed = offset;
+	missing->offset.start = KS_NO_OFFSET;
+	missing->metadata = metadata != NULL ? MemoryContextStrdup(TopTransactionContext, metadata) : NULL;
 }
 
 bool
-ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
-				 int64 offset, const char *metadata)
+ks_offset_commit(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
+				 int64 offset, const char *metadata, ItemPointerData *tid)
 {
+	const KsMissingRow *missing = ks_missing_row_find(key, topic_id, partition);
 	RowKey row_key = {key, topic_id, partition};
+	Change change = {0};
+
+	if (missing != NULL)
+	{
+		KsMissingRow *row = guarded_missing(missing, stamp);
+
+		if (row != NULL)
+			set_missing_offset(row, offset, metadata);
+		return row != NULL;
+	}
+	KS_DEBUG_POINT("offsets.before_update");
+	set_offset(&change, offset, metadata);
+	return write_guarded(&row_key, stamp, &change, tid);
+}
+
+bool
+ks_offset_set_start(const KsGroupKey *key, int32 topic_id, int32 partition, int64 stamp,
+					int64 start, ItemPointerData *tid)
+{
+	const KsMissingRow *missing = ks_missing_row_find(key, topic_id, partition);
+	RowKey row_key = {key, topic_id, partition};
+	Change change = {0};
+
+	if (missing != NULL)
+	{
+		KsMissingRow *row = guarded_missing(missing, stamp);
+
+		if (row != NULL)
+			row->offset.start = start;
+		return row != NULL;
+	}
+	set_start(&change, start);
+	return write_guarded(&row_key, stamp, &change, tid);
+}
+
+/*
+ * A stamp of a group that nobody is in; false when it has members.  Who joins
+ * after this finds the partition locked until this transaction ends.
+ */
+static bool
+stamp_of_empty(const KsGroupKey *key, int64 *stamp)
+{
+	KsGroup *group = ks_group_lock(key, LW_EXCLUSIVE);
+	bool empty;
+
+	if (group == NULL)
+		return false;
+	empty = group->member_count == 0;
+	if (empty)
+		*stamp = group->next_stamp++;
+	LWLockRelease(&group->lock);
+	return empty;
+}
+
+/* Insert a row; false when there is one by now. */
+static bool
+insert_unless_there(const RowKey *key, int64 stamp, const KsOffset *offset, const char *metadata)
+{
 	Change change = {0};
 	Access access;
 	Snapshot latest;
@@ -425,15 +539,96 @@ ks_offset_insert(const KsGroupKey *key, int32 topic_id, int32 partition, int64 s
 	begin_access(&access, RowExclusiveLock);
 	/* Also what this transaction is not to see: there must not be two. */
 	latest = RegisterSnapshot(GetLatestSnapshot());
-	row = find_by_index(&access, latest, &row_key);
+	row = find_by_index(&access, latest, key);
 	UnregisterSnapshot(latest);
 	if (row != NULL && IsolationUsesXactSnapshot())
 		cannot_serialize();
 	if (row == NULL)
 	{
-		set_offset(&change, offset, metadata);
-		insert_row(&access, &row_key, stamp, &change);
+		set_offset(&change, offset->committed, metadata);
+		set_start(&change, offset->start);
+		insert_row(&access, key, stamp, offset->partitions, &change);
 	}
 	end_access(&access);
 	return row == NULL;
+}
+
+bool
+ks_offset_insert(const KsMissingRow *row)
+{
+	RowKey row_key = {&row->key, row->topic_id, row->partition};
+
+	return insert_unless_there(&row_key, row->stamp, &row->offset, row->metadata);
+}
+
+/* Set the offset in the table. */
+static bool
+set_row(const RowKey *key, int64 stamp, int64 offset, const char *metadata)
+{
+	KsOffset new = {offset, KS_NO_OFFSET, 0};
+	ItemPointerData tid;
+	Change change = {0};
+	Access access;
+	HeapTuple row;
+	bool done;
+
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, key, &tid);
+	set_offset(&change, offset, metadata);
+	set_column(&change, Anum_committed_offset_stamp, Int64GetDatum(stamp), false);
+	done = row != NULL && lock_row(&access, row);
+	if (done)
+		update_row(&access, row, &change, &tid);
+	end_access(&access);
+	return row != NULL ? done : insert_unless_there(key, stamp, &new, metadata);
+}
+
+KsOffsetSetResult
+ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
+			  int64 offset, const char *metadata)
+{
+	RowKey row_key = {key, topic_id, partition};
+	int64 stamp;
+
+	if (!lock_partition(key, topic, partition))
+		return KS_OFFSET_BUSY;
+	/* Only now: who joined before this has seen the offset, or will. */
+	if (!stamp_of_empty(key, &stamp))
+		return KS_OFFSET_NOT_EMPTY;
+	if (ks_missing_row_find(key, topic_id, partition) != NULL)
+	{
+		KsMissingRow *missing = ks_missing_row_change(key, topic, topic_id, partition);
+
+		set_missing_offset(missing, offset, metadata);
+		missing->stamp = stamp;
+		return KS_OFFSET_SET;
+	}
+	return set_row(&row_key, stamp, offset, metadata) ? KS_OFFSET_SET : KS_OFFSET_BUSY;
+}
+
+bool
+ks_offset_is_added_later(const KsGroupKey *key, int32 topic_id, int32 partition)
+{
+	Access access;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple row;
+	bool later = false;
+
+	begin_access(&access, AccessShareLock);
+	ScanKeyEntryInitialize(&keys[0], 0, Anum_committed_offset_group_id, BTEqualStrategyNumber, InvalidOid,
+						   C_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(key->name));
+	ScanKeyInit(&keys[1], Anum_committed_offset_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
+	scan = systable_beginscan(access.rel, access.index, true, GetActiveSnapshot(), 2, keys);
+	while (!later && HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		KsOffset offset;
+
+		read_offset(&access, row, &offset);
+		later = offset.partitions > 0 && offset.partitions <= partition;
+	}
+	systable_endscan(scan);
+	end_access(&access);
+	return later;
 }

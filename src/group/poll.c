@@ -10,8 +10,7 @@
  *
  * Where to start: a session goes on where its last poll ended.  A name, whose
  * last poll may have been another backend's, starts each transaction at the
- * committed offset; or, until something is committed, where it sought or where
- * auto_offset_reset put it first.  A partition that was taken over and
+ * committed offset; or, until something is committed, where it sought.  A partition that was taken over and
  * not confirmed is stamped again (offset_row.c) and starts at the offset in the
  * row; one whose row is another transaction's is passed over this time.
  *
@@ -21,7 +20,10 @@
  * is idle would rebalance no faster than its members' longest waits.
  *
  * An offset that is gone (retention) or was never committed gives way to
- * auto_offset_reset.
+ * auto_offset_reset (start.c).
+ *
+ * Partitions that this very transaction has added are not shared out before it
+ * commits: nobody else could find them.
  *
  * src/group/poll.c
  *-------------------------------------------------------------------------
@@ -43,7 +45,10 @@
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "group/offset_row.h"
+#include "group/ownership.h"
 #include "group/poll.h"
+#include "group/start.h"
+#include "topic/pending.h"
 
 /* How long a waiting member may be silent, ms. */
 #define ROUND_MAX 1000
@@ -94,66 +99,82 @@ ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
 	return false;
 }
 
-/* Where a partition without a usable offset starts. */
-static int64
-reset_offset(const Round *round, const Source *source, const KsPartitionInfo *info)
+/*
+ * A private consumer knows the topic, but not this partition: it was added
+ * later.
+ */
+static bool
+is_added_later(KsConsumer *consumer, const KsOwned *owned)
 {
-	KsGroup *group = ks_group_lock(&round->key, LW_SHARED);
-	KsOffsetReset reset = KS_RESET_EARLIEST;
+	HASH_SEQ_STATUS status;
+	KsPosition *position;
+	int32 known = 0;
 
-	if (group != NULL)
+	hash_seq_init(&status, consumer->positions);
+	while ((position = hash_seq_search(&status)) != NULL)
 	{
-		reset = group->options.auto_offset_reset;
-		LWLockRelease(&group->lock);
+		if (position->reset != KS_NO_OFFSET && memcmp(&position->key.topic, &owned->topic, sizeof(pg_uuid_t)) == 0)
+			known = Max(known, position->reset_partitions);
 	}
-	if (round->poll->group == NULL)
-		reset = KS_RESET_LATEST;
-	if (reset == KS_RESET_NONE)
-		ereport(ERROR,
-				(errmsg("group \"%s\" has no offset for partition %d of topic \"%s\"",
-						round->key.name, source->owned.partition, source->topic->name),
-				 ks_error(KS_E_OFFSET_OUT_OF_RANGE, "the group's auto_offset_reset is none."),
-				 errhint("Set one with kstream.commit() or kstream.reset_offsets().")));
-	return reset == KS_RESET_EARLIEST ? info->log_start : info->end;
+	return known > 0 && known <= owned->partition;
+}
+
+/* A private consumer's position in a partition that it has not read, or no more. */
+static void
+start_private(const Round *round, const Source *source, const KsPartitionInfo *info)
+{
+	const KsOwned *owned = &source->owned;
+	KsPosition *position = ks_position_find(round->consumer, &owned->topic, owned->partition);
+	KsOffset offset = {KS_NO_OFFSET, KS_NO_OFFSET, 0};
+
+	if (position == NULL || position->reset < info->log_start || position->reset > info->end)
+		offset.start = ks_start_private(source->topic, owned->partition,
+										position == NULL && is_added_later(round->consumer, owned));
+	else
+		offset.start = position->reset;
+	position = ks_position_start(round->consumer, owned, &offset);
+	position->reset = offset.start;
+	position->reset_partitions = source->topic->partitions;
 }
 
 /* Take a partition over, or see what is known of it; false: not this time. */
 static bool
 start_position(const Round *round, Source *source)
 {
+	KsStartArg arg = {&round->key, source->topic, &source->owned};
 	KsOwned *owned = &source->owned;
-	KsTakeoverResult result = KS_TAKEN;
 	KsPosition *position;
-	int64 committed = KS_NO_OFFSET;
+	KsOffset offset;
 
-	if (round->poll->group != NULL && owned->confirmed)
-		committed = ks_offset_read(&round->key, owned->topic_id, owned->partition, &owned->tid);
-	else if (round->poll->group != NULL)
-		result = ks_offset_take_over(&round->key, owned, &committed);
-	if (result == KS_TAKEOVER_BUSY)
+	if (owned->confirmed)
+		ks_offset_read(&round->key, owned->topic_id, owned->partition, &owned->tid, &offset);
+	else if (ks_offset_take_over(&round->key, owned, ks_start_choose, &arg, &offset) == KS_TAKEOVER_BUSY)
 		return false;
-	position = ks_position_start(round->consumer, owned, committed);
+	position = ks_position_start(round->consumer, owned, &offset);
 	if (!owned->confirmed)
-		ks_takeover_note(round->consumer, position, owned, result == KS_TAKEN_NO_ROW);
+	{
+		ks_position_hold(position);
+		ereport(DEBUG1,
+				(errmsg_internal("group \"%s\": took over partition %d of topic \"%s\" at offset " INT64_FORMAT,
+								 round->key.name, owned->partition, source->topic->name, position->position)));
+	}
 	return true;
 }
 
-/* Where an earlier transaction of a named member left it to start. */
+/* Where an earlier transaction of a named member sought to start. */
 static int64
 left_start(const Round *round, const Source *source)
 {
 	KsGroup *group = ks_group_lock(&round->key, LW_SHARED);
 	const KsShare *share = &ks_shares[source->owned.share];
-	int64 start = KS_NO_OFFSET;
+	int64 sought = KS_NO_OFFSET;
 
 	if (group == NULL)
 		return KS_NO_OFFSET;
-	if (share->owner >= 0 && share->stamp == source->owned.stamp && share->latest_stamp == source->owned.stamp &&
-		share->partition == source->owned.partition &&
-		memcmp(&share->topic, &source->owned.topic, sizeof(pg_uuid_t)) == 0)
-		start = share->start;
+	if (ks_share_is_owned(share, &source->owned.topic, source->owned.partition, source->owned.stamp))
+		sought = share->sought;
 	LWLockRelease(&group->lock);
-	return start;
+	return sought;
 }
 
 /* Is what this backend knows of the partition still good? */
@@ -164,38 +185,73 @@ position_is_good(const Round *round, const Source *source)
 
 	if (position == NULL || position->stamp != source->owned.stamp)
 		return false;
-	return source->owned.confirmed || position->taken == ks_position_transaction;
+	return source->owned.confirmed || position->held == ks_position_transaction;
+}
+
+static pg_attribute_noreturn() void no_offset(const Round *round, const Source *source)
+{
+	ereport(ERROR,
+			(errmsg("group \"%s\" has no offset for partition %d of topic \"%s\"",
+					round->key.name, source->owned.partition, source->topic->name),
+			 ks_error(KS_E_OFFSET_OUT_OF_RANGE, "the group's auto_offset_reset is none."),
+			 errhint("Set one with kstream.commit() or kstream.reset_offsets().")));
+}
+
+/*
+ * The log does not have a position's offset any more, or there was none: let
+ * auto_offset_reset decide, and write down what it says.
+ */
+static void
+reset_position(const Round *round, const Source *source, const KsPartitionInfo *info)
+{
+	KsStartArg arg = {&round->key, source->topic, &source->owned};
+	const KsOwned *owned = &source->owned;
+	KsPosition *position = ks_position_touch(round->consumer, &owned->topic, owned->partition);
+	KsOffset offset = {position->committed, KS_NO_OFFSET, 0};
+
+	ks_start_choose(&offset, true, &arg);
+	position->sought = KS_NO_OFFSET;
+	position->position = offset.start != KS_NO_OFFSET ? offset.start : offset.committed;
+	if (position->position < info->log_start)
+		no_offset(round, source);
+	if (offset.start == KS_NO_OFFSET)
+		return;
+	/* Where the row cannot be had the share remembers, and commit() will tell. */
+	if (ks_offset_set_start(&round->key, owned->topic_id, owned->partition, position->stamp, offset.start, &position->tid))
+		ks_position_hold(position);
 }
 
 /* Make the position of a source good; false: pass it over this time. */
 static bool
 find_position(Round *round, Source *source)
 {
+	const KsOwned *owned = &source->owned;
 	KsPartitionInfo info;
 	KsPosition *position;
 
-	if (!position_is_good(round, source))
+	if (round->poll->group != NULL && !position_is_good(round, source))
 	{
-		if (ks_position_is_regained(round->consumer, &source->owned))
-			ks_error_fenced(round->key.name, source->topic->name, source->owned.partition);
+		if (ks_position_is_regained(round->consumer, owned))
+			ks_error_fenced(&round->key, source->topic->name, &owned->topic, owned->partition,
+							ks_position_find(round->consumer, &owned->topic, owned->partition)->stamp);
 		if (!start_position(round, source))
 			return false;
-		position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
+		position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 		if (round->membership.name != NULL)
-			position->start = left_start(round, source);
-		if (position->start != KS_NO_OFFSET)
-			position->position = position->start;
+			position->sought = left_start(round, source);
+		if (position->sought != KS_NO_OFFSET)
+			position->position = position->sought;
 	}
-	position = ks_position_find(round->consumer, &source->owned.topic, source->owned.partition);
-	ks_log_info_to_read(source->topic, source->owned.partition, &info);
-	if (position->position < info.log_start || position->position > info.end)
+	ks_log_info_to_read(source->topic, owned->partition, &info);
+	position = ks_position_find(round->consumer, &owned->topic, owned->partition);
+	if (position == NULL || position->position < info.log_start || position->position > info.end)
 	{
-		int64 from = reset_offset(round, source, &info);
-
-		position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
-		position->position = from;
-		position->start = from;
+		if (round->poll->group == NULL)
+			start_private(round, source, &info);
+		else
+			reset_position(round, source, &info);
 	}
+	position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 	source->from = position->position;
 	return true;
 }
@@ -280,6 +336,7 @@ refresh_topics(KsPoll *poll)
 		strlcpy(name, topic->name, sizeof(name));
 		ks_topic_get(name, topic);
 		ks_topic_check_right(topic, ACL_SELECT);
+		topic->partitions = ks_pending_committed_partitions(topic);
 	}
 }
 
@@ -333,6 +390,7 @@ find_sources(Round *round)
 	ks_member_join(&round->key, round->poll->member, round->poll->topics, &round->membership);
 	if (!ks_member_sync(&round->membership, true, ks_poll_is_held, &owned, &count, &round->version))
 		ks_error_unknown_member(round->key.name, round->poll->member);
+	ks_consumer_note_poll(round->consumer);
 	forget_lost(round->consumer, owned, count);
 	round->sources = palloc(sizeof(Source) * (count + 1));
 	for (i = 0; i < count; i++)
@@ -365,18 +423,32 @@ read_source(Round *round, Source *source)
 		return;
 	position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
 	position->position = fetch.from;
-	position->polled = position->polled || fetch.records > 0;
+	position->moved = true;
+	if (fetch.records > 0)
+	{
+		position->polled = true;
+		position->read = ks_position_transaction;
+	}
 	source->from = fetch.from;
 }
 
-/* Begin with another partition each time, so that none is starved. */
+/*
+ * Begin with another partition each time, so that none is starved: the one
+ * that a poll of the group has not begun with for longest.
+ */
 static void
 read_sources(Round *round)
 {
-	static uint32 turn = 0;
-	int first = round->source_count > 0 ? turn++ % round->source_count : 0;
+	int first = 0;
 	int i;
 
+	if (round->poll->group == NULL && round->source_count > 0)
+		first = round->consumer->turn++ % round->source_count;
+	for (i = 0; i < round->source_count && round->poll->group != NULL; i++)
+	{
+		if (round->sources[i].owned.share == round->membership.begin_with)
+			first = i;
+	}
 	for (i = 0; i < round->source_count; i++)
 	{
 		if (round->records >= round->poll->max_records || round->bytes >= round->poll->max_bytes)

@@ -10,7 +10,7 @@
 
 #include "utils/hsearch.h"
 
-#include "group/member.h"
+#include "group/offset_row.h"
 
 /* A consumer of this backend: a session's membership, or a name's use. */
 typedef struct KsConsumer
@@ -18,7 +18,10 @@ typedef struct KsConsumer
 	KsGroupKey key;
 	bool named;
 	char name[KS_GROUP_NAME_MAX + 1];
+	MemoryContext context;
 	HTAB *positions; /* of KsPosition */
+	uint32 turn;     /* of a private consumer's polls */
+	int poll_level;  /* nest level of the outermost poll of this transaction; 0: none */
 	struct KsConsumer *next;
 } KsConsumer;
 
@@ -28,25 +31,26 @@ typedef struct KsPositionKey
 	int32 partition;
 } KsPositionKey;
 
-#define KS_NO_OFFSET (-1)
-
+/* In a partition; its states are in ownership.c. */
 typedef struct KsPosition
 {
 	KsPositionKey key;
 	int32 topic_id;
-	int64 stamp;         /* of the takeover that this belongs to; 0: none */
-	int64 position;      /* the next record to read, KS_NO_OFFSET: unknown */
-	int64 committed;     /* as far as this backend knows */
-	int64 start;         /* where a name's next transaction starts: by seek or auto_offset_reset; KS_NO_OFFSET: at committed */
-	char *metadata;      /* of what this transaction committed, for a row that is missing */
-	bool polled;         /* read from by the latest poll */
-	int32 share;         /* its place among ks_shares */
-	ItemPointerData tid; /* where its row was seen last; a hint (offset_row.h) */
+	int64 stamp;            /* of the takeover that this belongs to; 0: none */
+	int64 position;         /* the next record to read, KS_NO_OFFSET: unknown */
+	int64 committed;        /* as far as this backend knows */
+	int64 sought;           /* where a name's next transaction starts; KS_NO_OFFSET: at committed */
+	int64 reset;            /* a private consumer's start, which no rollback takes back */
+	int32 reset_partitions; /* that the topic had then */
+	bool polled;            /* read from by the latest poll */
+	bool moved;             /* reading has begun here, or seek() said where */
+	int32 share;            /* its place among ks_shares */
+	ItemPointerData tid;    /* where its row was seen last; a hint (offset_row.h) */
 
-	/* ks_position_transaction when it was last changed, and taken over */
+	/* ks_position_transaction when it was last changed, read from, and its row locked */
 	uint64 touched;
-	uint64 taken;
-	bool row_missing;       /* at the takeover: to be inserted at PRE_COMMIT */
+	uint64 read;
+	uint64 held;
 	SubTransactionId saved; /* the latest that saved a copy */
 } KsPosition;
 
@@ -56,8 +60,14 @@ extern uint64 ks_position_transaction;
 /* The consumer, made if it is not there. */
 extern KsConsumer *ks_consumer_get(const KsGroupKey *key, const char *name);
 
+/* The same; NULL when it is not there. */
+extern KsConsumer *ks_consumer_find(const KsGroupKey *key, const char *name);
+
 /* All consumers of this backend, linked by next. */
 extern KsConsumer *ks_consumers_of_transaction(void);
+
+/* A poll of this transaction; a rollback takes it back. */
+extern void ks_consumer_note_poll(KsConsumer *consumer);
 
 /* A partition's position; NULL when nothing is known of it. */
 extern KsPosition *ks_position_find(KsConsumer *consumer, const pg_uuid_t *topic, int32 partition);
@@ -70,9 +80,12 @@ extern KsPosition *ks_position_touch(KsConsumer *consumer, const pg_uuid_t *topi
 
 /*
  * Begin anew with a partition that is owned: touch its position and set all of
- * it, to start at the committed offset.
+ * it, to start where the offset says.
  */
-extern KsPosition *ks_position_start(KsConsumer *consumer, const KsOwned *owned, int64 committed);
+extern KsPosition *ks_position_start(KsConsumer *consumer, const KsOwned *owned, const KsOffset *offset);
+
+/* This transaction has locked the position's row, by a takeover or a commit. */
+extern void ks_position_hold(KsPosition *position);
 
 /*
  * Has this transaction read records of a partition that it has lost and got
@@ -81,26 +94,17 @@ extern KsPosition *ks_position_start(KsConsumer *consumer, const KsOwned *owned,
  */
 extern bool ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned);
 
-/* A takeover by this transaction. */
-typedef struct KsTakeover
-{
-	KsConsumer *consumer;
-	KsOwned owned;
-	bool row_missing; /* to be inserted at PRE_COMMIT */
-	int level;
-	struct KsTakeover *next;
-} KsTakeover;
+/* At PRE_COMMIT: KS110 when a consumer was put out whose work would count. */
+extern void ks_position_pre_commit(void);
 
-extern KsTakeover *ks_takeovers;
-
-/* Note that ks_position_start's partition was taken over. */
-extern void ks_takeover_note(KsConsumer *consumer, KsPosition *position, const KsOwned *owned, bool row_missing);
+/* Was a member put out while it owned this under that stamp? */
+extern bool ks_position_is_put_out(const KsConsumer *consumer, const KsPosition *position);
 
 /* Transaction events.  They throw nothing. */
 extern void ks_position_end(bool committed);
 extern void ks_position_sub_end(bool committed);
 
-/* Does this transaction use consumers (for PREPARE)? */
-extern bool ks_position_is_touched(void);
+/* Forget the positions of this session's consumers; outside a transaction's work. */
+extern void ks_position_discard(void);
 
 #endif /* KS_GROUP_POSITION_H */

@@ -15,6 +15,8 @@
 
 #include "base/debug.h"
 #include "group/group_internal.h"
+#include "group/group_log.h"
+#include "group/ownership.h"
 
 /* A member that waits in poll calls each second; ms, with some to spare. */
 #define WAITING_MAX 2000
@@ -179,7 +181,7 @@ is_subscribed(const KsGroup *group, int32 topic_id)
 /*
  * Forget topics that nobody subscribes to and of which nobody owns a
  * partition; all partitions of a topic together, since a subscription counts
- * on them.
+ * on them.  Where the group started and no row says so yet, nobody else knows.
  */
 static void
 forget_unwanted_shares(KsGroup *group, const Problem *problem)
@@ -192,7 +194,7 @@ forget_unwanted_shares(KsGroup *group, const Problem *problem)
 		wanted[i] = is_subscribed(group, problem->shares[problem->first[i]]->topic_id);
 	for (i = 0; i < group->share_count; i++)
 	{
-		if (problem->shares[i]->owner >= 0)
+		if (problem->shares[i]->owner >= 0 || problem->shares[i]->start >= 0)
 			wanted[topic_index(problem, problem->shares[i]->topic_id)] = true;
 	}
 	/* Mark first: what was given back may be another group's at once. */
@@ -246,6 +248,7 @@ compute_targets(KsGroup *group)
 		problem.shares[i]->target = problem.target[i] >= 0 ? problem.members[problem.target[i]] : -1;
 	forget_unwanted_shares(group, &problem);
 	group->target_epoch = group->epoch;
+	group->rebalances++;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	ks_group_raise_version(group);
@@ -265,11 +268,13 @@ look_after_members(KsGroup *group, int64 now)
 
 		next = member->next;
 		if (member->named && now - member->last_seen > group->options.session_timeout + grace)
-			ks_group_remove_member(group, m);
+			ks_group_remove_member(group, m, KS_LOST_SILENT);
 		else if (member->active && now - member->last_poll > group->options.max_poll_interval + grace)
 		{
 			member->active = false;
-			ks_group_free_shares(m);
+			group->removals++;
+			ks_group_log_note(group, member, KS_MEMBER_NOT_POLLING);
+			ks_share_lose_all(group, m, KS_LOST_NOT_POLLING);
 			ks_group_raise_epoch(group);
 		}
 	}
@@ -291,37 +296,24 @@ heartbeat(KsGroup *group, KsMember *member, bool is_poll, int64 now)
 	}
 }
 
-/* Out of its owner's list: for a mutant, who else takes from an owner? */
-static void
-disown(int32 s)
-{
-	int32 *link = &ks_members[ks_shares[s].owner].owned;
-
-	while (*link != s)
-		link = &ks_shares[*link].next_owned;
-	*link = ks_shares[s].next_owned;
-}
-
 /* Let go of what another should own; have we? */
 static bool
 let_go(KsGroup *group, int32 m, KsHeldTest is_held)
 {
-	int32 *link = &ks_members[m].owned;
 	bool freed = false;
+	int32 s = ks_members[m].owned;
 
-	while (*link >= 0)
+	while (s >= 0)
 	{
-		KsShare *share = &ks_shares[*link];
+		KsShare *share = &ks_shares[s];
+		int32 next = share->next_owned;
 
-		if (share->target == m || (is_held(&group->key, share) && !KS_MUTANT("release_held")))
+		if (share->target != m && (!is_held(&group->key, share) || KS_MUTANT("release_held")))
 		{
-			link = &share->next_owned;
-			continue;
+			ks_share_lose(group, s, KS_LOST_REBALANCE);
+			freed = true;
 		}
-		*link = share->next_owned;
-		share->owner = -1;
-		share->confirmed = false;
-		freed = true;
+		s = next;
 	}
 	return freed;
 }
@@ -345,12 +337,10 @@ reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 		if (share->target != m || share->owner == m || (share->owner >= 0 && !KS_MUTANT("take_owned")))
 			continue;
 		if (share->owner >= 0)
-			disown(s);
-		share->owner = m;
-		share->stamp = group->next_stamp++;
-		share->confirmed = KS_MUTANT("born_confirmed");
-		share->next_owned = member->owned;
-		member->owned = s;
+			ks_share_lose(group, s, KS_LOST_REBALANCE);
+		ks_share_own(group, s, m);
+		if (KS_MUTANT("born_confirmed"))
+			ks_share_confirm(group, s);
 	}
 	member->reconciled = group->version;
 	if (freed)
@@ -391,6 +381,28 @@ list_owned(int32 m, KsOwned *owned)
 	return count;
 }
 
+/*
+ * The partition that a poll is to begin with: the one that the group's polls
+ * have not begun with for longest; -1 when the member owns none.  The turns are
+ * the group's, so neither another connection nor another group changes them.
+ */
+static int32
+begin_with(KsGroup *group, int32 m)
+{
+	int32 first = -1;
+	int32 s;
+
+	for (s = ks_members[m].owned; s >= 0; s = ks_shares[s].next_owned)
+	{
+		if (first < 0 || ks_shares[s].turn < ks_shares[first].turn ||
+			(ks_shares[s].turn == ks_shares[first].turn && ks_shares[s].partition < ks_shares[first].partition))
+			first = s;
+	}
+	if (first >= 0)
+		ks_shares[first].turn = ++group->turn;
+	return first;
+}
+
 static int
 compare_owned(const void *a, const void *b)
 {
@@ -403,7 +415,7 @@ compare_owned(const void *a, const void *b)
 }
 
 bool
-ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
+ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
 			   KsOwned **owned, int *count, int64 *version)
 {
 	int64 now = ks_monotonic_ms();
@@ -418,7 +430,7 @@ ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
 	member = ks_group_member_of(group, membership);
 	if (member == NULL)
 	{
-		LWLockRelease(&group->lock);
+		ks_group_unlock(group);
 		return false;
 	}
 	heartbeat(group, member, is_poll, now);
@@ -431,6 +443,7 @@ ks_member_sync(const KsMembership *membership, bool is_poll, KsHeldTest is_held,
 	if (*owned != NULL)
 		*count = list_owned(membership->member, *owned);
 	*version = group->version;
+	membership->begin_with = is_poll ? begin_with(group, membership->member) : -1;
 	ks_group_unlock(group);
 	if (*owned == NULL)
 		ereport(ERROR,

@@ -9,7 +9,8 @@
  * members, with stamps above the greatest one in its rows.
  *
  * Everything lies in fixed arrays linked by index, sized by settings at server
- * start.
+ * start.  A group without members keeps its partitions, with what the model
+ * says of them (ownership.c), until somebody needs the room.
  *
  * Locking: index_lock (shared to find a group, exclusive to install one), then
  * one group's lock, taken before the index is let go.  All that belongs to a
@@ -30,10 +31,14 @@
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/guc.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/debug.h"
 #include "group/shared.h"
+
+/* After this long a name that owns nothing does not keep its group's slot, ms. */
+#define IDLE_NAME_MS 10000
 
 KsGroupShared *ks_group_shared = NULL;
 KsGroup *ks_groups = NULL;
@@ -45,6 +50,8 @@ int ks_max_groups = 256;
 int ks_max_group_members = 2048;
 int ks_max_group_subscriptions = 4096;
 int ks_max_group_partitions = 32768;
+int ks_max_groups_per_role = 1000;
+int ks_group_max_session_timeout = 1800000;
 
 void
 ks_group_define_settings(void)
@@ -65,6 +72,20 @@ ks_group_define_settings(void)
 							"Partitions that all groups together can share out.",
 							NULL, &ks_max_group_partitions, 32768, 1, 10000000,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+/* Those that may change while the server runs. */
+void
+ks_group_define_limits(void)
+{
+	DefineCustomIntVariable("kstream.max_groups_per_role",
+							"Consumer groups that a role which is no superuser can own in a database.",
+							"-1 sets no limit.", &ks_max_groups_per_role, 1000, -1, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("kstream.group_max_session_timeout",
+							"Longest session_timeout that a consumer group can have.",
+							NULL, &ks_group_max_session_timeout, 1800000, 1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
 Size
@@ -132,15 +153,27 @@ ks_group_make_key(const char *name, KsGroupKey *key)
 	strlcpy(key->name, name, sizeof(key->name));
 }
 
+static bool
+is_group(const KsGroup *group, const KsGroupKey *key)
+{
+	return group->used && memcmp(&group->key, key, sizeof(KsGroupKey)) == 0;
+}
+
+/* Index lock held.  A call looks for the same group several times. */
 static KsGroup *
 find_group(const KsGroupKey *key)
 {
+	static int last = 0;
 	int i;
 
+	if (is_group(&ks_groups[last], key))
+		return &ks_groups[last];
 	for (i = 0; i < ks_max_groups; i++)
 	{
-		if (ks_groups[i].used && memcmp(&ks_groups[i].key, key, sizeof(KsGroupKey)) == 0)
-			return &ks_groups[i];
+		if (!is_group(&ks_groups[i], key))
+			continue;
+		last = i;
+		return &ks_groups[i];
 	}
 	return NULL;
 }
@@ -164,18 +197,25 @@ ks_group_lock(const KsGroupKey *key, LWLockMode mode)
 }
 
 /*
- * Can the slot be had?  An empty group can: what matters of it is in its rows.
- * Names that fell silent where nobody calls any more (their database may be
- * gone) do not keep it.
+ * Can the slot be had?  An empty group's can: what matters of it is in its
+ * rows.  Names that fell silent where nobody calls any more do not keep it, nor
+ * do names that own nothing and have not called for a moment.  Group locked.
  */
 static bool
 is_evictable(KsGroup *group, int64 now)
 {
 	int32 m;
 
+	if (group->dropping != 0 || group->makers > 0)
+		return false;
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
-		if (!ks_members[m].named || now - ks_members[m].last_seen <= group->options.session_timeout)
+		const KsMember *member = &ks_members[m];
+		int64 silent = now - member->last_seen;
+
+		if (!member->named || member->waiting_procno >= 0)
+			return false;
+		if (silent <= (member->owned < 0 ? IDLE_NAME_MS : group->options.session_timeout))
 			return false;
 	}
 	return true;
@@ -199,6 +239,7 @@ ks_group_empty(KsGroup *group)
 		group->members = member->next;
 		ks_member_give_back(m);
 	}
+	group->subscription_count = 0;
 	while (group->shares >= 0)
 	{
 		int32 s = group->shares;
@@ -211,62 +252,157 @@ ks_group_empty(KsGroup *group)
 	group->share_count = 0;
 }
 
-/* A slot to fill; index lock held in exclusive mode. */
-static KsGroup *
-free_slot(void)
+/*
+ * The last eighth of each pool is kept for owners who have little of it, a
+ * thirty-second at most: one role that takes what there is, or one database's
+ * application, leaves room for those of others.  Groups of superusers may have
+ * all of it.
+ */
+static int
+reserve_of(int limit)
 {
-	int64 now = ks_monotonic_ms();
+	return limit / 8;
+}
+
+static int
+small_of(int limit)
+{
+	return Max(limit / 32, 1);
+}
+
+/* How many slots an owner's groups have; index lock held in exclusive mode. */
+static int
+count_slots(Oid owner, int *unused)
+{
+	int count = 0;
 	int i;
 
+	*unused = 0;
+	for (i = 0; i < ks_max_groups; i++)
+	{
+		if (!ks_groups[i].used)
+			(*unused)++;
+		else if (!ks_groups[i].dropped && ks_groups[i].owner == owner)
+			count++;
+	}
+	return count;
+}
+
+/* A slot that nobody uses; NULL: none, or none for this owner. */
+static KsGroup *
+unused_slot(const KsGroupStart *start)
+{
+	int unused;
+	int count = count_slots(start->owner, &unused);
+	int i;
+
+	if (unused <= reserve_of(ks_max_groups) && count >= small_of(ks_max_groups) && !start->unlimited)
+		return NULL;
 	for (i = 0; i < ks_max_groups; i++)
 	{
 		if (!ks_groups[i].used)
 			return &ks_groups[i];
 	}
-	for (i = 0; i < ks_max_groups; i++)
-	{
-		KsGroup *group = &ks_groups[i];
-		bool evictable;
-
-		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
-		evictable = is_evictable(group, now);
-		if (evictable)
-		{
-			ks_group_empty(group);
-			group->used = false;
-		}
-		LWLockRelease(&group->lock);
-		if (evictable)
-			return group;
-	}
 	return NULL;
 }
 
-static void
-fill_slot(KsGroup *group, const KsGroupKey *key, Oid owner, const KsGroupOptions *options,
-		  int64 next_stamp, bool persisted)
+/* What would be lost with a slot, by which it is chosen; KEEP: it is not to be had. */
+typedef enum SlotWorth
 {
+	NOTHING,    /* the group was dropped */
+	ONLY_ROWS,  /* all of it is in rows */
+	SOME_START, /* where it started is not durable yet */
+	SOME_NAMES, /* of members that nobody has heard of for long */
+	KEEP
+} SlotWorth;
+
+/* Group locked. */
+static SlotWorth
+worth_of(KsGroup *group, int64 now)
+{
+	int32 s;
+
+	if (group->dropped)
+		return NOTHING;
+	if (!is_evictable(group, now))
+		return KEEP;
+	if (group->members >= 0)
+		return SOME_NAMES;
+	for (s = group->shares; s >= 0; s = ks_shares[s].next)
+	{
+		if (ks_shares[s].start >= 0)
+			return SOME_START;
+	}
+	return ONLY_ROWS;
+}
+
+/* The slot of a group that can best be evicted, emptied; NULL when there is none. */
+static KsGroup *
+evicted_slot(void)
+{
+	int64 now = ks_monotonic_ms();
+	SlotWorth least = KEEP;
+	KsGroup *found = NULL;
+	int i;
+
+	for (i = 0; i < ks_max_groups && least != NOTHING; i++)
+	{
+		KsGroup *group = &ks_groups[i];
+		SlotWorth worth;
+
+		LWLockAcquire(&group->lock, LW_SHARED);
+		worth = group->used ? worth_of(group, now) : KEEP;
+		LWLockRelease(&group->lock);
+		if (worth >= least)
+			continue;
+		least = worth;
+		found = group;
+	}
+	if (found == NULL)
+		return NULL;
+	/* Nobody who does not have it locked can lock it: we have the index. */
+	LWLockAcquire(&found->lock, LW_EXCLUSIVE);
+	if (worth_of(found, now) == KEEP)
+	{
+		LWLockRelease(&found->lock);
+		return NULL;
+	}
+	ks_group_empty(found);
+	found->used = false;
+	LWLockRelease(&found->lock);
+	return found;
+}
+
+/* All that a slot says is set here, whoever had it before. */
+static void
+fill_slot(KsGroup *group, const KsGroupKey *key, const KsGroupStart *start)
+{
+	const size_t body = offsetof(KsGroup, key);
+
 	LWLockAcquire(&group->lock, LW_EXCLUSIVE);
+	memset((char *) group + body, 0, sizeof(KsGroup) - body);
 	group->key = *key;
 	group->used = true;
-	group->dropped = false;
-	group->persisted = persisted;
-	group->owner = owner;
-	group->options = *options;
+	SpinLockAcquire(&ks_group_shared->pool_lock);
+	group->incarnation = ++ks_group_shared->next_incarnation;
+	SpinLockRelease(&ks_group_shared->pool_lock);
+	group->rowless = !start->has_row;
+	group->owner = start->owner;
+	group->unlimited = start->unlimited;
+	group->options = start->options;
 	group->epoch = 1;
 	group->target_epoch = 1;
 	group->version = 1;
-	group->next_stamp = next_stamp;
+	group->next_stamp = start->next_stamp;
 	group->members = -1;
-	group->member_count = 0;
 	group->shares = -1;
-	group->share_count = 0;
+	group->empty_since = ks_monotonic_ms() - start->empty_for;
 	LWLockRelease(&group->lock);
 }
 
-void
-ks_group_install(const KsGroupKey *key, Oid owner, const KsGroupOptions *options,
-				 int64 next_stamp, bool persisted)
+/* False when there is no slot. */
+static bool
+try_install(const KsGroupKey *key, const KsGroupStart *start)
 {
 	KsGroup *group;
 
@@ -275,34 +411,139 @@ ks_group_install(const KsGroupKey *key, Oid owner, const KsGroupOptions *options
 	if (group != NULL && !group->dropped)
 	{
 		LWLockRelease(&ks_group_shared->index_lock);
-		return;
+		return true;
 	}
 	if (group == NULL)
-		group = free_slot();
-	if (group != NULL)
-		fill_slot(group, key, owner, options, next_stamp, persisted);
-	LWLockRelease(&ks_group_shared->index_lock);
+		group = unused_slot(start);
 	if (group == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many consumer groups are in use"),
-				 errdetail("The setting kstream.max_groups is %d.", ks_max_groups),
-				 errhint("Raise kstream.max_groups and restart the server.")));
+		group = evicted_slot();
+	if (group != NULL)
+		fill_slot(group, key, start);
+	LWLockRelease(&ks_group_shared->index_lock);
+	return group != NULL;
+}
+
+void
+ks_group_install(const KsGroupKey *key, const KsGroupStart *start)
+{
+	if (try_install(key, start))
+		return;
+	ks_group_reclaim(false);
+	if (try_install(key, start))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("too many consumer groups are in use"),
+			 errdetail("The setting kstream.max_groups is %d, and an eighth of it is kept for owners of few groups.", ks_max_groups),
+			 errhint("Raise kstream.max_groups and restart the server.")));
+}
+
+/* What kind of group holds entries that others may have? */
+static bool
+can_be_emptied(const KsGroup *group, bool database_exists, bool memberless)
+{
+	return group->used && (group->dropped || !database_exists ||
+						   (memberless && group->member_count == 0 && group->dropping == 0));
+}
+
+void
+ks_group_reclaim(bool memberless)
+{
+	Oid checked = InvalidOid;
+	bool exists = true;
+	int i;
+
+	for (i = 0; i < ks_max_groups; i++)
+	{
+		KsGroup *group = &ks_groups[i];
+		Oid dbid;
+
+		LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
+		dbid = group->used ? group->key.dbid : InvalidOid;
+		LWLockRelease(&ks_group_shared->index_lock);
+		if (!OidIsValid(dbid))
+			continue;
+		if (dbid != checked)
+			exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(dbid));
+		checked = dbid;
+		LWLockAcquire(&ks_group_shared->index_lock, LW_EXCLUSIVE);
+		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
+		if (group->key.dbid == dbid && can_be_emptied(group, exists, memberless))
+		{
+			ks_group_empty(group);
+			group->used = exists && !group->dropped;
+		}
+		LWLockRelease(&group->lock);
+		LWLockRelease(&ks_group_shared->index_lock);
+	}
+}
+
+/* Of each pool: how many entries a group has of it. */
+typedef int32 (*CountFunction)(const KsGroup *group);
+
+static int32
+count_members(const KsGroup *group)
+{
+	return group->member_count;
+}
+
+static int32
+count_subscriptions(const KsGroup *group)
+{
+	return group->subscription_count;
+}
+
+static int32
+count_shares(const KsGroup *group)
+{
+	return group->share_count;
+}
+
+/*
+ * May an owner's group take one more?  Other groups are looked at without their
+ * locks: what they have changes by a few at most meanwhile.
+ */
+static bool
+pool_allows(const KsGroup *group, int used, int limit, CountFunction count)
+{
+	int64 own = 0;
+	int i;
+
+	if (limit - used > reserve_of(limit) || group->unlimited)
+		return true;
+	for (i = 0; i < ks_max_groups; i++)
+	{
+		if (ks_groups[i].used && ks_groups[i].owner == group->owner)
+			own += count(&ks_groups[i]);
+	}
+	return own < small_of(limit);
 }
 
 int32
-ks_member_take(void)
+ks_member_take(const KsGroup *group)
 {
+	int64 incarnation = 0;
 	int32 member;
 
+	if (!pool_allows(group, ks_group_shared->used_members, ks_max_group_members, count_members))
+		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	member = ks_group_shared->free_member;
 	if (member >= 0)
 	{
 		ks_group_shared->free_member = ks_members[member].next;
-		ks_members[member].incarnation = ++ks_group_shared->next_incarnation;
+		ks_group_shared->used_members++;
+		incarnation = ++ks_group_shared->next_incarnation;
 	}
 	SpinLockRelease(&ks_group_shared->pool_lock);
+	if (member < 0)
+		return -1;
+	memset(&ks_members[member], 0, sizeof(KsMember));
+	ks_members[member].group = -1;
+	ks_members[member].incarnation = incarnation;
+	ks_members[member].waiting_procno = -1;
+	ks_members[member].subscriptions = -1;
+	ks_members[member].owned = -1;
 	return member;
 }
 
@@ -313,19 +554,27 @@ ks_member_give_back(int32 member)
 	ks_members[member].group = -1;
 	ks_members[member].next = ks_group_shared->free_member;
 	ks_group_shared->free_member = member;
+	ks_group_shared->used_members--;
 	SpinLockRelease(&ks_group_shared->pool_lock);
 }
 
 int32
-ks_subscription_take(void)
+ks_subscription_take(const KsGroup *group)
 {
 	int32 subscription;
 
+	if (!pool_allows(group, ks_group_shared->used_subscriptions, ks_max_group_subscriptions, count_subscriptions))
+		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	subscription = ks_group_shared->free_subscription;
 	if (subscription >= 0)
+	{
 		ks_group_shared->free_subscription = ks_subscriptions[subscription].next;
+		ks_group_shared->used_subscriptions++;
+	}
 	SpinLockRelease(&ks_group_shared->pool_lock);
+	if (subscription >= 0)
+		memset(&ks_subscriptions[subscription], 0, sizeof(KsSubscription));
 	return subscription;
 }
 
@@ -335,19 +584,34 @@ ks_subscription_give_back(int32 subscription)
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	ks_subscriptions[subscription].next = ks_group_shared->free_subscription;
 	ks_group_shared->free_subscription = subscription;
+	ks_group_shared->used_subscriptions--;
 	SpinLockRelease(&ks_group_shared->pool_lock);
 }
 
 int32
-ks_share_take(void)
+ks_share_take(const KsGroup *group)
 {
 	int32 share;
 
+	if (!pool_allows(group, ks_group_shared->used_shares, ks_max_group_partitions, count_shares))
+		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
 	share = ks_group_shared->free_share;
 	if (share >= 0)
+	{
 		ks_group_shared->free_share = ks_shares[share].next;
+		ks_group_shared->used_shares++;
+	}
 	SpinLockRelease(&ks_group_shared->pool_lock);
+	if (share < 0)
+		return -1;
+	memset(&ks_shares[share], 0, sizeof(KsShare));
+	ks_shares[share].owner = -1;
+	ks_shares[share].next_owned = -1;
+	ks_shares[share].target = -1;
+	ks_shares[share].start = -1;
+	ks_shares[share].latest_position = -1;
+	ks_shares[share].sought = -1;
 	return share;
 }
 
@@ -355,8 +619,10 @@ void
 ks_share_give_back(int32 share)
 {
 	SpinLockAcquire(&ks_group_shared->pool_lock);
+	ks_shares[share].owner = -1;
 	ks_shares[share].next = ks_group_shared->free_share;
 	ks_group_shared->free_share = share;
+	ks_group_shared->used_shares--;
 	SpinLockRelease(&ks_group_shared->pool_lock);
 }
 

@@ -36,6 +36,28 @@ typedef struct KsGroupOptions
 	int64 offsets_retention; /* ms */
 } KsGroupOptions;
 
+/* Why a member does not own a partition any more. */
+typedef enum KsLossReason
+{
+	KS_LOST_REBALANCE,   /* another member was to have it */
+	KS_LOST_LEFT,        /* the member left the group, or its session ended */
+	KS_LOST_PUT_OUT,     /* unsubscribe() by another while its transaction was open */
+	KS_LOST_SILENT,      /* session_timeout */
+	KS_LOST_NOT_POLLING, /* max_poll_interval */
+	KS_LOST_GROUP        /* the group was dropped, or its place in memory was given away */
+} KsLossReason;
+
+typedef struct KsLoss
+{
+	KsLossReason why;
+	int64 stamp;    /* of the takeover that ended */
+	int64 member;   /* incarnation of the member that lost it */
+	int64 limit;    /* the timeout that ran out, ms */
+	TimestampTz at; /* 0: nothing was lost */
+	int32 topic_id;
+	int32 partition;
+} KsLoss;
+
 typedef struct KsGroupKey
 {
 	Oid dbid;
@@ -53,19 +75,28 @@ typedef struct KsGroup
 	bool used;
 
 	/* Protected by lock */
+	int64 incarnation; /* new each time the slot is filled */
 	bool dropped;
 	bool persisted; /* its row is known to be committed */
-	Oid owner;      /* role; InvalidOid: superusers only */
+	bool rowless;   /* it was made by a call, and had no row then */
+	int makers;     /* transactions that will write its row, or find it written */
+	int dropping;   /* pid of the transaction that is dropping it; 0: none */
+	Oid owner;      /* role; InvalidOid, or one that is gone: superusers only */
+	bool unlimited; /* a superuser's: it may take what is kept for others */
 	KsGroupOptions options;
 	int64 epoch;        /* raised when members, topics or partitions change */
 	int64 target_epoch; /* the epoch that targets were computed for */
 	int64 version;      /* raised when a partition became free or targets changed */
 	int64 next_stamp;   /* of takeovers; above all in the group's rows */
+	int64 turn;         /* of the polls, so that partitions are read in turn */
 	int32 members;
 	int32 member_count;
-	int64 empty_since; /* monotonic ms: when the last member left */
+	int32 subscription_count; /* of all members */
+	int64 empty_since;        /* monotonic ms: when the last member left */
 	int32 shares;
 	int32 share_count;
+	int64 rebalances; /* targets computed */
+	int64 removals;   /* members put out, silent or not polling */
 } KsGroup;
 
 typedef struct KsMember
@@ -85,9 +116,10 @@ typedef struct KsMember
 	TimestampTz polled_at; /* the same for people */
 	int32 subscriptions;
 	int32 subscription_count;
-	int32 latest_count; /* named: partitions that its latest poll read from */
-	int32 owned;        /* shares, linked by next_owned */
-	int64 reconciled;   /* group version when it last took what was free */
+	int32 lost;       /* named: partitions lost since its latest poll read from them, uncommitted */
+	KsLoss loss;      /* the latest of those */
+	int32 owned;      /* shares, linked by next_owned */
+	int64 reconciled; /* group version when it last took what was free */
 } KsMember;
 
 typedef struct KsSubscription
@@ -100,7 +132,7 @@ typedef struct KsSubscription
 	char name[KS_TOPIC_NAME_MAX + 1];
 } KsSubscription;
 
-/* A partition as a group shares it out. */
+/* A partition as a group shares it out; its states are in ownership.c. */
 typedef struct KsShare
 {
 	/* Protected by the group's lock */
@@ -108,17 +140,24 @@ typedef struct KsShare
 	pg_uuid_t topic;
 	int32 topic_id;
 	int32 partition;
-	int32 owner; /* member, -1: free */
+	bool added_later; /* when the topic's other partitions were shared out already */
+	int32 owner;      /* member, -1: free */
 	int32 next_owned;
 	int32 target;        /* member that should own it, -1: nobody */
 	int64 stamp;         /* of the owner's takeover */
 	bool confirmed;      /* a transaction that stamped the row has committed */
+	KsLoss loss;         /* how the last owner before this one lost it */
+	int64 turn;          /* of the poll that last began with it */
 	ItemPointerData tid; /* where the row was seen last; a hint (offset_row.h) */
 
-	/* Left by a named member's committed transaction, for its next */
-	int64 latest_stamp;    /* of the owner whose they are */
+	/* Where auto_offset_reset let the group start, for the offset that was of no use (start.c) */
+	int64 start; /* -1: no reset is remembered */
+	int64 start_for;
+
+	/* Left by the owner's, a named member's, committed transaction for its next */
 	int64 latest_position; /* where its latest poll ended, -1: it read nothing */
-	int64 start;           /* where its next poll starts, -1: the committed offset */
+	bool latest_committed;
+	int64 sought; /* where its next poll starts, -1: the committed offset */
 } KsShare;
 
 typedef struct KsGroupShared
@@ -129,6 +168,9 @@ typedef struct KsGroupShared
 	int32 free_member;
 	int32 free_subscription;
 	int32 free_share;
+	int32 used_members;
+	int32 used_subscriptions;
+	int32 used_shares;
 	int64 next_incarnation;
 } KsGroupShared;
 
@@ -142,9 +184,12 @@ extern int ks_max_groups;
 extern int ks_max_group_members;
 extern int ks_max_group_subscriptions;
 extern int ks_max_group_partitions;
+extern int ks_max_groups_per_role;
+extern int ks_group_max_session_timeout; /* ms */
 
 /* For ks_shmem.c. */
 extern void ks_group_define_settings(void);
+extern void ks_group_define_limits(void);
 extern Size ks_group_shmem_size(void);
 extern void ks_group_shmem_init(void);
 
@@ -153,25 +198,42 @@ extern void ks_group_make_key(const char *name, KsGroupKey *key);
 /* Find a group and lock it; NULL when it is not in memory. */
 extern KsGroup *ks_group_lock(const KsGroupKey *key, LWLockMode mode);
 
+/* What a group's row says, or would. */
+typedef struct KsGroupStart
+{
+	Oid owner;
+	bool unlimited;
+	KsGroupOptions options;
+	int64 next_stamp;
+	int64 empty_for; /* ms since it was last seen with members */
+	bool has_row;
+} KsGroupStart;
+
 /*
  * Put a group into memory unless it is there; the caller has read its row, or
- * makes it.  53400 when there is no slot left.
+ * makes it.  53400 when there is no slot left for a group of this owner.
  */
-extern void ks_group_install(const KsGroupKey *key, Oid owner, const KsGroupOptions *options,
-							 int64 next_stamp, bool persisted);
+extern void ks_group_install(const KsGroupKey *key, const KsGroupStart *start);
 
 /* Put all members out, forget all partitions; group locked.  Throws nothing. */
 extern void ks_group_empty(KsGroup *group);
 
 /*
- * Take an entry out of a pool; -1 when it is empty.  Give one back.  The
- * caller holds the lock of the group that it goes to or comes from.
+ * Give back what groups of dropped databases hold in the pools, and on demand
+ * groups without members.  No lock is held; looks at the catalog.
  */
-extern int32 ks_member_take(void);
+extern void ks_group_reclaim(bool memberless);
+
+/*
+ * Take an entry out of a pool, zeroed; -1 when there is none left for this
+ * group.  Give one back.  The caller holds the lock of the group that it goes to
+ * or comes from.
+ */
+extern int32 ks_member_take(const KsGroup *group);
 extern void ks_member_give_back(int32 member);
-extern int32 ks_subscription_take(void);
+extern int32 ks_subscription_take(const KsGroup *group);
 extern void ks_subscription_give_back(int32 subscription);
-extern int32 ks_share_take(void);
+extern int32 ks_share_take(const KsGroup *group);
 extern void ks_share_give_back(int32 share);
 
 /* ms on a clock that only moves forward and that no clock change touches. */

@@ -58,6 +58,7 @@
 #define Anum_committed_topic_id 2
 #define Anum_committed_partition 3
 #define Anum_committed_committed 5
+#define Anum_committed_start 8
 
 /* What one segment holds. */
 typedef struct SegmentTail
@@ -208,8 +209,8 @@ last_append_time(List *segments, Snapshot snapshot)
 }
 
 /*
- * The greatest offset that a group has committed in the partition, 0 if none
- * has.  A look at all rows of the table: its index begins with the group.
+ * The greatest offset that a group has committed, or started at, in the
+ * partition, 0 if none has.  A look at all rows of the table: its index begins with the group.
  */
 static int64
 greatest_committed(const KsTopic *topic, int32 partition)
@@ -229,6 +230,9 @@ greatest_committed(const KsTopic *topic, int32 partition)
 		bool isnull;
 		Datum committed = heap_getattr(tuple, Anum_committed_committed, RelationGetDescr(rel), &isnull);
 
+		if (!isnull)
+			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
+		committed = heap_getattr(tuple, Anum_committed_start, RelationGetDescr(rel), &isnull);
 		if (!isnull)
 			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
 	}

@@ -342,6 +342,12 @@ ks_produce_abort(void)
 	ks_buffers_end();
 }
 
+void
+ks_produce_discard(void)
+{
+	last_produced_count = 0;
+}
+
 bool
 ks_produce_is_pending(void)
 {

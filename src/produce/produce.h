@@ -57,6 +57,9 @@ extern int64 ks_produce_event_time(const KsProducerTopic *topic, TimestampTz eve
  */
 extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record);
 
+/* Forget what ks_produce_last tells: the session ends, for its client. */
+extern void ks_produce_discard(void);
+
 /* Transaction events; see ks_xact.c. */
 extern void ks_produce_pre_commit(void);
 extern void ks_produce_commit(void);

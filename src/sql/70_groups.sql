@@ -66,7 +66,8 @@ CREATE FUNCTION kstream.reset_offsets(group_id text, topic text, target bigint, 
 COMMENT ON FUNCTION kstream.reset_offsets(text, text, bigint, integer, boolean) IS 'set offsets of a group without members to an offset';
 
 CREATE FUNCTION kstream.group_states(OUT group_id text, OUT state text, OUT epoch bigint, OUT assignor text,
-                                     OUT owner text, OUT members integer) RETURNS SETOF record
+                                     OUT owner text, OUT members integer, OUT rebalances bigint, OUT removals bigint)
+    RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_group_states';
 COMMENT ON FUNCTION kstream.group_states() IS 'groups in shared memory; behind the view groups';
 
@@ -76,7 +77,8 @@ CREATE FUNCTION kstream.group_members(OUT group_id text, OUT member text, OUT pi
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_group_members';
 COMMENT ON FUNCTION kstream.group_members() IS 'members of groups; behind the view members';
 
-CREATE FUNCTION kstream.group_shares(OUT group_id text, OUT topic_id integer, OUT partition integer, OUT member text)
+CREATE FUNCTION kstream.group_shares(OUT group_id text, OUT topic_id integer, OUT partition integer, OUT member text,
+                                     OUT start bigint)
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_group_shares';
 COMMENT ON FUNCTION kstream.group_shares() IS 'who owns which partition in a group; behind the view lag';
@@ -85,17 +87,26 @@ CREATE FUNCTION kstream.lag_seconds(topic text, partition integer, at_offset big
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_lag_seconds';
 COMMENT ON FUNCTION kstream.lag_seconds(text, integer, bigint) IS 'age of the record at an offset; 0 at the end';
 
+CREATE FUNCTION kstream.lag_state(topic text, partition integer, at_offset bigint,
+                                  OUT end_offset bigint, OUT records bigint, OUT seconds double precision)
+    RETURNS record
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_lag_state';
+COMMENT ON FUNCTION kstream.lag_state(text, integer, bigint) IS 'how far an offset is behind; nulls for what is not there or not to be read; behind the view lag';
+
 CREATE VIEW kstream.groups WITH (security_barrier) AS
     SELECT COALESCE(s.group_id, g.group_id) AS group_id, COALESCE(s.state, 'Empty') AS state, s.epoch,
            COALESCE(s.assignor, g.options OPERATOR(pg_catalog.->>) 'assignor', 'uniform') AS assignor,
-           COALESCE(s.owner, g.owner) AS owner, COALESCE(s.members, 0) AS members
+           COALESCE(s.owner, NULLIF(g.owner::text, '')) AS owner, COALESCE(s.members, 0) AS members,
+           s.rebalances, s.removals
     FROM kstream.group_states() s
          FULL JOIN kstream.consumer_group g ON g.group_id OPERATOR(pg_catalog.=) s.group_id
     WHERE s.group_id IS NOT NULL
        OR pg_catalog.pg_has_role('pg_monitor', 'USAGE')
-       OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) g.owner)
-               THEN pg_catalog.pg_has_role(g.owner::pg_catalog.name, 'USAGE') ELSE false END;
+       OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) g.owner::pg_catalog.oid)
+               THEN pg_catalog.pg_has_role(g.owner::pg_catalog.oid, 'USAGE') ELSE false END;
 COMMENT ON VIEW kstream.groups IS 'consumer groups';
+COMMENT ON COLUMN kstream.groups.rebalances IS 'how often its partitions were shared out anew, since the group came into memory';
+COMMENT ON COLUMN kstream.groups.removals IS 'members that were silent, did not poll or were put out, since the group came into memory';
 
 CREATE VIEW kstream.members WITH (security_barrier) AS
     SELECT m.group_id, m.member, m.pid, m.epoch, m.topics, m.partitions, m.last_poll FROM kstream.group_members() m;
@@ -110,9 +121,7 @@ CREATE VIEW kstream.committed_offsets WITH (security_barrier) AS
 COMMENT ON VIEW kstream.committed_offsets IS 'how far each group has come';
 
 CREATE VIEW kstream.lag WITH (security_barrier) AS
-    SELECT p.group_id, t.topic, p.partition, s.member, o.committed AS committed_offset, l.end_offset,
-           l.last_stable_offset OPERATOR(pg_catalog.-) GREATEST(COALESCE(o.committed, 0), l.log_start_offset) AS records,
-           kstream.lag_seconds(t.topic, p.partition, COALESCE(o.committed, 0)) AS seconds
+    SELECT p.group_id, t.topic, p.partition, s.member, o.committed AS committed_offset, l.end_offset, l.records, l.seconds
     FROM (SELECT h.group_id, h.topic_id, h.partition FROM kstream.group_shares() h
           UNION
           SELECT c.group_id, c.topic_id, c.partition FROM kstream.committed_offset c
@@ -122,5 +131,5 @@ CREATE VIEW kstream.lag WITH (security_barrier) AS
                AND s.topic_id OPERATOR(pg_catalog.=) p.topic_id AND s.partition OPERATOR(pg_catalog.=) p.partition
          LEFT JOIN kstream.committed_offset o ON o.group_id OPERATOR(pg_catalog.=) p.group_id
                AND o.topic_id OPERATOR(pg_catalog.=) p.topic_id AND o.partition OPERATOR(pg_catalog.=) p.partition
-         CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l;
-COMMENT ON VIEW kstream.lag IS 'how far each group is behind, in records and seconds, whether somebody owns the partition or not';
+         CROSS JOIN LATERAL kstream.lag_state(t.topic, p.partition, COALESCE(o.start, o.committed, s.start)) l;
+COMMENT ON VIEW kstream.lag IS 'how far each group is behind, in records and seconds, whether somebody owns the partition or not; nulls where the caller may not read the topic';

@@ -31,6 +31,7 @@
 typedef enum PendingKind
 {
 	PENDING_CREATED,
+	PENDING_ADDED,
 	PENDING_DROPPED,
 	PENDING_EXTENSION_DROPPED,
 	PENDING_LOG_START
@@ -41,7 +42,7 @@ typedef struct Pending
 	PendingKind kind;
 	int level;       /* of the subtransaction */
 	KsTopic topic;   /* of a drop: relid, the rest once it is known */
-	int32 partition; /* PENDING_LOG_START */
+	int32 partition; /* PENDING_LOG_START; PENDING_ADDED: the first */
 	int64 log_start;
 	int cleaned_level; /* PENDING_DROPPED: level at which rows and
 						* segments were removed; 0: not yet */
@@ -70,6 +71,35 @@ void
 ks_pending_created(const KsTopic *topic)
 {
 	note(PENDING_CREATED)->topic = *topic;
+}
+
+void
+ks_pending_added(const KsTopic *topic, int32 partitions)
+{
+	Pending *pending = note(PENDING_ADDED);
+
+	pending->topic = *topic;
+	pending->topic.partitions = partitions;
+	pending->partition = topic->partitions;
+}
+
+int32
+ks_pending_committed_partitions(const KsTopic *topic)
+{
+	int32 partitions = topic->partitions;
+	const Pending *pending;
+
+	for (pending = pending_head; pending != NULL; pending = pending->next)
+	{
+		if (memcmp(&pending->topic.uuid, &topic->uuid, sizeof(pg_uuid_t)) != 0)
+			continue;
+		/* A topic of this transaction is all or nothing. */
+		if (pending->kind == PENDING_CREATED)
+			return topic->partitions;
+		if (pending->kind == PENDING_ADDED)
+			partitions = Min(partitions, pending->partition);
+	}
+	return partitions;
 }
 
 static Pending *
@@ -171,11 +201,11 @@ ks_pending_has_changes(void)
 }
 
 static void
-forget_partitions(const KsTopic *topic)
+forget_partitions(const KsTopic *topic, int32 first)
 {
 	int32 partition;
 
-	for (partition = 0; partition < topic->partitions; partition++)
+	for (partition = first; partition < topic->partitions; partition++)
 	{
 		KsPartitionKey key;
 
@@ -193,11 +223,15 @@ apply(const Pending *pending, bool committed)
 	{
 		case PENDING_CREATED:
 			if (!committed)
-				forget_partitions(&pending->topic);
+				forget_partitions(&pending->topic, 0);
+			break;
+		case PENDING_ADDED:
+			if (!committed)
+				forget_partitions(&pending->topic, pending->partition);
 			break;
 		case PENDING_DROPPED:
 			if (committed && !KS_MUTANT("drop_unmarked"))
-				forget_partitions(&pending->topic);
+				forget_partitions(&pending->topic, 0);
 			break;
 		case PENDING_EXTENSION_DROPPED:
 			if (!committed)

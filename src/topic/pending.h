@@ -15,6 +15,16 @@
 extern void ks_pending_created(const KsTopic *topic);
 
 /*
+ * This transaction gave a topic more partitions than these: if it aborts, what
+ * is known of them is forgotten, since a later partition of that number is
+ * another.
+ */
+extern void ks_pending_added(const KsTopic *topic, int32 partitions);
+
+/* How many of a topic's partitions are there whether this transaction commits or not. */
+extern int32 ks_pending_committed_partitions(const KsTopic *topic);
+
+/*
  * This transaction drops a foreign table, perhaps a topic's: the rest of the
  * topic has to follow before the commit, and its state is forgotten then.
  */

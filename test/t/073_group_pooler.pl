@@ -7,6 +7,10 @@
 # share two backends, some poll in one transaction and commit in another, and
 # each record counts once.
 #
+# In session pooling the pooler sends DISCARD ALL between two clients: the second
+# is not a member because the first was, and begins where the group is, not
+# where the first had read to.
+#
 # test/t/073_group_pooler.pl
 #
 #-------------------------------------------------------------------------
@@ -81,6 +85,32 @@ cmp_ok(scalar(keys %clients), '<=', 2, 'two backends served them');
 cmp_ok((sort { $b <=> $a } map { scalar @$_ } values %backends)[0], '>', 1, 'a client was in more than one of them');
 cmp_ok((sort { $a <=> $b } map { scalar @$_ } values %clients)[0], '>', 1, 'each backend was several clients');
 is($node->safe_psql('postgres', "SELECT count(*) FROM kstream.members WHERE group_id = 'pool'"), 6, 'six members');
+
+$bouncer->signal('INT');
+eval { $bouncer->finish };
+undef $bouncer;
+
+# Session pooling: one backend, one client after the other.
+$node->safe_psql('postgres', "SELECT kstream.create_topic('lent'); SELECT kstream.produce_batch('lent', NULL, '{a,b,c,d,e,f}')");
+append_to_file("$directory/session.ini", slurp_file("$directory/pgbouncer.ini") =~ s/pool_mode = transaction/pool_mode = session/r =~ s/default_pool_size = 2/default_pool_size = 1/r);
+$bouncer = IPC::Run::start([ $pgbouncer, "$directory/session.ini" ], '<', \undef, '&>', \$said);
+sub client
+{
+	my ($sql) = @_;
+	my ($ok, $result, $error);
+	wait_until('a client is served', sub {
+		$bouncer->pump_nb;
+		return IPC::Run::run([ $node->installed_command('psql'), '-XAtqc', $sql, $conninfo ], '<', \undef, '>', \$result, '2>', \$error);
+	});
+	chomp $result;
+	return $result;
+}
+my $two = "SELECT pg_backend_pid(), string_agg(kstream.text(r.value), '') FROM kstream.poll('lent', '{lent}', max_records => 2, max_wait => '0') r";
+my ($first_pid, $first) = split /\|/, client($two);
+my ($second_pid, $second) = split /\|/, client($two);
+is($second_pid, $first_pid, 'two clients in one backend');
+is("$first $second", 'ab ab', 'the second begins where the group is');
+is(client("SELECT count(*) FROM kstream.members WHERE group_id = 'lent'"), 0, 'and leaves no member');
 
 is_quiet($node, 'at the end');
 log_is_clean($node);

@@ -1,0 +1,85 @@
+/*-------------------------------------------------------------------------
+ * group_log.c
+ *	  Lines in the server log about members that come and go.
+ *
+ * Members change under their group's lock, where nothing may be logged.  So a
+ * change is noted here, in memory of this backend that is always there, and
+ * told when the lock has been let go.  More than fit (a group of hundreds that
+ * all fell silent) are told by their number.
+ *
+ * Locks: none.  Abort and crash: what an error left untold is told with the next.
+ *
+ * src/group/group_log.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/events.h"
+#include "group/group_log.h"
+
+#define MAX_NOTES 16
+
+typedef struct Note
+{
+	KsMemberEvent event;
+	int64 limit;
+	char group[KS_GROUP_NAME_MAX + 1];
+	char member[KS_GROUP_NAME_MAX + 1];
+} Note;
+
+static Note notes[MAX_NOTES];
+static int note_count = 0;
+
+void
+ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent event)
+{
+	if (note_count < MAX_NOTES)
+	{
+		Note *note = &notes[note_count];
+
+		note->event = event;
+		note->limit = event == KS_MEMBER_SILENT ? group->options.session_timeout : group->options.max_poll_interval;
+		strlcpy(note->group, group->key.name, sizeof(note->group));
+		strlcpy(note->member, member->name, sizeof(note->member));
+	}
+	note_count++;
+}
+
+static void
+tell(const Note *note)
+{
+	switch (note->event)
+	{
+		case KS_MEMBER_JOINED:
+			ks_log_event((errmsg("member \"%s\" joined group \"%s\"", note->member, note->group)));
+			break;
+		case KS_MEMBER_LEFT:
+			ks_log_event((errmsg("member \"%s\" left group \"%s\"", note->member, note->group)));
+			break;
+		case KS_MEMBER_PUT_OUT:
+			ks_log_event((errmsg("member \"%s\" was put out of group \"%s\" while its transaction was open",
+								 note->member, note->group)));
+			break;
+		case KS_MEMBER_SILENT:
+			ks_log_event((errmsg("member \"%s\" was removed from group \"%s\"", note->member, note->group),
+						  errdetail("It did not call for session_timeout (" INT64_FORMAT " ms).", note->limit)));
+			break;
+		case KS_MEMBER_NOT_POLLING:
+			ks_log_event((errmsg("member \"%s\" of group \"%s\" lost its partitions", note->member, note->group),
+						  errdetail("It did not poll for max_poll_interval (" INT64_FORMAT " ms).", note->limit)));
+			break;
+	}
+}
+
+void
+ks_group_log_tell(void)
+{
+	int count = note_count;
+	int i;
+
+	note_count = 0;
+	for (i = 0; i < Min(count, MAX_NOTES); i++)
+		tell(&notes[i]);
+	if (count > MAX_NOTES)
+		ks_log_event((errmsg("%d more members of group \"%s\" came or went", count - MAX_NOTES, notes[MAX_NOTES - 1].group)));
+}

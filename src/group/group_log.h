@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ * group_log.h
+ *	  Lines in the server log about members that come and go.
+ *
+ * src/group/group_log.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_GROUP_GROUP_LOG_H
+#define KS_GROUP_GROUP_LOG_H
+
+#include "group/shared.h"
+
+typedef enum KsMemberEvent
+{
+	KS_MEMBER_JOINED,
+	KS_MEMBER_LEFT,
+	KS_MEMBER_PUT_OUT,
+	KS_MEMBER_SILENT,
+	KS_MEMBER_NOT_POLLING
+} KsMemberEvent;
+
+/* Note an event; group locked.  Throws nothing. */
+extern void ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent event);
+
+/* Log what was noted; no lock held. */
+extern void ks_group_log_tell(void);
+
+#endif /* KS_GROUP_GROUP_LOG_H */

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ * ownership.h
+ *	  Whose a partition of a group is: the functions that change it.
+ *
+ * src/group/ownership.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_GROUP_OWNERSHIP_H
+#define KS_GROUP_OWNERSHIP_H
+
+#include "group/shared.h"
+
+/* All of these: group locked, in exclusive mode if something changes. */
+
+/* free -> being taken, under a new stamp. */
+extern void ks_share_own(KsGroup *group, int32 share, int32 member);
+
+/* being taken -> owned. */
+extern void ks_share_confirm(KsGroup *group, int32 share);
+
+/* -> free.  What a name's latest poll left there uncommitted counts as lost. */
+extern void ks_share_lose(KsGroup *group, int32 share, KsLossReason why);
+
+/* The same with all that a member owns. */
+extern void ks_share_lose_all(KsGroup *group, int32 member, KsLossReason why);
+
+/* Does the entry stand for this partition, owned under this stamp? */
+extern bool ks_share_is_owned(const KsShare *share, const pg_uuid_t *topic, int32 partition, int64 stamp);
+
+/* The group's entry for a partition; NULL when it shares out none. */
+extern KsShare *ks_share_find(KsGroup *group, const pg_uuid_t *topic, int32 partition);
+
+#endif /* KS_GROUP_OWNERSHIP_H */
