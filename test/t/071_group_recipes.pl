@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # 071_group_recipes.pl
-#	The recipes of test/clients/recipes keep what they promise.
+#	The recipes of examples/recipes keep what they promise.
 #
 # Each is run as it stands, also by two at the same time, and is rolled back,
 # or killed where it hurts:
@@ -26,6 +26,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $clients = "$FindBin::RealBin/../clients";
+my $recipes = "$FindBin::RealBin/../../examples/recipes";
 my $node = new_node('main');
 my $watcher = session($node);
 local $ENV{DSN} = $node->connstr('postgres');
@@ -33,7 +34,7 @@ local $ENV{DSN} = $node->connstr('postgres');
 sub recipe
 {
 	my ($name) = @_;
-	my $text = slurp_file("$clients/recipes/$name");
+	my $text = slurp_file("$recipes/$name");
 
 	# a statement for a session, which adds the last semicolon
 	$text =~ s/^--.*\n//mg;
@@ -121,7 +122,7 @@ sub run_recipe
 	my ($name, $die_after, @member) = @_;
 	my ($out, $err);
 
-	IPC::Run::run([ '/usr/bin/python3', '-B', "$clients/group/recipe.py", "$clients/recipes/$name", $die_after, @member ],
+	IPC::Run::run([ '/usr/bin/python3', '-B', "$clients/group/recipe.py", "$recipes/$name", $die_after, @member ],
 		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
 	is($err, '', "$name: no error");
 	return map { (split / /)[1] } split /\n/, $out;
@@ -154,7 +155,7 @@ sub start_consumer
 	my ($which) = @_;
 	my ($err) = ('');
 
-	$process{$which} = IPC::Run::start([ '/usr/bin/python3', '-B', "$clients/recipes/exactly_once.py" ], '<', \undef, '>', \my $out, '2>', \$err);
+	$process{$which} = IPC::Run::start([ '/usr/bin/python3', '-B', "$recipes/exactly_once.py" ], '<', \undef, '>', \my $out, '2>', \$err);
 	return;
 }
 

@@ -8,20 +8,20 @@ use Test::More;
 
 my $readme = slurp_file('README.md');
 
-foreach my $file (glob 'test/clients/recipes/*.sql')
+foreach my $file (glob 'examples/recipes/*.sql')
 {
 	my $quoted = join '', grep { !/^--/ } split /^/, slurp_file($file);
 	$quoted =~ s/^\s+|\s+$//g;
 	ok(index($readme, "```sql\n$quoted\n```") >= 0, "README quotes $file");
 }
 
-foreach my $file (glob 'test/clients/recipes/*.py')
+foreach my $file (glob 'examples/recipes/*.py')
 {
 	my ($quoted) = slurp_file($file) =~ /^(def consume.*?)\n+(?=^\S)/ms;
 	ok(index($readme, "```python\n$quoted\n```") >= 0, "README quotes $file");
 }
 
-foreach my $file (glob 'test/clients/*/{producer,consumer,Producer,Consumer}.*')
+foreach my $file (glob 'examples/*/{producer,consumer,Producer,Consumer}.*')
 {
 	my $quoted = slurp_file($file);
 	$quoted =~ s/\s+$//;
