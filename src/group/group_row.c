@@ -72,8 +72,9 @@ note_change(ChangeKind kind, const KsGroupKey *key)
 	return change;
 }
 
-void
-ks_group_check_name(const char *name)
+/* 42602 for a name that is empty or too long. */
+static void
+check_name(const char *name)
 {
 	if (name[0] == '\0' || strlen(name) > KS_GROUP_NAME_MAX)
 		ereport(ERROR,
@@ -352,7 +353,7 @@ open_group(const char *name, bool create, KsGroupKey *key)
 	Oid owner;
 	bool persisted;
 
-	ks_group_check_name(name);
+	check_name(name);
 	ks_group_make_key(name, key);
 	if (ks_group_is_dropped(key))
 		no_group(name, "this transaction has dropped it.");
@@ -562,7 +563,7 @@ ks_group_create(const char *name, Jsonb *json)
 	KsGroupKey key;
 	Change *change;
 
-	ks_group_check_name(name);
+	check_name(name);
 	default_options(&options);
 	parse_options(json, &options, &owner, &canonical);
 	owner = owner_name(owner);

@@ -82,8 +82,6 @@ extern void ks_buffers_end(void);
 /* In kB. */
 extern int ks_produce_buffer_size;
 
-extern void ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record);
-
 /*
  * Finish a closed batch and put it into the transaction's temporary file; load
  * it again, without the records that a rollback took, as a finished image in

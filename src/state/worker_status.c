@@ -109,8 +109,8 @@ ks_status_launcher_begin(void)
 	on_shmem_exit(launcher_gone, (Datum) 0);
 }
 
-void
-ks_status_launcher_wake(void)
+static void
+wake_launcher(void)
 {
 	int launcher;
 
@@ -121,8 +121,9 @@ ks_status_launcher_wake(void)
 		SetLatch(&ProcGlobal->allProcs[launcher].procLatch);
 }
 
-void
-ks_status_announce(Oid dbid)
+/* Announce a database that the launcher should look into.  Throws nothing. */
+static void
+announce(Oid dbid)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	if (shared->announced_count < MAX_ANNOUNCED)
@@ -130,7 +131,7 @@ ks_status_announce(Oid dbid)
 	else
 		shared->announced_too_many = true;
 	LWLockRelease(&shared->lock);
-	ks_status_launcher_wake();
+	wake_launcher();
 }
 
 bool
@@ -207,7 +208,7 @@ detach(int code, Datum arg)
 	if (my_role == KS_WORKER_MAIN)
 		my_slot->started_at = 0;
 	LWLockRelease(&shared->lock);
-	ks_status_launcher_wake();
+	wake_launcher();
 }
 
 bool
@@ -394,7 +395,7 @@ ks_worker_end_transaction(bool committed)
 	if (step_pass >= 0)
 		end_step();
 	if (OidIsValid(noted_database) && committed && shared != NULL)
-		ks_status_announce(noted_database);
+		announce(noted_database);
 	noted_database = InvalidOid;
 }
 
