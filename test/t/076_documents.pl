@@ -8,7 +8,8 @@
 #	blocks		every fenced block says what it is, and those of SQL in README.md,
 #				docs/ and examples/ run: a page's in their order, in one session
 #				of a new database, with the worker.  What cannot run is marked
-#				"text".
+#				"text".  A table of psql's in such a block right behind one of SQL is
+#				what that prints.
 #	recipes		pages quote examples/recipes/ word for word
 #	reference	docs/reference.md has the functions (each with its signatures and
 #				an example), the views and their columns, the settings and the
@@ -43,12 +44,13 @@ find(
 	},
 	$top);
 
-# The fenced blocks of a page: { info, text, line }.  In a list they are
-# indented; as much is taken from their lines.
+# The fenced blocks of a page: { info, text, line, behind }, the last being the
+# block right before it.  In a list they are indented; as much is taken from
+# their lines.
 sub blocks
 {
 	my ($page) = @_;
-	my (@blocks, $block, $indent);
+	my (@blocks, $block, $indent, $near);
 	my $number = 0;
 
 	foreach my $line (split /\n/, $pages{$page})
@@ -57,7 +59,7 @@ sub blocks
 		if ($block && $line =~ /^\s*```\s*$/)
 		{
 			push @blocks, $block;
-			undef $block;
+			($near, $block) = ($block, undef);
 		}
 		elsif ($block)
 		{
@@ -66,7 +68,11 @@ sub blocks
 		elsif ($line =~ /^(\s*)```(.*)$/)
 		{
 			$indent = $1;
-			$block = { info => $2, text => '', line => $number };
+			$block = { info => $2, text => '', line => $number, behind => $near };
+		}
+		elsif ($line =~ /\S/)
+		{
+			undef $near;
 		}
 	}
 	ok(!$block, "$page: every block ends");
@@ -158,7 +164,8 @@ foreach my $page (sort grep { m{^(?:README\.md|docs/.*|examples/README\.md)$} } 
 {
 	my @sql = grep { $_->{info} eq 'sql' } @{ $blocks{$page} };
 	next if !@sql;
-	my $script = join '', map { "\\echo at block in line $_->{line}\n$_->{text}" } @sql;
+	my $script = join '', "\\pset format aligned\n\\pset tuples_only off\n",
+	  map { "\\echo at block in line $_->{line}\n$_->{text}" } @sql;
 	my $database = $page =~ s/\W/_/gr;
 	my ($out, $err);
 
@@ -169,6 +176,13 @@ foreach my $page (sort grep { m{^(?:README\.md|docs/.*|examples/README\.md)$} } 
 		stdout => \$out, stderr => \$err, on_error_stop => 1, timeout => 120);
 	my ($where) = $out =~ /.*^(at (?:block in line \d+|the end))$/ms;
 	ok($status == 0 && $where eq 'at the end', "$page: its SQL runs") or diag("$where: $err");
+
+	$out =~ s/ +$//gm;
+	foreach my $table (grep { $_->{behind} && $_->{behind}{info} eq 'sql' && $_->{text} =~ /^[^\n]*\n-[-+]*\n/ } @{ $blocks{$page} })
+	{
+		my ($printed) = $out =~ /^at block in line $table->{behind}{line}\n(.*?)(?=^at )/ms;
+		ok(index($printed // '', $table->{text}) >= 0, "$page: what the SQL before line $table->{line} prints") or diag($printed);
+	}
 
 	# for the next page, which may use the same names
 	$node->safe_psql('postgres', "DROP DATABASE \"$database\" WITH (FORCE)");
