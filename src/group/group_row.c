@@ -74,7 +74,7 @@ note_change(ChangeKind kind, const KsGroupKey *key)
 
 /* 42602 for a name that is empty or too long. */
 static void
-check_name(const char *name)
+ks_group_check_name(const char *name)
 {
 	if (name[0] == '\0' || strlen(name) > KS_GROUP_NAME_MAX)
 		ereport(ERROR,
@@ -353,7 +353,7 @@ open_group(const char *name, bool create, KsGroupKey *key)
 	Oid owner;
 	bool persisted;
 
-	check_name(name);
+	ks_group_check_name(name);
 	ks_group_make_key(name, key);
 	if (ks_group_is_dropped(key))
 		no_group(name, "this transaction has dropped it.");
@@ -563,7 +563,7 @@ ks_group_create(const char *name, Jsonb *json)
 	KsGroupKey key;
 	Change *change;
 
-	check_name(name);
+	ks_group_check_name(name);
 	default_options(&options);
 	parse_options(json, &options, &owner, &canonical);
 	owner = owner_name(owner);
