@@ -72,8 +72,7 @@ note_change(ChangeKind kind, const KsGroupKey *key)
 	return change;
 }
 
-/* 42602 for a name that is empty or too long. */
-static void
+void
 ks_group_check_name(const char *name)
 {
 	if (name[0] == '\0' || strlen(name) > KS_GROUP_NAME_MAX)

@@ -12,6 +12,9 @@
 
 #include "group/shared.h"
 
+/* 42602 for a name that is empty or too long. */
+extern void ks_group_check_name(const char *name);
+
 /*
  * Have a group in memory, from its row or, if `create`, as a new one of the
  * current user whose row is written at PRE_COMMIT.  42704 when there is none,
