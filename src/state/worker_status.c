@@ -109,8 +109,8 @@ ks_status_launcher_begin(void)
 	on_shmem_exit(launcher_gone, (Datum) 0);
 }
 
-static void
-wake_launcher(void)
+void
+ks_status_launcher_wake(void)
 {
 	int launcher;
 
@@ -121,9 +121,8 @@ wake_launcher(void)
 		SetLatch(&ProcGlobal->allProcs[launcher].procLatch);
 }
 
-/* Announce a database that the launcher should look into.  Throws nothing. */
-static void
-announce(Oid dbid)
+void
+ks_status_announce(Oid dbid)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	if (shared->announced_count < MAX_ANNOUNCED)
@@ -131,7 +130,7 @@ announce(Oid dbid)
 	else
 		shared->announced_too_many = true;
 	LWLockRelease(&shared->lock);
-	wake_launcher();
+	ks_status_launcher_wake();
 }
 
 bool
@@ -208,7 +207,7 @@ detach(int code, Datum arg)
 	if (my_role == KS_WORKER_MAIN)
 		my_slot->started_at = 0;
 	LWLockRelease(&shared->lock);
-	wake_launcher();
+	ks_status_launcher_wake();
 }
 
 bool
@@ -395,7 +394,7 @@ ks_worker_end_transaction(bool committed)
 	if (step_pass >= 0)
 		end_step();
 	if (OidIsValid(noted_database) && committed && shared != NULL)
-		announce(noted_database);
+		ks_status_announce(noted_database);
 	noted_database = InvalidOid;
 }
 

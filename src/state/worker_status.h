@@ -66,13 +66,15 @@ typedef struct KsDatabaseStatus
 extern Size ks_worker_shmem_size(void);
 extern void ks_worker_shmem_init(void);
 
-/* The launcher enters itself, and is woken by workers that leave. */
+/* The launcher: enter itself, be woken by workers that leave. */
 extern void ks_status_launcher_begin(void);
+extern void ks_status_launcher_wake(void);
 
 /*
- * The launcher takes, one by one, the databases that were announced to it; false
- * when there are no more, or *all when there were too many to remember.
+ * The launcher should look into a database: tell it.  Throws nothing.  The launcher takes the databases; false in the end, or *all when
+ * there were too many to remember.
  */
+extern void ks_status_announce(Oid dbid);
 extern bool ks_status_next_announced(Oid *dbid, bool *all);
 
 /*
