@@ -156,8 +156,24 @@ gate_faults()
 	return "$found"
 }
 
+# What a header declares, another file calls; or it is dead, or should be static.
+gate_unused()
+{
+	perl test/figures.pl unused
+}
+
+# README.md is what a newcomer reads; the rest is in docs/.
+gate_readme()
+{
+	local bytes
+
+	bytes=$(wc -c < README.md)
+	echo "README.md has $bytes bytes; at most 14336"
+	[ "$bytes" -le 14336 ]
+}
+
 failed=0
-[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults warnings
+[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults unused readme warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"

@@ -412,15 +412,6 @@ crc_matches(const char *batch, const KsBatchHeader *header)
 }
 
 KsBatchStatus
-ks_batch_check_crc(const char *batch, size_t len)
-{
-	KsBatchHeader header;
-	KsBatchStatus status = ks_batch_read_header(batch, len, &header);
-
-	return status == KS_BATCH_OK ? crc_matches(batch, &header) : status;
-}
-
-KsBatchStatus
 ks_batch_open(KsBatchReader *reader, const char *batch, size_t len,
 			  bool check_crc, size_t max_payload)
 {

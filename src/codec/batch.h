@@ -171,9 +171,6 @@ typedef struct KsBatchHeader
 #define KS_BATCH_LENGTH_END 12
 extern KsBatchStatus ks_batch_read_header(const char *batch, size_t len, KsBatchHeader *header);
 
-/* Compare the stored CRC with the bytes. */
-extern KsBatchStatus ks_batch_check_crc(const char *batch, size_t len);
-
 typedef struct KsBatchReader
 {
 	KsBatchHeader header;

@@ -39,7 +39,6 @@ typedef struct Slot
 
 struct KsKeyMap
 {
-	MemoryContext context;
 	uint64 seed[2];
 	uint64 slot_count;
 	uint64 count;
@@ -55,7 +54,6 @@ ks_keymap_create(MemoryContext parent, int64 keys, int64 bytes)
 	int64 wanted = keys < PG_INT32_MAX ? keys + keys / 3 + 2 : PG_INT64_MAX;
 	int64 slots = Min(wanted, bytes / (int64) sizeof(Slot));
 
-	map->context = context;
 	map->slot_count = Min(Max(slots, MIN_SLOTS), PG_INT32_MAX);
 	map->max_count = map->slot_count / 4 * 3;
 	map->slots = MemoryContextAllocExtended(context, map->slot_count * sizeof(Slot),
@@ -65,12 +63,6 @@ ks_keymap_create(MemoryContext parent, int64 keys, int64 bytes)
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random numbers")));
 	return map;
-}
-
-void
-ks_keymap_free(KsKeyMap *map)
-{
-	MemoryContextDelete(map->context);
 }
 
 /* The slot of a key, or the free one where it would go. */

@@ -12,11 +12,10 @@ typedef struct KsKeyMap KsKeyMap;
 
 /*
  * A map with room for `keys` keys, or for as many as fit into `bytes`, if that
- * is less (never less than a thousand).  Allocates all of it, in a context of
- * its own below `parent`.
+ * is less (never less than a thousand).  All of it is in a context of its own
+ * below `parent`, and goes with that.
  */
 extern KsKeyMap *ks_keymap_create(MemoryContext parent, int64 keys, int64 bytes);
-extern void ks_keymap_free(KsKeyMap *map);
 
 /*
  * The key is at this offset, above all that were put before.  False when it is

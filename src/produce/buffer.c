@@ -306,8 +306,9 @@ close_full_batch(KsPartitionBuffer *buffer)
 		ks_spill_write(&buffer->closed[buffer->closed_count - 1], buffer->topic->topic.options.compression);
 }
 
-void
-ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record)
+/* Put a record into the open batch of its partition. */
+static void
+append_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
 	KsPartitionBuffer *buffer = get_buffer(topic, partition);
 	int64 size = ks_record_max_size(record);
@@ -410,7 +411,7 @@ ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *recor
 		partition = ks_sticky_partition(&topic->sticky, topic->topic.partitions,
 										GetCurrentStatementStartTimestamp(),
 										ks_record_max_size(record));
-	ks_buffer_append(topic, partition, record);
+	append_record(topic, partition, record);
 	return partition;
 }
 

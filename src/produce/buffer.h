@@ -84,8 +84,6 @@ extern void ks_buffers_end(void);
 /* In kB. */
 extern int ks_produce_buffer_size;
 
-extern void ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record);
-
 /* KS087 */
 extern void ks_produce_key_missing(const KsTopic *topic) pg_attribute_noreturn();
 

@@ -26,8 +26,9 @@
 #define MURMUR2_R 24
 #define STICKY_BYTES 16384
 
-uint32
-ks_murmur2(const char *data, size_t len)
+/* Kafka's murmur2, as its Java client computes it. */
+static uint32
+murmur2(const char *data, size_t len)
 {
 	const unsigned char *p = (const unsigned char *) data;
 	uint32 h = MURMUR2_SEED ^ (uint32) len;
@@ -66,7 +67,7 @@ ks_murmur2(const char *data, size_t len)
 int32
 ks_partition_for_key(const char *key, size_t len, int32 partitions)
 {
-	return (int32) ((ks_murmur2(key, len) & 0x7fffffff) % (uint32) partitions);
+	return (int32) ((murmur2(key, len) & 0x7fffffff) % (uint32) partitions);
 }
 
 void

@@ -8,10 +8,7 @@
 #ifndef KS_PRODUCE_PARTITIONER_H
 #define KS_PRODUCE_PARTITIONER_H
 
-/* Kafka's murmur2 (seed 0x9747b28c), as its Java client computes it. */
-extern uint32 ks_murmur2(const char *data, size_t len);
-
-/* The partition of a key among n. */
+/* The partition of a key among n: by its hash, as Kafka's Java client computes it. */
 extern int32 ks_partition_for_key(const char *key, size_t len, int32 partitions);
 
 /* Where records without a key go, per topic and transaction. */

@@ -38,8 +38,9 @@ typedef enum OptionKind
 	OPTION_INTERVAL, /* ms; KS_UNLIMITED where min says so */
 	OPTION_SIZE,     /* bytes */
 	OPTION_COUNT,
-	OPTION_RATIO, /* millionths */
-	OPTION_CHOICE /* one of a list of words, or several joined */
+	OPTION_RATIO,  /* millionths */
+	OPTION_CHOICE, /* one of a list of words, or several joined */
+	OPTION_CODEC   /* a codec's name, or one of a list of other words */
 } OptionKind;
 
 typedef struct Choice
@@ -69,13 +70,9 @@ static const Choice cleanup_choices[] = {
 	{"delete,compact", KS_CLEANUP_COMPACT | KS_CLEANUP_DELETE},
 	{NULL, 0}};
 
+/* Beside the codecs' own names. */
 static const Choice compression_choices[] = {
-	{"none", KS_CODEC_NONE},
 	{"uncompressed", KS_CODEC_NONE},
-	{"gzip", KS_CODEC_GZIP},
-	{"snappy", KS_CODEC_SNAPPY},
-	{"lz4", KS_CODEC_LZ4},
-	{"zstd", KS_CODEC_ZSTD},
 	{"producer", KS_CODEC_NONE},
 	{NULL, 0}};
 
@@ -119,7 +116,7 @@ static const OptionDef option_defs[] = {
 	{"max_message_bytes", "max.message.bytes", OPTION_SIZE, MEMBER(max_message_bytes),
 	 1048588, 0, MAX_MESSAGE_BYTES, NULL,
 	 "A number of bytes or a size with a unit such as \"1MB\", up to 1073740799 bytes."},
-	{"compression", "compression.type", OPTION_CHOICE, MEMBER(compression),
+	{"compression", "compression.type", OPTION_CODEC, MEMBER(compression),
 	 KS_CODEC_NONE, 0, 0, compression_choices,
 	 "\"none\", \"gzip\", \"snappy\", \"lz4\" or \"zstd\"."},
 	{"timestamp_type", "message.timestamp.type", OPTION_CHOICE, MEMBER(append_time),
@@ -283,6 +280,17 @@ parse_choice(const OptionDef *def, const char *text, int64 *value)
 	return false;
 }
 
+static bool
+parse_codec(const char *text, int64 *value)
+{
+	KsCodec codec;
+
+	if (!ks_codec_by_name(text, &codec))
+		return false;
+	*value = codec;
+	return true;
+}
+
 /* Parse the canonical text of an option's value. */
 static bool
 parse_value(const OptionDef *def, const char *text, int64 *value)
@@ -311,6 +319,8 @@ parse_value(const OptionDef *def, const char *text, int64 *value)
 			return parse_ratio(text, value);
 		case OPTION_CHOICE:
 			return parse_choice(def, text, value);
+		case OPTION_CODEC:
+			return parse_codec(text, value) || parse_choice(def, text, value);
 	}
 	return valid && *value >= def->min && *value <= def->max;
 }
@@ -335,7 +345,7 @@ canonical_text(const OptionDef *def, bool kafka, bool is_number, char *text)
 			return pstrdup("infinite");
 		return ms < 0 ? NULL : psprintf(INT64_FORMAT " ms", Min(ms, INTERVAL_MAX_MS));
 	}
-	if (def->kind == OPTION_CHOICE && is_number)
+	if ((def->kind == OPTION_CHOICE || def->kind == OPTION_CODEC) && is_number)
 		return NULL;
 	return text;
 }

@@ -1,7 +1,9 @@
 #-------------------------------------------------------------------------
 #
 # KstreamClients.pm
-#	Running the programs of test/clients/ in whatever languages are there.
+#	Running the programs of examples/ and test/clients/ in whatever languages
+#	are there: producers and consumers as users would write them, and a client
+#	per language that makes every call.
 #
 #	@LANGUAGES					all that there are programs in
 #	client_node(NAME)			a running server with the extension and a role app
@@ -34,9 +36,17 @@ our @EXPORT = qw(@LANGUAGES client_node client_command client_env);
 
 our @LANGUAGES = qw(python node go java);
 
-my $clients = abs_path(dirname(__FILE__) . '/../clients');
+my $top = abs_path(dirname(__FILE__) . '/../..');
 my $build;  # where compilers put things
 my $password = join '', map { sprintf '%02x', int(rand(256)) } 1 .. 16;
+
+# The source of a program: FILE is a language's directory and the file in it.
+sub source
+{
+	my ($file) = @_;
+	my ($path) = grep { -e $_ } map { "$top/$_/$file" } 'examples', 'test/clients';
+	return $path // die "neither examples/ nor test/clients/ has $file";
+}
 
 # The first of a list of programs that is there.
 sub program
@@ -71,7 +81,7 @@ my %prepare = (
 		my ($name) = @_;
 		works('/usr/bin/python3', '-c', 'import psycopg')
 		  or return (undef, 'python3-psycopg');
-		return ['/usr/bin/python3', '-B', "$clients/python/$name.py"];
+		return ['/usr/bin/python3', '-B', source("python/$name.py")];
 	},
 	node => sub {
 		my ($name) = @_;
@@ -79,7 +89,7 @@ my %prepare = (
 		$ENV{NODE_PATH} = $ENV{KSTREAM_NODE_PATH} if $ENV{KSTREAM_NODE_PATH};
 		$node && works($node, '-e', 'require("pg")')
 		  or return (undef, 'nodejs and node-pg');
-		return [ $node, "$clients/node/$name.js" ];
+		return [ $node, source("node/$name.js") ];
 	},
 	go => sub {
 		my ($name) = @_;
@@ -89,7 +99,7 @@ my %prepare = (
 		# pgx takes long to compile, so that is kept
 		my $cache = ($ENV{STAGE} || $build) . '/gocache';
 		my @settings = ('GO111MODULE=off', 'GOPATH=/usr/share/gocode', "GOCACHE=$cache");
-		ok(compiles('env', @settings, $go, 'build', '-o', "$build/$name", "$clients/go/$name.go"),
+		ok(compiles('env', @settings, $go, 'build', '-o', "$build/$name", source("go/$name.go")),
 			"go: the $name compiles");
 		return ["$build/$name"];
 	},
@@ -101,7 +111,7 @@ my %prepare = (
 		my $class = ucfirst $name;
 		$javac && $java && -e $jar
 		  or return (undef, 'default-jdk-headless and libpostgresql-jdbc-java');
-		ok(compiles($javac, '-cp', $jar, '-d', $build, "$clients/java/$class.java"),
+		ok(compiles($javac, '-cp', $jar, '-d', $build, source("java/$class.java")),
 			"java: the $name compiles");
 		return [ $java, '-XX:TieredStopAtLevel=1', '-cp', "$jar:$build", $class ];
 	});

@@ -1,7 +1,7 @@
 # 062_group_clients.pl
 #	Applications in other languages produce, and consume in one group.
 #
-# The producers and consumers of test/clients/ are written as a user would: a
+# The producers and consumers of examples/ are written as a user would: a
 # producer places orders (a row and a record in one transaction), a consumer
 # ships them (a row per record and the offset in one transaction).  All of them
 # work on one topic.  Then the worst is done to them at the worst time, with

@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # 071_group_recipes.pl
-#	The recipes of test/clients/recipes keep what they promise.
+#	The recipes of examples/recipes keep what they promise.
 #
 # Each is run as it stands, also by two at the same time, and is rolled back,
 # or killed where it hurts:
@@ -11,6 +11,7 @@
 #	at most once	killed after the commit, in the work: not done again
 #	transform		each payment has its receipt, once
 #	look up			a row that committed with the record is found
+#	dead letter		what fails is in the dead letter topic, what works is done, once
 #
 # test/t/071_group_recipes.pl
 #
@@ -26,6 +27,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $clients = "$FindBin::RealBin/../clients";
+my $recipes = "$FindBin::RealBin/../../examples/recipes";
 my $node = new_node('main');
 my $watcher = session($node);
 local $ENV{DSN} = $node->connstr('postgres');
@@ -33,7 +35,7 @@ local $ENV{DSN} = $node->connstr('postgres');
 sub recipe
 {
 	my ($name) = @_;
-	my $text = slurp_file("$clients/recipes/$name");
+	my $text = slurp_file("$recipes/$name");
 
 	# a statement for a session, which adds the last semicolon
 	$text =~ s/^--.*\n//mg;
@@ -115,13 +117,33 @@ is($one->finish->{sqlstate}, '', 'look_up.sql: runs');
 is($watcher->query('SELECT * FROM statement_line'), 'Ada|0', 'look_up.sql: finds the row that the record speaks of');
 $one->quit;
 
+# Poison records among others: no JSON, a value that a constraint refuses
+my ($setup, $call) = recipe('dead_letter.sql') =~ /^(.*;)\n\n(CALL .*)\z/s;
+$watcher->query(<<'SQL');
+SELECT kstream.create_topic('orders', 3), kstream.create_topic('orders.dlt');
+CREATE TABLE done (id int PRIMARY KEY, amount int CHECK (amount < 90));
+SELECT count(kstream.produce('orders', n, CASE WHEN n = 50 THEN 'poison' ELSE jsonb_build_object('id', n, 'amount', n)::text END))
+FROM generate_series(1, 100) n;
+SQL
+$watcher->query($setup);
+$one = session($node);
+is($one->query("BEGIN; $call; SELECT count(*), sum(id) FROM done; ROLLBACK"), '88|3955', 'dead_letter.sql: does the work');
+$one->query($call) foreach 1 .. 2;
+is($watcher->query('SELECT count(*), sum(id) FROM done'), '88|3955', 'dead_letter.sql: what works is done once');
+is($watcher->query(<<'SQL'), "22P02|1|50\n23514|11|1045", 'dead_letter.sql: what fails is in the topic once, with its error and key');
+SELECT left(kstream.header(r.headers, 'error'), 5) AS state, count(DISTINCT kstream.header(r.headers, 'origin')), sum(kstream.text(r.key)::int)
+FROM kstream.fetch('orders.dlt', 0, 0) r GROUP BY 1 ORDER BY 1
+SQL
+is($watcher->query("SELECT sum(records) FROM kstream.lag WHERE group_id = 'work'"), 0, 'dead_letter.sql: nothing is left');
+$one->quit;
+
 # Run a recipe that may die in its work; returns what it has done.
 sub run_recipe
 {
 	my ($name, $die_after, @member) = @_;
 	my ($out, $err);
 
-	IPC::Run::run([ '/usr/bin/python3', '-B', "$clients/group/recipe.py", "$clients/recipes/$name", $die_after, @member ],
+	IPC::Run::run([ '/usr/bin/python3', '-B', "$clients/group/recipe.py", "$recipes/$name", $die_after, @member ],
 		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
 	is($err, '', "$name: no error");
 	return map { (split / /)[1] } split /\n/, $out;
@@ -154,7 +176,7 @@ sub start_consumer
 	my ($which) = @_;
 	my ($err) = ('');
 
-	$process{$which} = IPC::Run::start([ '/usr/bin/python3', '-B', "$clients/recipes/exactly_once.py" ], '<', \undef, '>', \my $out, '2>', \$err);
+	$process{$which} = IPC::Run::start([ '/usr/bin/python3', '-B', "$recipes/exactly_once.py" ], '<', \undef, '>', \my $out, '2>', \$err);
 	return;
 }
 

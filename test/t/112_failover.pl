@@ -3,9 +3,9 @@
 # 112_failover.pl
 #	What a crash and a failover lose, and what goes on after them.
 #
-# The README's table of synchronous_commit against failures, row by row; then
-# two failovers in a row, from a primary to its standby and from that to the
-# standby that streamed from it: offsets, groups and committed offsets go on,
+# The table of synchronous_commit in docs/replication.md against failures, row by
+# row; then two failovers in a row, from a primary to its standby and from that to
+# the standby that streamed from it: offsets, groups and committed offsets go on,
 # batches bear a higher leader epoch, and a consumer ahead of the new end is told
 # so.
 #

@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # 121_capture_recipes.pl
-#	The recipes of README's section on change capture, run as they stand.
+#	The recipes of docs/capture.md, run as they stand.
 #
 #	copy_table.sql	a copy of a table, kept by a group of two while others write
 #					the table and a snapshot brings the rows of before; one member
@@ -22,7 +22,7 @@ use KstreamTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $recipes = "$FindBin::RealBin/../clients/recipes";
+my $recipes = "$FindBin::RealBin/../../examples/recipes";
 my $node = new_node('main');
 my $watcher = session($node);
 

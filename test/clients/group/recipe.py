@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Run a recipe of test/clients/recipes until its topic is empty, or die in the work.
+"""Run a recipe of examples/recipes until its topic is empty, or die in the work.
 
 Usage: recipe.py FILE DIE_AFTER [MEMBER]
 
