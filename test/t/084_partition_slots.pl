@@ -144,16 +144,21 @@ SKIP:
 {
 	my @waiting = map { session($node) } 0 .. 2;
 
+	# a partition that was written to has a slot, where they can register
+	add($node, 't', $_, 'before') foreach 0 .. 2;
 	foreach my $i (0 .. 2)
 	{
 		my $pid = $waiting[$i]->pid;
 		$waiting[$i]->start("SELECT kstream.text(r.value) FROM kstream.fetch('t', $i, (SELECT latest FROM kstream.list_offsets('t') WHERE partition = $i), max_wait => '20 s') r");
 		wait_until('it sleeps', sub { $watcher->query("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND wait_event_type = 'Extension'") == 1 });
 	}
+	is($watcher->query("SELECT used FROM kstream.limits WHERE name = 'waiters'"), 3, 'they would be woken');
+	my $begin = time;
 	evict_all();
 	evict_all();
 	add($node, 't', $_, "for $_") foreach 0 .. 2;
 	is($waiting[$_]->finish->{out}, "for $_", "consumer $_ has its record") foreach 0 .. 2;
+	cmp_ok(time - $begin, '<', 15, 'before its time was over');
 	is($watcher->query("SELECT used FROM kstream.limits WHERE name = 'waiters'"), 0, 'and nobody is left waiting');
 
 	# one that waits is told of a drop, with a slot or without
