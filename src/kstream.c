@@ -25,6 +25,7 @@
 #include "state/replicas.h"
 #include "topic/topic.h"
 #include "worker/ks_worker.h"
+#include "kafka/kafka.h"
 #include "ks_xact.h"
 
 PG_MODULE_MAGIC;
@@ -45,6 +46,8 @@ _PG_init(void)
 		ks_group_define_settings();
 		ks_worker_define_settings();
 		ks_worker_register_launcher();
+		ks_kafka_define_settings();
+		ks_kafka_register_listener();
 		ks_shmem_install_hooks();
 	}
 	ks_events_define_settings();

@@ -49,6 +49,13 @@ extern void ks_produce_check_partition(const KsProducerTopic *topic, int32 parti
  */
 extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record);
 
+/*
+ * KS019 unless as many replicas are in sync as the topics' min_insync_replicas
+ * wants; whoever appends to the log asks, before ks_log_append().
+ */
+struct KsAppend;
+extern void ks_produce_check_replicas(const struct KsAppend *appends, int count);
+
 /* Transaction events; see ks_xact.c. */
 extern void ks_produce_pre_commit(void);
 extern void ks_produce_commit(void);

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ * hba_rules.h
+ *	  pg_hba.conf for Kafka clients.
+ *
+ * src/kafka/hba_rules.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_KAFKA_HBA_RULES_H
+#define KS_KAFKA_HBA_RULES_H
+
+#include <sys/socket.h>
+
+typedef enum KkHbaVerdict
+{
+	KK_HBA_REFUSE,
+	KK_HBA_TRUST,
+	KK_HBA_SCRAM,   /* scram-sha-256, or md5 with a SCRAM secret */
+	KK_HBA_PASSWORD /* password: in clear */
+} KkHbaVerdict;
+
+/*
+ * Read pg_hba.conf.  If it has errors the rules that were read before stay; if
+ * there are none, nobody is let in.
+ */
+extern void kk_hba_load(void);
+
+/*
+ * What the first line says that fits.  role InvalidOid: there is no role of that
+ * name.  In a transaction.  *reason: why a client is refused, for the log.
+ */
+extern KkHbaVerdict kk_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
+								 Oid role, const char *role_name, const char **reason);
+
+#endif /* KS_KAFKA_HBA_RULES_H */

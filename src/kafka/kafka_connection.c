@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ * kafka_connection.c
+ *	  Frames over a client's socket.
+ *
+ * A frame is a big-endian length of four bytes and so many bytes.  The socket is
+ * nonblocking; every wait is one for latch, postmaster, socket and time.  The buffer
+ * grows as bytes come, never by what a length says, so that a client has to send
+ * what it makes us allocate.
+ *
+ * While a session waits for its client it is outside of a transaction, and sees to
+ * what PostgreSQL asks of an idle backend: termination, a new configuration, and
+ * invalidation messages that it must catch up with, lest others' queue overflow.  A
+ * cancel has nothing to cancel then.
+ *
+ * src/kafka/kafka_connection.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/socket.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/sinval.h"
+#include "utils/guc.h"
+
+#include "base/compat.h"
+#include "kafka/kafka_connection.h"
+
+/* One recv() takes so much. */
+#define READ_SIZE (64 * 1024)
+
+/* A buffer that a large frame has left larger than this is given back. */
+#define KEEP_SIZE (1024 * 1024)
+
+/* A client that reads nothing of its answer for so long is let go of, ms. */
+#define WRITE_LIMIT 60000
+
+void
+kk_connection_init(KkConnection *connection, pgsocket sock)
+{
+	memset(connection, 0, sizeof(*connection));
+	connection->socket = sock;
+	initStringInfo(&connection->in);
+	if (!pg_set_noblock(sock))
+		elog(FATAL, "could not set a Kafka client's socket to nonblocking mode: %m");
+}
+
+/* What PostgreSQL asks of an idle backend. */
+static void
+attend_to_server(void)
+{
+	ResetLatch(MyLatch);
+	QueryCancelPending = false;
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	if (catchupInterruptPending)
+		ProcessCatchupInterrupt();
+}
+
+/* Read what the socket has; false when the client is gone. */
+static bool
+read_some(KkConnection *connection)
+{
+	for (;;)
+	{
+		ssize_t n;
+
+		enlargeStringInfo(&connection->in, READ_SIZE);
+		n = recv(connection->socket, connection->in.data + connection->in.len, READ_SIZE, 0);
+		if (n > 0)
+		{
+			connection->in.len += n;
+			if (connection->slot != NULL)
+				connection->slot->bytes_in += n;
+			return true;
+		}
+		if (n == 0)
+			return false;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		if (errno != EINTR)
+			return false;
+	}
+}
+
+static int32
+length_at(const char *p)
+{
+	return (int32) (((uint32) (uint8) p[0] << 24) | ((uint32) (uint8) p[1] << 16) | ((uint32) (uint8) p[2] << 8) | (uint8) p[3]);
+}
+
+/* The frame at the front of the buffer: 1 there, 0 not wholly, -1 not a frame that is allowed. */
+static int
+front_frame(KkConnection *connection, int32 max, char **frame, int32 *len)
+{
+	const char *p = connection->in.data + connection->used;
+	int left = connection->in.len - connection->used;
+
+	if (left < 4)
+		return 0;
+	*len = length_at(p);
+	if (*len < 0 || *len > max)
+		return -1;
+	if (left - 4 < *len)
+		return 0;
+	*frame = connection->in.data + connection->used + 4;
+	connection->used += 4 + *len;
+	return 1;
+}
+
+/* Move what is not used yet to the front, and give a large buffer back. */
+static void
+compact_buffer(KkConnection *connection)
+{
+	int left = connection->in.len - connection->used;
+
+	if (connection->used == 0)
+		return;
+	memmove(connection->in.data, connection->in.data + connection->used, left);
+	connection->in.len = left;
+	connection->used = 0;
+	if (connection->in.maxlen > KEEP_SIZE && left < READ_SIZE)
+	{
+		connection->in.maxlen = KEEP_SIZE;
+		connection->in.data = repalloc(connection->in.data, KEEP_SIZE);
+	}
+}
+
+bool
+kk_read_frame(KkConnection *connection, int32 max, long limit, char **frame, int32 *len)
+{
+	instr_time start;
+
+	compact_buffer(connection);
+	INSTR_TIME_SET_CURRENT(start);
+	for (;;)
+	{
+		int found = front_frame(connection, max, frame, len);
+		instr_time elapsed;
+		long rest = -1;
+		int events;
+
+		if (found != 0)
+			return found > 0;
+		INSTR_TIME_SET_CURRENT(elapsed);
+		INSTR_TIME_SUBTRACT(elapsed, start);
+		if (limit >= 0)
+		{
+			rest = limit - (long) INSTR_TIME_GET_MILLISEC(elapsed);
+			if (rest <= 0)
+				return false;
+		}
+		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | (limit >= 0 ? WL_TIMEOUT : 0),
+								   connection->socket, rest, KS_WAIT_EVENT("KstreamKafkaRead"));
+		if (events & WL_LATCH_SET)
+			attend_to_server();
+		if ((events & WL_SOCKET_READABLE) && !read_some(connection))
+			return false;
+	}
+}
+
+bool
+kk_peek_frame(KkConnection *connection, char **frame, int32 *len)
+{
+	int left = connection->in.len - connection->used;
+
+	if (left < 4)
+		return false;
+	*len = length_at(connection->in.data + connection->used);
+	*frame = connection->in.data + connection->used + 4;
+	return *len >= 0 && left - 4 >= *len;
+}
+
+bool
+kk_write(KkConnection *connection, const char *data, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len)
+	{
+		ssize_t n = send(connection->socket, data + done, len - done, MSG_NOSIGNAL);
+		int events;
+
+		if (n >= 0)
+		{
+			done += n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return false;
+		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_WRITEABLE | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
+								   connection->socket, WRITE_LIMIT, KS_WAIT_EVENT("KstreamKafkaWrite"));
+		if (events & WL_TIMEOUT)
+			return false;
+		if (events & WL_LATCH_SET)
+			attend_to_server();
+	}
+	if (connection->slot != NULL)
+		connection->slot->bytes_out += len;
+	return true;
+}
+
+void
+kk_wait(KkConnection *connection, long limit, bool *gone)
+{
+	int events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_CLOSED | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
+								   connection->socket, limit, KS_WAIT_EVENT("KstreamKafkaFetch"));
+
+	*gone = (events & WL_SOCKET_CLOSED) != 0;
+	if (events & WL_LATCH_SET)
+		attend_to_server();
+}

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ * kafka_connection.h
+ *	  Frames over a client's socket.
+ *
+ * src/kafka/kafka_connection.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_KAFKA_KAFKA_CONNECTION_H
+#define KS_KAFKA_KAFKA_CONNECTION_H
+
+#include "lib/stringinfo.h"
+
+#include "kafka/kafka_slots.h"
+
+/* Frames before the client has proven who it is. */
+#define KK_FRAME_MAX_BEFORE (64 * 1024)
+
+typedef struct KkConnection
+{
+	pgsocket socket;
+	bool tls;
+	StringInfoData in; /* bytes read; the frames before `used` are done with */
+	int used;
+	KsKafkaSlot *slot;
+} KkConnection;
+
+extern void kk_connection_init(KkConnection *connection, pgsocket sock);
+
+/*
+ * The next frame, without its length, valid until the next call.  Waits up to
+ * limit ms (-1: for ever).  False when the client is gone, has sent a frame longer
+ * than max or of a negative length, or says nothing for so long.  Outside a
+ * transaction.
+ */
+extern bool kk_read_frame(KkConnection *connection, int32 max, long limit, char **frame, int32 *len);
+
+/* Is another frame there in whole already?  Reads what the socket has. */
+extern bool kk_peek_frame(KkConnection *connection, char **frame, int32 *len);
+
+/* Send; false when the client is gone or reads nothing for WRITE_LIMIT. */
+extern bool kk_write(KkConnection *connection, const char *data, size_t len);
+
+/*
+ * Wait for the latch, for the client's going (*gone) or limit ms.  Outside a
+ * transaction.
+ */
+extern void kk_wait(KkConnection *connection, long limit, bool *gone);
+
+#endif /* KS_KAFKA_KAFKA_CONNECTION_H */

@@ -1,0 +1,262 @@
+/*-------------------------------------------------------------------------
+ * sasl.c
+ *	  A client proves that it is a role.
+ *
+ * Before that a client may send ApiVersions, SaslHandshake and SaslAuthenticate, in
+ * frames of at most 64 KiB, and has LOGIN_LIMIT in all.  The process holds no
+ * database connection, no lock and no transaction meanwhile.
+ *
+ * SCRAM-SHA-256 is offered, with the secrets of pg_authid.  Where pg_hba.conf says
+ * trust, a proof is wanted all the same: the protocol has no way to name a role
+ * without one.  After version 0 of SaslHandshake the messages of the exchange come as
+ * bare frames.
+ *
+ * A refusal has the same words whatever the reason, as PostgreSQL's own; the log
+ * has the reason.  It costs the client FAILURE_DELAY.
+ *
+ * src/kafka/sasl.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "kafka/kafka.h"
+#include "kafka/kafka_request.h"
+#include "kafka/sasl.h"
+#include "kafka/scram_server.h"
+
+/* A client has so long to prove who it is, ms (as authentication_timeout). */
+#define LOGIN_LIMIT 60000
+
+/* A refused client waits so long for the word, ms. */
+#define FAILURE_DELAY 500
+
+#define MECHANISM "SCRAM-SHA-256"
+
+#define API_SASL_HANDSHAKE 17
+#define API_API_VERSIONS 18
+#define API_SASL_AUTHENTICATE 36
+
+struct KkSasl
+{
+	KkConnection *connection;
+	pgsocket listener;
+	KkIdentity *identity;
+	TimestampTz deadline;
+	bool handshaken; /* the mechanism was agreed on */
+	bool bare;       /* messages come without a header */
+	KkScram scram;
+	KkAnswer keys;
+	bool challenged;  /* our first message is out */
+	KwHeader header;  /* of the request to answer */
+	const char *last; /* our last message, held back */
+};
+
+/* Send an answer: length, correlation id, the structure. */
+static bool
+send_response(KkSasl *sasl, const KwApi *api, const void *response)
+{
+	int16 version = sasl->header.version;
+	bool flexible = version >= api->flexible;
+	StringInfoData out;
+	int32 len;
+	bool sent;
+
+	initStringInfo(&out);
+	appendStringInfoSpaces(&out, 8);
+	/* ApiVersions is answered with the old header in every version. */
+	if (flexible && api->key != API_API_VERSIONS)
+		appendStringInfoChar(&out, 0);
+	kw_encode(api->response, version, flexible, response, &out);
+	len = pg_hton32(out.len - 4);
+	memcpy(out.data, &len, 4);
+	len = pg_hton32(sasl->header.correlation_id);
+	memcpy(out.data + 4, &len, 4);
+	sent = kk_write(sasl->connection, out.data, out.len);
+	pfree(out.data);
+	return sent;
+}
+
+static bool
+send_bare(KkSasl *sasl, const char *message)
+{
+	int32 len = pg_hton32(strlen(message));
+
+	return kk_write(sasl->connection, (char *) &len, 4) && kk_write(sasl->connection, message, strlen(message));
+}
+
+/* A message of the exchange. */
+static bool
+send_message(KkSasl *sasl, int16 error, const char *text, const char *message)
+{
+	const KwApi *api = kw_api(API_SASL_AUTHENTICATE);
+	KwSaslAuthenticateResponse *response;
+
+	if (sasl->bare)
+		return error == KK_NONE && send_bare(sasl, message);
+	response = kw_new(api->response);
+	response->error_code = error;
+	response->error_message = kw_string(text);
+	response->auth_bytes = kw_string(message);
+	return send_response(sasl, api, response);
+}
+
+static void
+refuse(KkSasl *sasl)
+{
+	const char *user = sasl->scram.user != NULL ? sasl->scram.user : "";
+	const char *reason = sasl->keys.reason[0] != '\0' ? sasl->keys.reason : "the password does not fit";
+
+	ereport(LOG,
+			(errcode(ERRCODE_INVALID_PASSWORD),
+			 errmsg("SASL authentication failed for user \"%s\"", user),
+			 errdetail("A Kafka client at %s was refused: %s.", sasl->connection->slot->address, reason)));
+	(void) pg_usleep(FAILURE_DELAY * 1000L);
+	(void) send_message(sasl, KK_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
+}
+
+/* The client's first message: ask the listener, and challenge the client. */
+static bool
+challenge(KkSasl *sasl, KwString message)
+{
+	if (!kk_scram_first(&sasl->scram, message.data, message.len))
+	{
+		refuse(sasl);
+		return false;
+	}
+	if (!kk_handover_ask(sasl->listener, sasl->scram.user, sasl->connection->tls, &sasl->keys))
+		return false;
+	if (sasl->keys.method == KK_REFUSED || sasl->keys.method == KK_PASSWORD)
+	{
+		if (sasl->keys.method == KK_PASSWORD)
+			strlcpy(sasl->keys.reason, "pg_hba.conf wants a password in clear, which is not taken without TLS", sizeof(sasl->keys.reason));
+		refuse(sasl);
+		return false;
+	}
+	sasl->challenged = true;
+	return send_message(sasl, KK_NONE, NULL, kk_scram_challenge(&sasl->scram, &sasl->keys));
+}
+
+/* Returns false when the conversation is over, well or not. */
+static bool
+take_message(KkSasl *sasl, KwString message)
+{
+	if (!sasl->challenged)
+		return challenge(sasl, message);
+	sasl->last = kk_scram_verify(&sasl->scram, &sasl->keys, message.data, message.len);
+	if (sasl->last == NULL)
+		refuse(sasl);
+	else
+	{
+		sasl->identity->role = sasl->keys.role;
+		sasl->identity->database = sasl->keys.database;
+	}
+	return false;
+}
+
+static bool
+take_handshake(KkSasl *sasl, const KwApi *api, const KwSaslHandshakeRequest *request)
+{
+	KwSaslHandshakeResponse *response = kw_new(api->response);
+	static KwString mechanisms[1];
+
+	mechanisms[0] = kw_string(MECHANISM);
+	response->mechanisms.count = 1;
+	response->mechanisms.items = mechanisms;
+	sasl->handshaken = kw_string_is(request->mechanism, MECHANISM);
+	sasl->bare = sasl->header.version == 0;
+	if (!sasl->handshaken)
+		response->error_code = KK_UNSUPPORTED_SASL_MECHANISM;
+	return send_response(sasl, api, response) && sasl->handshaken;
+}
+
+static bool
+take_api_versions(KkSasl *sasl, const KwApi *api, bool known)
+{
+	KkRequest request = {.connection = sasl->connection, .header = sasl->header, .api = api, .context = CurrentMemoryContext};
+	KwApiVersionsResponse *response = kw_new(api->response);
+
+	(void) kk_handle_api_versions(&request, response);
+	if (!known)
+	{
+		/* A version that is not known is refused in the form of version 0. */
+		response->error_code = KK_UNSUPPORTED_VERSION;
+		sasl->header.version = 0;
+	}
+	return send_response(sasl, api, response);
+}
+
+/* One request with a header; false when the conversation is over. */
+static bool
+take_request(KkSasl *sasl, const char *frame, int32 len)
+{
+	size_t used;
+	const KwApi *api;
+	void *body;
+	bool known;
+
+	if (!kw_decode_header(frame, len, &sasl->header, &used))
+		return false;
+	api = kw_api(sasl->header.key);
+	known = api != NULL && sasl->header.version >= api->min_version && sasl->header.version <= api->max_version;
+	if (api == NULL || (!known && api->key != API_API_VERSIONS))
+		return false;
+	if (!known)
+		return take_api_versions(sasl, api, false);
+	body = kw_decode(api->request, sasl->header.version, sasl->header.version >= api->flexible, frame + used, len - used);
+	if (body == NULL)
+		return false;
+	switch (api->key)
+	{
+		case API_API_VERSIONS:
+			ks_kafka_slot_describe(sasl->connection->slot, kw_cstring(sasl->header.client_id),
+								   kw_cstring(((KwApiVersionsRequest *) body)->client_software_name));
+			return take_api_versions(sasl, api, true);
+		case API_SASL_HANDSHAKE:
+			return take_handshake(sasl, api, body);
+		case API_SASL_AUTHENTICATE:
+			return sasl->handshaken && !sasl->bare && take_message(sasl, ((KwSaslAuthenticateRequest *) body)->auth_bytes);
+		default:
+			return false;
+	}
+}
+
+KkSasl *
+kk_sasl_authenticate(KkConnection *connection, pgsocket listener, KkIdentity *identity)
+{
+	KkSasl *sasl = palloc0(sizeof(KkSasl));
+	char *frame;
+	int32 len;
+	bool more = true;
+
+	sasl->connection = connection;
+	sasl->listener = listener;
+	sasl->identity = identity;
+	sasl->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOGIN_LIMIT);
+	while (more)
+	{
+		long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), sasl->deadline);
+
+		if (left <= 0 || !kk_read_frame(connection, KK_FRAME_MAX_BEFORE, left, &frame, &len))
+			return NULL;
+		if (sasl->bare && sasl->handshaken)
+		{
+			KwString message = {frame, len};
+
+			more = take_message(sasl, message);
+		}
+		else
+			more = take_request(sasl, frame, len);
+	}
+	return sasl->last != NULL ? sasl : NULL;
+}
+
+bool
+kk_sasl_succeed(KkSasl *sasl)
+{
+	return send_message(sasl, KK_NONE, NULL, sasl->last);
+}

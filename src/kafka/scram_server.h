@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ * scram_server.h
+ *	  The server's side of SASL SCRAM-SHA-256.
+ *
+ * src/kafka/scram_server.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_KAFKA_SCRAM_SERVER_H
+#define KS_KAFKA_SCRAM_SERVER_H
+
+#include "kafka/handover.h"
+
+typedef struct KkScram
+{
+	char *user; /* as the client names itself */
+	char *client_nonce;
+	char *nonce; /* client's and ours */
+	char *client_first_bare;
+	char *server_first;
+} KkScram;
+
+/* Read the client's first message: n,,n=user,r=nonce.  False: it is none. */
+extern bool kk_scram_first(KkScram *scram, const char *message, int32 len);
+
+/* Our first message, for the keys of the role. */
+extern const char *kk_scram_challenge(KkScram *scram, const KkAnswer *keys);
+
+/*
+ * Verify the client's last message.  NULL: it does not prove that the client
+ * knows the password; else our last message, which proves that we know the secret.
+ */
+extern const char *kk_scram_verify(KkScram *scram, const KkAnswer *keys, const char *message, int32 len);
+
+#endif /* KS_KAFKA_SCRAM_SERVER_H */
