@@ -44,7 +44,7 @@ make_address(struct sockaddr_un *address)
 }
 
 pgsocket
-kk_handover_listen(void)
+ks_kafka_handover_listen(void)
 {
 	struct sockaddr_un address;
 	pgsocket sock = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -64,7 +64,7 @@ kk_handover_listen(void)
 }
 
 bool
-kk_handover_read(pgsocket session, KkQuestion *question, bool *gone)
+ks_kafka_handover_read(pgsocket session, KsKafkaQuestion *question, bool *gone)
 {
 	/* Sent in one piece far smaller than a socket's buffer, so it is there wholly or not at all. */
 	ssize_t n = recv(session, question, sizeof(*question), 0);
@@ -77,9 +77,9 @@ kk_handover_read(pgsocket session, KkQuestion *question, bool *gone)
 }
 
 bool
-kk_handover_answer(pgsocket session, const KkAnswer *answer, pgsocket client)
+ks_kafka_handover_answer(pgsocket session, const KsKafkaAnswer *answer, pgsocket client)
 {
-	struct iovec part = {unconstify(KkAnswer *, answer), sizeof(*answer)};
+	struct iovec part = {unconstify(KsKafkaAnswer *, answer), sizeof(*answer)};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	union
 	{
@@ -105,7 +105,7 @@ kk_handover_answer(pgsocket session, const KkAnswer *answer, pgsocket client)
 
 /* Read an answer, and the socket that came with it, if one did. */
 static bool
-receive(pgsocket listener, KkAnswer *answer, pgsocket *client)
+receive(pgsocket listener, KsKafkaAnswer *answer, pgsocket *client)
 {
 	struct iovec part = {answer, sizeof(*answer)};
 	union
@@ -128,12 +128,12 @@ receive(pgsocket listener, KkAnswer *answer, pgsocket *client)
 }
 
 pgsocket
-kk_handover_take(uint64 cookie, pgsocket *listener)
+ks_kafka_handover_take(uint64 cookie, pgsocket *listener)
 {
 	struct sockaddr_un address;
 	struct timeval limit = {ANSWER_TIMEOUT, 0};
-	KkQuestion question = {.kind = KK_ASK_SOCKET, .cookie = cookie};
-	KkAnswer answer;
+	KsKafkaQuestion question = {.kind = KS_KAFKA_ASK_SOCKET, .cookie = cookie};
+	KsKafkaAnswer answer;
 	pgsocket client = PGINVALID_SOCKET;
 
 	make_address(&address);
@@ -149,9 +149,9 @@ kk_handover_take(uint64 cookie, pgsocket *listener)
 }
 
 bool
-kk_handover_ask(pgsocket listener, const char *role, bool tls, KkAnswer *answer)
+ks_kafka_handover_ask(pgsocket listener, const char *role, bool tls, KsKafkaAnswer *answer)
 {
-	KkQuestion question = {.kind = KK_ASK_ROLE, .tls = tls};
+	KsKafkaQuestion question = {.kind = KS_KAFKA_ASK_ROLE, .tls = tls};
 	pgsocket none;
 
 	strlcpy(question.role, role, sizeof(question.role));

@@ -11,62 +11,62 @@
 #include "port.h"
 
 /* Longest salt of a SCRAM secret that is handed out, and PostgreSQL's key size. */
-#define KK_SALT_MAX 64
-#define KK_KEY_LEN 32
+#define KS_KAFKA_SALT_MAX 64
+#define KS_KAFKA_KEY_LEN 32
 
-typedef enum KkQuestionKind
+typedef enum KsKafkaQuestionKind
 {
-	KK_ASK_SOCKET, /* the first: cookie */
-	KK_ASK_ROLE    /* may this role connect, and how does it prove who it is? */
-} KkQuestionKind;
+	KS_KAFKA_ASK_SOCKET, /* the first: cookie */
+	KS_KAFKA_ASK_ROLE    /* may this role connect, and how does it prove who it is? */
+} KsKafkaQuestionKind;
 
-typedef struct KkQuestion
+typedef struct KsKafkaQuestion
 {
-	KkQuestionKind kind;
+	KsKafkaQuestionKind kind;
 	uint64 cookie;
 	bool tls;
 	char role[NAMEDATALEN];
-} KkQuestion;
+} KsKafkaQuestion;
 
-typedef enum KkMethod
+typedef enum KsKafkaMethod
 {
-	KK_REFUSED,
-	KK_TRUST,   /* the client need not prove anything */
-	KK_SCRAM,   /* the keys are given; mock ones if there is no such role */
-	KK_PASSWORD /* PLAIN alone, over TLS; the keys are given */
-} KkMethod;
+	KS_KAFKA_REFUSED,
+	KS_KAFKA_TRUST,   /* the client need not prove anything */
+	KS_KAFKA_SCRAM,   /* the keys are given; mock ones if there is no such role */
+	KS_KAFKA_PASSWORD /* PLAIN alone, over TLS; the keys are given */
+} KsKafkaMethod;
 
-typedef struct KkAnswer
+typedef struct KsKafkaAnswer
 {
-	KkMethod method;
+	KsKafkaMethod method;
 	bool doomed; /* mock keys: whatever the client proves is refused */
 	Oid role;
 	Oid database;
 	int iterations;
 	int salt_len;
-	uint8 salt[KK_SALT_MAX];
-	uint8 stored_key[KK_KEY_LEN];
-	uint8 server_key[KK_KEY_LEN];
+	uint8 salt[KS_KAFKA_SALT_MAX];
+	uint8 stored_key[KS_KAFKA_KEY_LEN];
+	uint8 server_key[KS_KAFKA_KEY_LEN];
 	char reason[160]; /* for the log, where the client is refused */
-} KkAnswer;
+} KsKafkaAnswer;
 
 /* ---- the listener's side; sockets are nonblocking ---- */
 
 /* A socket in the data directory that sessions connect to.  Throws. */
-extern pgsocket kk_handover_listen(void);
+extern pgsocket ks_kafka_handover_listen(void);
 
 /* Read a question; false: not all of it is there (*gone: nor will it be). */
-extern bool kk_handover_read(pgsocket session, KkQuestion *question, bool *gone);
+extern bool ks_kafka_handover_read(pgsocket session, KsKafkaQuestion *question, bool *gone);
 
 /* Answer, with the client's socket or PGINVALID_SOCKET; false if it cannot be sent. */
-extern bool kk_handover_answer(pgsocket session, const KkAnswer *answer, pgsocket client);
+extern bool ks_kafka_handover_answer(pgsocket session, const KsKafkaAnswer *answer, pgsocket client);
 
 /* ---- the session's side ---- */
 
 /* Connect, give the cookie, get the client's socket.  PGINVALID_SOCKET: there is none. */
-extern pgsocket kk_handover_take(uint64 cookie, pgsocket *listener);
+extern pgsocket ks_kafka_handover_take(uint64 cookie, pgsocket *listener);
 
 /* Ask about a role; false when the listener is gone. */
-extern bool kk_handover_ask(pgsocket listener, const char *role, bool tls, KkAnswer *answer);
+extern bool ks_kafka_handover_ask(pgsocket listener, const char *role, bool tls, KsKafkaAnswer *answer);
 
 #endif /* KS_KAFKA_HANDOVER_H */

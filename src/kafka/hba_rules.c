@@ -55,7 +55,7 @@ parse_lines(List *lines, List **parsed)
 }
 
 void
-kk_hba_load(void)
+ks_kafka_hba_load(void)
 {
 	FILE *file = AllocateFile(HbaFileName, "r");
 	MemoryContext context;
@@ -209,23 +209,23 @@ type_fits(const HbaLine *line, bool tls)
 	return false;
 }
 
-static KkHbaVerdict
+static KsKafkaHbaVerdict
 verdict_of(const HbaLine *line, const char **reason)
 {
 	if (line->clientcert != clientCertOff)
 	{
 		*reason = "the line of pg_hba.conf that fits wants a client certificate";
-		return KK_HBA_REFUSE;
+		return KS_KAFKA_HBA_REFUSE;
 	}
 	switch (line->auth_method)
 	{
 		case uaTrust:
-			return KK_HBA_TRUST;
+			return KS_KAFKA_HBA_TRUST;
 		case uaSCRAM:
 		case uaMD5:
-			return KK_HBA_SCRAM;
+			return KS_KAFKA_HBA_SCRAM;
 		case uaPassword:
-			return KK_HBA_PASSWORD;
+			return KS_KAFKA_HBA_PASSWORD;
 		case uaReject:
 		case uaImplicitReject:
 			*reason = "pg_hba.conf rejects the connection";
@@ -234,12 +234,12 @@ verdict_of(const HbaLine *line, const char **reason)
 			*reason = "the line of pg_hba.conf that fits has a method that Kafka clients cannot use";
 			break;
 	}
-	return KK_HBA_REFUSE;
+	return KS_KAFKA_HBA_REFUSE;
 }
 
-KkHbaVerdict
-kk_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
-			 Oid role, const char *role_name, const char **reason)
+KsKafkaHbaVerdict
+ks_kafka_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
+				   Oid role, const char *role_name, const char **reason)
 {
 	ListCell *lc;
 
@@ -253,11 +253,11 @@ kk_hba_match(const struct sockaddr_storage *client, bool tls, const char *databa
 		if (line->hostname != NULL)
 		{
 			*reason = "the line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients";
-			return KK_HBA_REFUSE;
+			return KS_KAFKA_HBA_REFUSE;
 		}
 		if (address_fits(line, client))
 			return verdict_of(line, reason);
 	}
 	*reason = "there is no line of pg_hba.conf that fits";
-	return KK_HBA_REFUSE;
+	return KS_KAFKA_HBA_REFUSE;
 }

@@ -10,25 +10,25 @@
 
 #include <sys/socket.h>
 
-typedef enum KkHbaVerdict
+typedef enum KsKafkaHbaVerdict
 {
-	KK_HBA_REFUSE,
-	KK_HBA_TRUST,
-	KK_HBA_SCRAM,   /* scram-sha-256, or md5 with a SCRAM secret */
-	KK_HBA_PASSWORD /* password: in clear */
-} KkHbaVerdict;
+	KS_KAFKA_HBA_REFUSE,
+	KS_KAFKA_HBA_TRUST,
+	KS_KAFKA_HBA_SCRAM,   /* scram-sha-256, or md5 with a SCRAM secret */
+	KS_KAFKA_HBA_PASSWORD /* password: in clear */
+} KsKafkaHbaVerdict;
 
 /*
  * Read pg_hba.conf.  If it has errors the rules that were read before stay; if
  * there are none, nobody is let in.
  */
-extern void kk_hba_load(void);
+extern void ks_kafka_hba_load(void);
 
 /*
  * What the first line says that fits.  role InvalidOid: there is no role of that
  * name.  In a transaction.  *reason: why a client is refused, for the log.
  */
-extern KkHbaVerdict kk_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
-								 Oid role, const char *role_name, const char **reason);
+extern KsKafkaHbaVerdict ks_kafka_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
+											Oid role, const char *role_name, const char **reason);
 
 #endif /* KS_KAFKA_HBA_RULES_H */

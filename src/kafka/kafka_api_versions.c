@@ -12,21 +12,21 @@
 #define API_PRODUCE 0
 
 bool
-kk_handle_api_versions(KkRequest *request, void *response)
+ks_kafka_handle_api_versions(KsKafkaRequest *request, void *response)
 {
 	KwApiVersionsResponse *answer = response;
 	const KwApi *api;
 	int n = 0;
 	int i;
 
-	while (kw_api_at(n) != NULL)
+	while (ks_wire_api_at(n) != NULL)
 		n++;
-	KK_ALLOC_ARRAY(request, answer->api_keys, n);
-	for (i = 0, n = 0; (api = kw_api_at(i)) != NULL; i++)
+	KS_KAFKA_STRUCTS(request, answer->api_keys, ApiVersionsResponseApiVersion, n);
+	for (i = 0, n = 0; (api = ks_wire_api_at(i)) != NULL; i++)
 	{
 		KwApiVersionsResponseApiVersion *entry = &answer->api_keys.items[n];
 
-		if (api->key != 17 && api->key != 36 && kk_handler(api->key) == NULL)
+		if (api->key != 17 && api->key != 36 && ks_kafka_handler(api->key) == NULL)
 			continue;
 		entry->api_key = api->key;
 		/*

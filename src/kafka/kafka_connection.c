@@ -41,7 +41,7 @@
 #define WRITE_LIMIT 60000
 
 void
-kk_connection_init(KkConnection *connection, pgsocket sock)
+ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock)
 {
 	memset(connection, 0, sizeof(*connection));
 	connection->socket = sock;
@@ -68,7 +68,7 @@ attend_to_server(void)
 
 /* Read what the socket has; false when the client is gone. */
 static bool
-read_some(KkConnection *connection)
+read_some(KsKafkaConnection *connection)
 {
 	for (;;)
 	{
@@ -100,7 +100,7 @@ length_at(const char *p)
 
 /* The frame at the front of the buffer: 1 there, 0 not wholly, -1 not a frame that is allowed. */
 static int
-front_frame(KkConnection *connection, int32 max, char **frame, int32 *len)
+front_frame(KsKafkaConnection *connection, int32 max, char **frame, int32 *len)
 {
 	const char *p = connection->in.data + connection->used;
 	int left = connection->in.len - connection->used;
@@ -119,7 +119,7 @@ front_frame(KkConnection *connection, int32 max, char **frame, int32 *len)
 
 /* Move what is not used yet to the front, and give a large buffer back. */
 static void
-compact_buffer(KkConnection *connection)
+compact_buffer(KsKafkaConnection *connection)
 {
 	int left = connection->in.len - connection->used;
 
@@ -136,7 +136,7 @@ compact_buffer(KkConnection *connection)
 }
 
 bool
-kk_read_frame(KkConnection *connection, int32 max, long limit, char **frame, int32 *len)
+ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char **frame, int32 *len)
 {
 	instr_time start;
 
@@ -169,7 +169,7 @@ kk_read_frame(KkConnection *connection, int32 max, long limit, char **frame, int
 }
 
 bool
-kk_peek_frame(KkConnection *connection, char **frame, int32 *len)
+ks_kafka_peek_frame(KsKafkaConnection *connection, char **frame, int32 *len)
 {
 	int left = connection->in.len - connection->used;
 
@@ -181,7 +181,7 @@ kk_peek_frame(KkConnection *connection, char **frame, int32 *len)
 }
 
 bool
-kk_write(KkConnection *connection, const char *data, size_t len)
+ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 {
 	size_t done = 0;
 
@@ -212,7 +212,7 @@ kk_write(KkConnection *connection, const char *data, size_t len)
 }
 
 void
-kk_wait(KkConnection *connection, long limit, bool *gone)
+ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone)
 {
 	int events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_CLOSED | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
 								   connection->socket, limit, KS_WAIT_EVENT("KstreamKafkaFetch"));

@@ -13,18 +13,18 @@
 #include "kafka/kafka_slots.h"
 
 /* Frames before the client has proven who it is. */
-#define KK_FRAME_MAX_BEFORE (64 * 1024)
+#define KS_KAFKA_FRAME_MAX_BEFORE (64 * 1024)
 
-typedef struct KkConnection
+typedef struct KsKafkaConnection
 {
 	pgsocket socket;
 	bool tls;
 	StringInfoData in; /* bytes read; the frames before `used` are done with */
 	int used;
 	KsKafkaSlot *slot;
-} KkConnection;
+} KsKafkaConnection;
 
-extern void kk_connection_init(KkConnection *connection, pgsocket sock);
+extern void ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock);
 
 /*
  * The next frame, without its length, valid until the next call.  Waits up to
@@ -32,18 +32,18 @@ extern void kk_connection_init(KkConnection *connection, pgsocket sock);
  * than max or of a negative length, or says nothing for so long.  Outside a
  * transaction.
  */
-extern bool kk_read_frame(KkConnection *connection, int32 max, long limit, char **frame, int32 *len);
+extern bool ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char **frame, int32 *len);
 
 /* Is another frame there in whole already?  Reads what the socket has. */
-extern bool kk_peek_frame(KkConnection *connection, char **frame, int32 *len);
+extern bool ks_kafka_peek_frame(KsKafkaConnection *connection, char **frame, int32 *len);
 
 /* Send; false when the client is gone or reads nothing for WRITE_LIMIT. */
-extern bool kk_write(KkConnection *connection, const char *data, size_t len);
+extern bool ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len);
 
 /*
  * Wait for the latch, for the client's going (*gone) or limit ms.  Outside a
  * transaction.
  */
-extern void kk_wait(KkConnection *connection, long limit, bool *gone);
+extern void ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone);
 
 #endif /* KS_KAFKA_KAFKA_CONNECTION_H */

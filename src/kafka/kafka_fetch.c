@@ -54,10 +54,10 @@ static int16
 check_epoch(int32 known, const KsPartitionInfo *info)
 {
 	if (known < 0 || info->standby)
-		return KK_NONE;
+		return KS_KAFKA_NONE;
 	if (known < info->leader_epoch)
-		return KK_FENCED_LEADER_EPOCH;
-	return known > info->leader_epoch ? KK_UNKNOWN_LEADER_EPOCH : KK_NONE;
+		return KS_KAFKA_FENCED_LEADER_EPOCH;
+	return known > info->leader_epoch ? KS_KAFKA_UNKNOWN_LEADER_EPOCH : KS_KAFKA_NONE;
 }
 
 /* Append the batches from an offset on to the buffer. */
@@ -89,7 +89,7 @@ read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const 
 }
 
 static int16
-fetch_partition(KkRequest *request, const KsTopic *topic, const KwFetchRequestPartition *wanted,
+fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequestPartition *wanted,
 				FetchRound *round, KwFetchResponsePartitionData *entry)
 {
 	KsPartitionInfo info;
@@ -101,7 +101,7 @@ fetch_partition(KkRequest *request, const KsTopic *topic, const KwFetchRequestPa
 		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 	ks_log_info(topic, wanted->partition, &info);
 	error = check_epoch(wanted->current_leader_epoch, &info);
-	if (error != KK_NONE)
+	if (error != KS_KAFKA_NONE)
 		return error;
 	entry->high_watermark = info.end;
 	entry->last_stable_offset = info.end;
@@ -109,7 +109,7 @@ fetch_partition(KkRequest *request, const KsTopic *topic, const KwFetchRequestPa
 	if (wanted->fetch_offset < info.log_start || (wanted->fetch_offset > info.end && !info.standby))
 		return KS_E_OFFSET_OUT_OF_RANGE;
 	if (wanted->fetch_offset >= info.end)
-		return KK_NONE;
+		return KS_KAFKA_NONE;
 	old = MemoryContextSwitchTo(request->context);
 	initStringInfo(&out);
 	MemoryContextSwitchTo(old);
@@ -118,39 +118,32 @@ fetch_partition(KkRequest *request, const KsTopic *topic, const KwFetchRequestPa
 	entry->records.len = out.len;
 	round->left -= out.len;
 	round->bytes += out.len;
-	return KK_NONE;
+	return KS_KAFKA_NONE;
 }
 
 static void
-fetch_topic(KkRequest *request, FetchRound *round, const KwFetchRequestTopic *wanted, KwFetchResponseableTopicResponse *entry)
+fetch_topic(KsKafkaRequest *request, FetchRound *round, const KwFetchRequestTopic *wanted, KwFetchResponseableTopicResponse *entry)
 {
 	KsTopic topic;
-	int16 error = kk_topic_find(wanted->topic, &wanted->topic_id, ACL_SELECT, &topic);
+	int16 error = ks_kafka_topic_find(wanted->topic, &wanted->topic_id, ACL_SELECT, &topic);
 	int i;
 
 	entry->topic = wanted->topic;
 	entry->topic_id = wanted->topic_id;
-	KK_ALLOC_ARRAY(request, entry->partitions, wanted->partitions.count);
+	KS_KAFKA_STRUCTS(request, entry->partitions, FetchResponsePartitionData, wanted->partitions.count);
 	for (i = 0; i < wanted->partitions.count; i++)
 	{
 		KwFetchResponsePartitionData *part = &entry->partitions.items[i];
 
 		part->partition_index = wanted->partitions.items[i].partition;
-		part->high_watermark = part->last_stable_offset = part->log_start_offset = -1;
-		part->preferred_read_replica = -1;
-		part->diverging_epoch.epoch = -1;
-		part->diverging_epoch.end_offset = -1;
-		part->current_leader.leader_id = -1;
-		part->current_leader.leader_epoch = -1;
-		part->snapshot_id.end_offset = -1;
-		part->snapshot_id.epoch = -1;
-		part->error_code = error != KK_NONE ? error : fetch_partition(request, &topic, &wanted->partitions.items[i], round, part);
-		round->failed |= part->error_code != KK_NONE;
+		part->high_watermark = -1;
+		part->error_code = error != KS_KAFKA_NONE ? error : fetch_partition(request, &topic, &wanted->partitions.items[i], round, part);
+		round->failed |= part->error_code != KS_KAFKA_NONE;
 	}
 }
 
 static void
-fetch_round(KkRequest *request, void *arg)
+fetch_round(KsKafkaRequest *request, void *arg)
 {
 	FetchRound *round = arg;
 	int i;
@@ -188,7 +181,7 @@ typedef struct KeyList
 } KeyList;
 
 static void
-collect_keys(KkRequest *request, void *arg)
+collect_keys(KsKafkaRequest *request, void *arg)
 {
 	KeyList *list = arg;
 	int n = 0;
@@ -199,7 +192,7 @@ collect_keys(KkRequest *request, void *arg)
 	{
 		const KwFetchRequestTopic *wanted = &list->wanted->topics.items[i];
 		KsTopic topic;
-		bool found = kk_topic_find(wanted->topic, &wanted->topic_id, ACL_SELECT, &topic) == KK_NONE;
+		bool found = ks_kafka_topic_find(wanted->topic, &wanted->topic_id, ACL_SELECT, &topic) == KS_KAFKA_NONE;
 
 		for (j = 0; j < wanted->partitions.count; j++, n++)
 		{
@@ -212,7 +205,7 @@ collect_keys(KkRequest *request, void *arg)
 
 /* Wait for a commit; false when the client is gone. */
 static bool
-wait_for_more(KkRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 rest)
+wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 rest)
 {
 	bool standby = RecoveryInProgress();
 	bool ready = false;
@@ -223,18 +216,18 @@ wait_for_more(KkRequest *request, const KwFetchRequest *wanted, KwFetchResponse 
 	for (i = 0; i < wanted->topics.count; i++)
 		count += wanted->topics.items[i].partitions.count;
 	list.keys = MemoryContextAlloc(request->context, Max(count, 1) * sizeof(KsPartitionKey));
-	if (kk_transaction(request, collect_keys, &list, NULL) != KK_NONE)
+	if (ks_kafka_transaction(request, collect_keys, &list, NULL) != KS_KAFKA_NONE)
 		return true;
 	if (!standby)
 		add_waits(wanted, answer, list.keys, &ready);
 	if (!ready)
-		kk_wait(request->connection, Min(rest, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND), &request->gone);
+		ks_kafka_wait(request->connection, Min(rest, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND), &request->gone);
 	ks_wait_end();
 	return !request->gone;
 }
 
 bool
-kk_handle_fetch(KkRequest *request, void *response)
+ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 {
 	KwFetchResponse *answer = response;
 	const KwFetchRequest *wanted = request->body;
@@ -242,18 +235,18 @@ kk_handle_fetch(KkRequest *request, void *response)
 	instr_time start;
 
 	INSTR_TIME_SET_CURRENT(start);
-	KK_ALLOC_ARRAY(request, answer->responses, wanted->topics.count);
+	KS_KAFKA_STRUCTS(request, answer->responses, FetchResponseableTopicResponse, wanted->topics.count);
 	for (;;)
 	{
 		FetchRound round = {wanted, answer, Min(Max(wanted->max_bytes, 0), ANSWER_MAX), 0, false};
 		instr_time elapsed;
 		int64 rest;
 
-		answer->error_code = kk_transaction(request, fetch_round, &round, NULL);
+		answer->error_code = ks_kafka_transaction(request, fetch_round, &round, NULL);
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		rest = limit - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
-		if (answer->error_code != KK_NONE || round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
+		if (answer->error_code != KS_KAFKA_NONE || round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
 			return true;
 		if (!wait_for_more(request, wanted, answer, rest))
 			return false;

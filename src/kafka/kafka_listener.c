@@ -261,15 +261,15 @@ client_of_cookie(uint64 cookie)
 static bool
 meet(pgsocket session)
 {
-	KkQuestion question;
-	KkAnswer answer = {0};
+	KsKafkaQuestion question;
+	KsKafkaAnswer answer = {0};
 	bool gone;
 	Client *client;
 
-	if (!kk_handover_read(session, &question, &gone) && !gone)
+	if (!ks_kafka_handover_read(session, &question, &gone) && !gone)
 		return false;
-	client = !gone && question.kind == KK_ASK_SOCKET ? client_of_cookie(question.cookie) : NULL;
-	if (client == NULL || !kk_handover_answer(session, &answer, client->socket))
+	client = !gone && question.kind == KS_KAFKA_ASK_SOCKET ? client_of_cookie(question.cookie) : NULL;
+	if (client == NULL || !ks_kafka_handover_answer(session, &answer, client->socket))
 	{
 		closesocket(session);
 		return true;
@@ -283,18 +283,18 @@ meet(pgsocket session)
 static void
 answer_session(Client *client)
 {
-	KkQuestion question;
-	KkAnswer answer;
+	KsKafkaQuestion question;
+	KsKafkaAnswer answer;
 	bool gone;
 
-	if (!kk_handover_read(client->session, &question, &gone))
+	if (!ks_kafka_handover_read(client->session, &question, &gone))
 	{
 		if (gone)
 			forget_client(client);
 		return;
 	}
-	kk_role_look_up(question.role, &client->address, question.tls, &answer);
-	if (!kk_handover_answer(client->session, &answer, PGINVALID_SOCKET))
+	ks_kafka_role_look_up(question.role, &client->address, question.tls, &answer);
+	if (!ks_kafka_handover_answer(client->session, &answer, PGINVALID_SOCKET))
 		forget_client(client);
 }
 
@@ -418,9 +418,9 @@ ks_kafka_listener_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kstream kafka listener", ALLOCSET_DEFAULT_SIZES));
-	kk_hba_load();
+	ks_kafka_hba_load();
 	listen_everywhere();
-	handover = kk_handover_listen();
+	handover = ks_kafka_handover_listen();
 	while (!ShutdownRequestPending)
 	{
 		wait_once();
@@ -431,7 +431,7 @@ ks_kafka_listener_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
-			kk_hba_load();
+			ks_kafka_hba_load();
 		}
 	}
 	proc_exit(0);

@@ -30,8 +30,6 @@
 #include "kafka/kafka_request.h"
 #include "log/log.h"
 
-#define ANY_RIGHT (ACL_SELECT | ACL_INSERT | ACL_TRUNCATE)
-
 /* Kafka's numbers of what a role may do, as bits (AclOperation). */
 #define OPERATION_READ (1 << 3)
 #define OPERATION_WRITE (1 << 4)
@@ -43,7 +41,7 @@
 #define OPERATION_ALTER_CONFIGS (1 << 11)
 
 char *
-kk_cluster_id(void)
+ks_kafka_cluster_id(void)
 {
 	uint64 parts[2] = {GetSystemIdentifier(), MyDatabaseId};
 	char *text = palloc0(32);
@@ -63,7 +61,7 @@ kk_cluster_id(void)
 }
 
 void
-kk_advertised(KkRequest *request, KwString *host, int32 *port)
+ks_kafka_advertised(KsKafkaRequest *request, KwString *host, int32 *port)
 {
 	const char *setting = ks_kafka_advertised_listener;
 	const char *colon = setting != NULL ? strrchr(setting, ':') : NULL;
@@ -75,13 +73,13 @@ kk_advertised(KkRequest *request, KwString *host, int32 *port)
 	*port = ks_kafka_port;
 	if (colon != NULL && colon > setting)
 	{
-		*host = kw_string(pnstrdup(setting, colon - setting));
+		*host = ks_wire_string(pnstrdup(setting, colon - setting));
 		*port = atoi(colon + 1);
 		return;
 	}
 	if (getsockname(request->connection->socket, (struct sockaddr *) &address, &len) == 0)
 		(void) pg_getnameinfo_all(&address, len, name, sizeof(name), service, sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV);
-	*host = kw_string(pstrdup(name));
+	*host = ks_wire_string(pstrdup(name));
 }
 
 static int32
@@ -113,27 +111,27 @@ epoch_of(const KsTopic *topic, int32 partition)
 }
 
 static void
-fill_partition(KkRequest *request, const KsTopic *topic, int32 partition, KwMetadataResponseResponsePartition *entry)
+fill_partition(KsKafkaRequest *request, const KsTopic *topic, int32 partition, KwMetadataResponseResponsePartition *entry)
 {
 	entry->partition_index = partition;
 	entry->leader_id = ks_kafka_node_id;
 	entry->leader_epoch = epoch_of(topic, partition);
-	KK_ALLOC_ARRAY(request, entry->replica_nodes, 1);
+	KS_KAFKA_VALUES(request, entry->replica_nodes, 1);
 	entry->replica_nodes.items[0] = ks_kafka_node_id;
-	KK_ALLOC_ARRAY(request, entry->isr_nodes, 1);
+	KS_KAFKA_VALUES(request, entry->isr_nodes, 1);
 	entry->isr_nodes.items[0] = ks_kafka_node_id;
 }
 
 static void
-fill_topic(KkRequest *request, const KsTopic *topic, bool operations, KwMetadataResponseResponseTopic *entry)
+fill_topic(KsKafkaRequest *request, const KsTopic *topic, bool operations, KwMetadataResponseResponseTopic *entry)
 {
 	int32 i;
 
-	entry->error_code = KK_NONE;
-	entry->name = kk_topic_name(request, topic);
-	entry->topic_id = kk_topic_uuid(topic);
+	entry->error_code = KS_KAFKA_NONE;
+	entry->name = ks_kafka_topic_name(request, topic);
+	entry->topic_id = ks_kafka_topic_uuid(topic);
 	entry->topic_authorized_operations = operations ? operations_of(topic) : PG_INT32_MIN;
-	KK_ALLOC_ARRAY(request, entry->partitions, topic->partitions);
+	KS_KAFKA_STRUCTS(request, entry->partitions, MetadataResponseResponsePartition, topic->partitions);
 	for (i = 0; i < topic->partitions; i++)
 		fill_partition(request, topic, i, &entry->partitions.items[i]);
 }
@@ -146,9 +144,8 @@ typedef struct Listing
 	KwMetadataResponse *answer;
 } Listing;
 
-/* The ids of all topics, palloc'd. */
-static List *
-all_topic_ids(void)
+List *
+ks_kafka_topic_ids(void)
 {
 	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
@@ -167,15 +164,15 @@ all_topic_ids(void)
 }
 
 static void
-list_all(KkRequest *request, void *arg)
+list_all(KsKafkaRequest *request, void *arg)
 {
 	Listing *listing = arg;
 	bool operations = listing->wanted->include_topic_authorized_operations;
-	List *ids = all_topic_ids();
+	List *ids = ks_kafka_topic_ids();
 	ListCell *lc;
 	int n = 0;
 
-	KK_ALLOC_ARRAY(request, listing->answer->topics, list_length(ids));
+	KS_KAFKA_STRUCTS(request, listing->answer->topics, MetadataResponseResponseTopic, list_length(ids));
 	foreach (lc, ids)
 	{
 		KsTopic topic;
@@ -196,39 +193,39 @@ typedef struct One
 } One;
 
 static void
-create_one(KkRequest *request, void *arg)
+create_one(KsKafkaRequest *request, void *arg)
 {
 	One *one = arg;
 
-	ks_admin_create_topic(kw_cstring(one->name), 1, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), true);
+	ks_admin_create_topic(ks_wire_cstring(one->name), 1, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), true);
 }
 
 static void
-list_one(KkRequest *request, void *arg)
+list_one(KsKafkaRequest *request, void *arg)
 {
 	One *one = arg;
 	KsTopic topic;
 
-	one->entry->error_code = kk_topic_find(one->name, &one->id, ANY_RIGHT, &topic);
-	if (one->entry->error_code == KK_NONE)
+	one->entry->error_code = ks_kafka_topic_find(one->name, &one->id, KS_KAFKA_ANY_RIGHT, &topic);
+	if (one->entry->error_code == KS_KAFKA_NONE)
 		fill_topic(request, &topic, one->operations, one->entry);
 }
 
 static void
-fill_one(KkRequest *request, One *one)
+fill_one(KsKafkaRequest *request, One *one)
 {
-	int16 error = kk_transaction(request, list_one, one, NULL);
+	int16 error = ks_kafka_transaction(request, list_one, one, NULL);
 
-	if (error != KK_NONE)
+	if (error != KS_KAFKA_NONE)
 		one->entry->error_code = error;
 	if (one->entry->error_code == KS_E_UNKNOWN_TOPIC_OR_PARTITION && one->create && ks_kafka_auto_create_topics)
 	{
-		error = kk_transaction(request, create_one, one, NULL);
+		error = ks_kafka_transaction(request, create_one, one, NULL);
 		one->entry->error_code = error;
-		if (error == KK_NONE)
-			one->entry->error_code = kk_transaction(request, list_one, one, NULL);
+		if (error == KS_KAFKA_NONE)
+			one->entry->error_code = ks_kafka_transaction(request, list_one, one, NULL);
 	}
-	if (one->entry->error_code != KK_NONE)
+	if (one->entry->error_code != KS_KAFKA_NONE)
 	{
 		one->entry->name = one->name;
 		one->entry->topic_id = one->id;
@@ -236,12 +233,12 @@ fill_one(KkRequest *request, One *one)
 }
 
 static void
-list_wanted(KkRequest *request, Listing *listing)
+list_wanted(KsKafkaRequest *request, Listing *listing)
 {
 	const KwMetadataRequest *wanted = listing->wanted;
 	int i;
 
-	KK_ALLOC_ARRAY(request, listing->answer->topics, wanted->topics.count);
+	KS_KAFKA_STRUCTS(request, listing->answer->topics, MetadataResponseResponseTopic, wanted->topics.count);
 	for (i = 0; i < wanted->topics.count; i++)
 	{
 		One one = {
@@ -257,7 +254,7 @@ list_wanted(KkRequest *request, Listing *listing)
 }
 
 bool
-kk_handle_metadata(KkRequest *request, void *response)
+ks_kafka_handle_metadata(KsKafkaRequest *request, void *response)
 {
 	KwMetadataResponse *answer = response;
 	const KwMetadataRequest *wanted = request->body;
@@ -265,38 +262,36 @@ kk_handle_metadata(KkRequest *request, void *response)
 	/* No list means all topics; before version 1 an empty list did. */
 	bool all = wanted->topics.count < 0 || (request->header.version == 0 && wanted->topics.count == 0);
 
-	KK_ALLOC_ARRAY(request, answer->brokers, 1);
+	KS_KAFKA_STRUCTS(request, answer->brokers, MetadataResponseResponseBroker, 1);
 	answer->brokers.items[0].node_id = ks_kafka_node_id;
-	answer->brokers.items[0].rack.len = KW_NULL;
-	kk_advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
-	answer->cluster_id = kw_string(kk_cluster_id());
+	ks_kafka_advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
+	answer->cluster_id = ks_wire_string(ks_kafka_cluster_id());
 	answer->controller_id = ks_kafka_node_id;
 	if (!all)
 		list_wanted(request, &listing);
 	else
-		answer->error_code = kk_transaction(request, list_all, &listing, NULL);
+		answer->error_code = ks_kafka_transaction(request, list_all, &listing, NULL);
 	return true;
 }
 
 /* ---------- the cluster ---------- */
 
 bool
-kk_handle_describe_cluster(KkRequest *request, void *response)
+ks_kafka_handle_describe_cluster(KsKafkaRequest *request, void *response)
 {
 	KwDescribeClusterResponse *answer = response;
 
-	answer->cluster_id = kw_string(kk_cluster_id());
+	answer->cluster_id = ks_wire_string(ks_kafka_cluster_id());
 	answer->controller_id = ks_kafka_node_id;
 	answer->endpoint_type = 1;
-	KK_ALLOC_ARRAY(request, answer->brokers, 1);
+	KS_KAFKA_STRUCTS(request, answer->brokers, DescribeClusterResponseBroker, 1);
 	answer->brokers.items[0].broker_id = ks_kafka_node_id;
-	answer->brokers.items[0].rack.len = KW_NULL;
-	kk_advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
+	ks_kafka_advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
 	return true;
 }
 
 bool
-kk_handle_find_coordinator(KkRequest *request, void *response)
+ks_kafka_handle_find_coordinator(KsKafkaRequest *request, void *response)
 {
 	KwFindCoordinatorResponse *answer = response;
 	const KwFindCoordinatorRequest *wanted = request->body;
@@ -304,8 +299,8 @@ kk_handle_find_coordinator(KkRequest *request, void *response)
 
 	/* Version 4 asks about several keys at once. */
 	answer->node_id = ks_kafka_node_id;
-	kk_advertised(request, &answer->host, &answer->port);
-	KK_ALLOC_ARRAY(request, answer->coordinators, Max(wanted->coordinator_keys.count, 0));
+	ks_kafka_advertised(request, &answer->host, &answer->port);
+	KS_KAFKA_STRUCTS(request, answer->coordinators, FindCoordinatorResponseCoordinator, Max(wanted->coordinator_keys.count, 0));
 	for (i = 0; i < answer->coordinators.count; i++)
 	{
 		KwFindCoordinatorResponseCoordinator *entry = &answer->coordinators.items[i];
@@ -321,19 +316,19 @@ kk_handle_find_coordinator(KkRequest *request, void *response)
 /* ---------- DescribeTopicPartitions ---------- */
 
 static void
-describe_one(KkRequest *request, void *arg)
+describe_one(KsKafkaRequest *request, void *arg)
 {
 	KwDescribeTopicPartitionsResponseResponseTopic *entry = arg;
 	static const KwUuid no_id;
 	KsTopic topic;
 	int32 i;
 
-	entry->error_code = kk_topic_find(entry->name, &no_id, ANY_RIGHT, &topic);
-	if (entry->error_code != KK_NONE)
+	entry->error_code = ks_kafka_topic_find(entry->name, &no_id, KS_KAFKA_ANY_RIGHT, &topic);
+	if (entry->error_code != KS_KAFKA_NONE)
 		return;
-	entry->topic_id = kk_topic_uuid(&topic);
+	entry->topic_id = ks_kafka_topic_uuid(&topic);
 	entry->topic_authorized_operations = operations_of(&topic);
-	KK_ALLOC_ARRAY(request, entry->partitions, topic.partitions);
+	KS_KAFKA_STRUCTS(request, entry->partitions, DescribeTopicPartitionsResponseResponsePartition, topic.partitions);
 	for (i = 0; i < topic.partitions; i++)
 	{
 		KwDescribeTopicPartitionsResponseResponsePartition *part = &entry->partitions.items[i];
@@ -341,23 +336,23 @@ describe_one(KkRequest *request, void *arg)
 		part->partition_index = i;
 		part->leader_id = ks_kafka_node_id;
 		part->leader_epoch = epoch_of(&topic, i);
-		KK_ALLOC_ARRAY(request, part->replica_nodes, 1);
+		KS_KAFKA_VALUES(request, part->replica_nodes, 1);
 		part->replica_nodes.items[0] = ks_kafka_node_id;
-		KK_ALLOC_ARRAY(request, part->isr_nodes, 1);
+		KS_KAFKA_VALUES(request, part->isr_nodes, 1);
 		part->isr_nodes.items[0] = ks_kafka_node_id;
-		part->eligible_leader_replicas.count = KW_NULL;
-		part->last_known_elr.count = KW_NULL;
+		part->eligible_leader_replicas.count = 0;
+		part->last_known_elr.count = 0;
 	}
 }
 
 bool
-kk_handle_describe_topic_partitions(KkRequest *request, void *response)
+ks_kafka_handle_describe_topic_partitions(KsKafkaRequest *request, void *response)
 {
 	KwDescribeTopicPartitionsResponse *answer = response;
 	const KwDescribeTopicPartitionsRequest *wanted = request->body;
 	int i;
 
-	KK_ALLOC_ARRAY(request, answer->topics, wanted->topics.count);
+	KS_KAFKA_STRUCTS(request, answer->topics, DescribeTopicPartitionsResponseResponseTopic, wanted->topics.count);
 	for (i = 0; i < wanted->topics.count; i++)
 	{
 		KwDescribeTopicPartitionsResponseResponseTopic *entry = &answer->topics.items[i];
@@ -365,8 +360,8 @@ kk_handle_describe_topic_partitions(KkRequest *request, void *response)
 
 		entry->name = wanted->topics.items[i].name;
 		entry->topic_authorized_operations = PG_INT32_MIN;
-		error = kk_transaction(request, describe_one, entry, NULL);
-		if (error != KK_NONE)
+		error = ks_kafka_transaction(request, describe_one, entry, NULL);
+		if (error != KS_KAFKA_NONE)
 			entry->error_code = error;
 	}
 	return true;

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * kafka_offsets.c
- *	  ListOffsets: where a partition begins and ends, and by time.
+ *	  ListOffsets: where a partition begins and ends, and by time; and where the
+ *	  offsets of a leader epoch end.
  *
  * src/kafka/kafka_offsets.c
  *-------------------------------------------------------------------------
@@ -12,6 +13,7 @@
 #include "base/errors.h"
 #include "fetch/fetch.h"
 #include "kafka/kafka_request.h"
+#include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
 
@@ -60,15 +62,15 @@ find_by_time(const KsTopic *topic, const KsPartitionInfo *info, OneOffset *one, 
 }
 
 static void
-list_one(KkRequest *request, void *arg)
+list_one(KsKafkaRequest *request, void *arg)
 {
 	OneOffset *one = arg;
 	static const KwUuid no_id;
 	KsTopic topic;
 	KsPartitionInfo info;
 
-	one->entry->error_code = kk_topic_find(one->name, &no_id, ACL_SELECT, &topic);
-	if (one->entry->error_code != KK_NONE)
+	one->entry->error_code = ks_kafka_topic_find(one->name, &no_id, ACL_SELECT, &topic);
+	if (one->entry->error_code != KS_KAFKA_NONE)
 		return;
 	if (one->wanted->partition_index < 0 || one->wanted->partition_index >= topic.partitions)
 	{
@@ -99,30 +101,98 @@ list_one(KkRequest *request, void *arg)
 }
 
 bool
-kk_handle_list_offsets(KkRequest *request, void *response)
+ks_kafka_handle_list_offsets(KsKafkaRequest *request, void *response)
 {
 	KwListOffsetsResponse *answer = response;
 	const KwListOffsetsRequest *wanted = request->body;
 	int i;
 	int j;
 
-	KK_ALLOC_ARRAY(request, answer->topics, wanted->topics.count);
+	KS_KAFKA_STRUCTS(request, answer->topics, ListOffsetsResponseTopicResponse, wanted->topics.count);
 	for (i = 0; i < wanted->topics.count; i++)
 	{
 		const KwListOffsetsRequestTopic *topic = &wanted->topics.items[i];
 
 		answer->topics.items[i].name = topic->name;
-		KK_ALLOC_ARRAY(request, answer->topics.items[i].partitions, topic->partitions.count);
+		KS_KAFKA_STRUCTS(request, answer->topics.items[i].partitions, ListOffsetsResponsePartitionResponse, topic->partitions.count);
 		for (j = 0; j < topic->partitions.count; j++)
 		{
 			OneOffset one = {topic->name, &topic->partitions.items[j], &answer->topics.items[i].partitions.items[j]};
 			int16 error;
 
 			one.entry->partition_index = one.wanted->partition_index;
-			one.entry->offset = one.entry->timestamp = -1;
-			one.entry->leader_epoch = -1;
-			error = kk_transaction(request, list_one, &one, NULL);
-			if (error != KK_NONE)
+			error = ks_kafka_transaction(request, list_one, &one, NULL);
+			if (error != KS_KAFKA_NONE)
+				one.entry->error_code = error;
+		}
+	}
+	return true;
+}
+
+/* ---------- OffsetForLeaderEpoch ---------- */
+
+typedef struct OneEpoch
+{
+	KwString name;
+	const KwOffsetForLeaderEpochRequestOffsetForLeaderPartition *wanted;
+	KwOffsetForLeaderEpochResponseEpochEndOffset *entry;
+} OneEpoch;
+
+/* Where the offsets of an epoch end: where the next one's begin, or at the log's end. */
+static void
+find_epoch(KsKafkaRequest *request, void *arg)
+{
+	OneEpoch *one = arg;
+	static const KwUuid no_id;
+	KsTopic topic;
+	KsPartitionInfo info;
+
+	one->entry->error_code = ks_kafka_topic_find(one->name, &no_id, ACL_SELECT, &topic);
+	if (one->entry->error_code != KS_KAFKA_NONE)
+		return;
+	if (one->wanted->partition < 0 || one->wanted->partition >= topic.partitions)
+	{
+		one->entry->error_code = KS_E_UNKNOWN_TOPIC_OR_PARTITION;
+		return;
+	}
+	ks_log_info(&topic, one->wanted->partition, &info);
+	if (info.standby || one->wanted->leader_epoch > info.leader_epoch)
+		return;
+	if (one->wanted->leader_epoch == info.leader_epoch)
+	{
+		one->entry->leader_epoch = info.leader_epoch;
+		one->entry->end_offset = info.end;
+		return;
+	}
+	ks_epoch_end(&topic, one->wanted->partition, one->wanted->leader_epoch, &one->entry->leader_epoch, &one->entry->end_offset);
+	/* An epoch that has no row so far begins where shared memory says. */
+	if (one->entry->end_offset < 0 && one->entry->leader_epoch >= 0 && info.epoch_is_new)
+		one->entry->end_offset = info.epoch_first;
+}
+
+bool
+ks_kafka_handle_offset_for_leader_epoch(KsKafkaRequest *request, void *response)
+{
+	KwOffsetForLeaderEpochResponse *answer = response;
+	const KwOffsetForLeaderEpochRequest *wanted = request->body;
+	int i;
+	int j;
+
+	KS_KAFKA_STRUCTS(request, answer->topics, OffsetForLeaderEpochResponseOffsetForLeaderTopicResult, wanted->topics.count);
+	for (i = 0; i < wanted->topics.count; i++)
+	{
+		const KwOffsetForLeaderEpochRequestOffsetForLeaderTopic *topic = &wanted->topics.items[i];
+
+		answer->topics.items[i].topic = topic->topic;
+		KS_KAFKA_STRUCTS(request, answer->topics.items[i].partitions, OffsetForLeaderEpochResponseEpochEndOffset, topic->partitions.count);
+		for (j = 0; j < topic->partitions.count; j++)
+		{
+			OneEpoch one = {topic->topic, &topic->partitions.items[j], &answer->topics.items[i].partitions.items[j]};
+			int16 error;
+
+			one.entry->partition = one.wanted->partition;
+			error = ks_kafka_transaction(request, find_epoch, &one, NULL);
+			if (error != KS_KAFKA_NONE)
 				one.entry->error_code = error;
 		}
 	}

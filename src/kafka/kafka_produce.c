@@ -68,14 +68,14 @@ check_header(ClientBatch *batch, const KsBatchHeader *header)
 	if ((header->attributes & KS_BATCH_ATTR_CONTROL) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "clients cannot write control batches");
 	if ((header->attributes & KS_BATCH_ATTR_TRANSACTIONAL) != 0)
-		return refuse(batch, KK_INVALID_TXN_STATE, "transactions are not supported");
+		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "transactions are not supported");
 	if ((header->attributes & (KS_BATCH_ATTR_APPEND_TIME | KS_BATCH_ATTR_DELETE_HORIZON)) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch has attributes that only a server sets");
 	if (header->record_count <= 0 || header->record_count != header->last_offset_delta + 1)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch does not have as many records as its offsets say");
 	if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0))
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch has a producer id and no epoch or sequence");
-	return KK_NONE;
+	return KS_KAFKA_NONE;
 }
 
 /* Walk through all records. */
@@ -105,13 +105,13 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch's greatest timestamp is not that of its records");
 	batch->batch.records = count;
 	batch->batch.max_timestamp = greatest;
-	return KK_NONE;
+	return KS_KAFKA_NONE;
 }
 
 static int16
 status_error(ClientBatch *batch, KsBatchStatus status)
 {
-	return refuse(batch, status == KS_BATCH_BAD_CODEC ? KK_UNSUPPORTED_COMPRESSION_TYPE : KS_E_CORRUPT_MESSAGE,
+	return refuse(batch, status == KS_BATCH_BAD_CODEC ? KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE : KS_E_CORRUPT_MESSAGE,
 				  ks_batch_status_text(status));
 }
 
@@ -129,20 +129,20 @@ check_batch(ClientBatch *batch)
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
 	error = check_header(batch, &reader.header);
-	if (error != KK_NONE)
+	if (error != KS_KAFKA_NONE)
 		return error;
 	status = ks_batch_open(&reader, batch->bytes.data, batch->bytes.len, true, MAX_PAYLOAD);
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
 	error = check_records(batch, &reader);
 	ks_batch_close(&reader);
-	if (error != KK_NONE)
+	if (error != KS_KAFKA_NONE)
 		return error;
 	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
 	batch->batch.image = palloc(batch->batch.bytes);
 	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
 	memcpy(VARDATA(batch->batch.image), batch->bytes.data, batch->bytes.len);
-	return KK_NONE;
+	return KS_KAFKA_NONE;
 }
 
 /* ---------- appending ---------- */
@@ -163,7 +163,7 @@ set_durability(int16 acks)
 }
 
 static void
-append_batches(KkRequest *request, void *arg)
+append_batches(KsKafkaRequest *request, void *arg)
 {
 	Appending *appending = arg;
 	KsAppend *appends = palloc0(sizeof(KsAppend) * appending->count);
@@ -189,16 +189,16 @@ append_batches(KkRequest *request, void *arg)
 }
 
 static void
-fail(KkRequest *request, ClientBatch *batch, int16 error, const char *why)
+fail(KsKafkaRequest *request, ClientBatch *batch, int16 error, const char *why)
 {
 	batch->entry->error_code = error;
 	batch->entry->base_offset = -1;
-	batch->entry->error_message = kw_string(why);
+	batch->entry->error_message = ks_wire_string(why);
 }
 
 /* Append them together; one by one if that fails. */
 static void
-append_all(KkRequest *request, ClientBatch **batches, int count, int16 acks)
+append_all(KsKafkaRequest *request, ClientBatch **batches, int count, int16 acks)
 {
 	Appending appending = {batches, count, acks};
 	char *message = NULL;
@@ -207,8 +207,8 @@ append_all(KkRequest *request, ClientBatch **batches, int count, int16 acks)
 
 	if (count == 0)
 		return;
-	error = kk_transaction(request, append_batches, &appending, &message);
-	if (error == KK_NONE)
+	error = ks_kafka_transaction(request, append_batches, &appending, &message);
+	if (error == KS_KAFKA_NONE)
 		return;
 	if (count == 1)
 	{
@@ -242,12 +242,12 @@ typedef struct Intake
 } Intake;
 
 static int16
-take_batch(KkRequest *request, Intake *intake, const KsTopic *topic, int16 topic_error,
+take_batch(KsKafkaRequest *request, Intake *intake, const KsTopic *topic, int16 topic_error,
 		   const KwProduceRequestPartitionProduceData *data, KwProduceResponsePartitionProduceResponse *entry)
 {
 	ClientBatch *batch;
 
-	if (topic_error != KK_NONE)
+	if (topic_error != KS_KAFKA_NONE)
 		return topic_error;
 	if (data->index < 0 || data->index >= topic->partitions)
 		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
@@ -257,43 +257,38 @@ take_batch(KkRequest *request, Intake *intake, const KsTopic *topic, int16 topic
 	batch->bytes = data->records;
 	batch->entry = entry;
 	entry->error_code = check_batch(batch);
-	if (entry->error_code != KK_NONE)
-		entry->error_message = kw_string(batch->why);
+	if (entry->error_code != KS_KAFKA_NONE)
+		entry->error_message = ks_wire_string(batch->why);
 	else
 		intake->batches[intake->count++] = batch;
 	return entry->error_code;
 }
 
 static void
-take_topic(KkRequest *request, Intake *intake, int n)
+take_topic(KsKafkaRequest *request, Intake *intake, int n)
 {
 	const KwProduceRequestTopicProduceData *wanted = &intake->wanted->topic_data.items[n];
 	KwProduceResponseTopicProduceResponse *entry = &intake->answer->responses.items[n];
 	KsTopic topic;
-	int16 error = kk_topic_find(wanted->name, &wanted->topic_id, ACL_INSERT, &topic);
+	int16 error = ks_kafka_topic_find(wanted->name, &wanted->topic_id, ACL_INSERT, &topic);
 	int i;
 
 	entry->name = wanted->name;
 	entry->topic_id = wanted->topic_id;
-	KK_ALLOC_ARRAY(request, entry->partition_responses, wanted->partition_data.count);
+	KS_KAFKA_STRUCTS(request, entry->partition_responses, ProduceResponsePartitionProduceResponse, wanted->partition_data.count);
 	for (i = 0; i < wanted->partition_data.count; i++)
 	{
 		KwProduceResponsePartitionProduceResponse *part = &entry->partition_responses.items[i];
 
 		part->index = wanted->partition_data.items[i].index;
 		part->base_offset = -1;
-		part->log_append_time_ms = -1;
-		part->log_start_offset = -1;
-		part->error_message.len = KW_NULL;
-		part->current_leader.leader_id = -1;
-		part->current_leader.leader_epoch = -1;
 		part->error_code = take_batch(request, intake, &topic, error, &wanted->partition_data.items[i], part);
 	}
 }
 
 /* Look the topics up and check the batches; in a transaction, for the catalog's sake. */
 static void
-take_all(KkRequest *request, void *arg)
+take_all(KsKafkaRequest *request, void *arg)
 {
 	Intake *intake = arg;
 	MemoryContext old = MemoryContextSwitchTo(request->context);
@@ -310,7 +305,7 @@ take_all(KkRequest *request, void *arg)
 
 /* A partition that is named twice has but one of its batches taken. */
 static void
-drop_repeated(KkRequest *request, Intake *intake)
+drop_repeated(KsKafkaRequest *request, Intake *intake)
 {
 	int n = 0;
 	int i;
@@ -340,21 +335,21 @@ fail_all(KwProduceResponse *answer, int16 error)
 }
 
 bool
-kk_handle_produce(KkRequest *request, void *response)
+ks_kafka_handle_produce(KsKafkaRequest *request, void *response)
 {
 	KwProduceResponse *answer = response;
 	Intake intake = {.wanted = request->body, .answer = answer};
 	int16 acks = intake.wanted->acks;
 	int16 error;
 
-	KK_ALLOC_ARRAY(request, answer->responses, intake.wanted->topic_data.count);
-	error = kk_transaction(request, take_all, &intake, NULL);
-	if (error != KK_NONE)
+	KS_KAFKA_STRUCTS(request, answer->responses, ProduceResponseTopicProduceResponse, intake.wanted->topic_data.count);
+	error = ks_kafka_transaction(request, take_all, &intake, NULL);
+	if (error != KS_KAFKA_NONE)
 		fail_all(answer, error);
 	else if (acks < -1 || acks > 1)
-		fail_all(answer, KK_INVALID_REQUIRED_ACKS);
+		fail_all(answer, KS_KAFKA_INVALID_REQUIRED_ACKS);
 	else if (intake.wanted->transactional_id.len >= 0)
-		fail_all(answer, KK_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+		fail_all(answer, KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
 	else
 	{
 		drop_repeated(request, &intake);
@@ -364,7 +359,7 @@ kk_handle_produce(KkRequest *request, void *response)
 }
 
 bool
-kk_handle_init_producer_id(KkRequest *request, void *response)
+ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
 {
 	const KwInitProducerIdRequest *wanted = request->body;
 	KwInitProducerIdResponse *answer = response;
@@ -372,7 +367,7 @@ kk_handle_init_producer_id(KkRequest *request, void *response)
 
 	if (wanted->transactional_id.len >= 0)
 	{
-		answer->error_code = KK_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+		answer->error_code = KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 		return true;
 	}
 	/* Random, so that no crash, failover or restore gives an id twice; nothing is stored for it. */

@@ -26,21 +26,35 @@
 static const struct
 {
 	int16 key;
-	KkHandler handler;
+	KsKafkaHandler handler;
 } handlers[] = {
-	{0, kk_handle_produce},
-	{1, kk_handle_fetch},
-	{2, kk_handle_list_offsets},
-	{3, kk_handle_metadata},
-	{10, kk_handle_find_coordinator},
-	{22, kk_handle_init_producer_id},
-	{18, kk_handle_api_versions},
-	{60, kk_handle_describe_cluster},
-	{75, kk_handle_describe_topic_partitions},
+	{0, ks_kafka_handle_produce},
+	{1, ks_kafka_handle_fetch},
+	{2, ks_kafka_handle_list_offsets},
+	{3, ks_kafka_handle_metadata},
+	{10, ks_kafka_handle_find_coordinator},
+	{18, ks_kafka_handle_api_versions},
+	{19, ks_kafka_handle_create_topics},
+	{20, ks_kafka_handle_delete_topics},
+	{21, ks_kafka_handle_delete_records},
+	{22, ks_kafka_handle_init_producer_id},
+	{23, ks_kafka_handle_offset_for_leader_epoch},
+	{29, ks_kafka_handle_describe_acls},
+	{32, ks_kafka_handle_describe_configs},
+	{33, ks_kafka_handle_alter_configs},
+	{35, ks_kafka_handle_describe_log_dirs},
+	{37, ks_kafka_handle_create_partitions},
+	{43, ks_kafka_handle_elect_leaders},
+	{44, ks_kafka_handle_incremental_alter_configs},
+	{46, ks_kafka_handle_list_reassignments},
+	{60, ks_kafka_handle_describe_cluster},
+	{61, ks_kafka_handle_describe_producers},
+	{74, ks_kafka_handle_list_config_resources},
+	{75, ks_kafka_handle_describe_topic_partitions},
 };
 
-KkHandler
-kk_handler(int16 key)
+KsKafkaHandler
+ks_kafka_handler(int16 key)
 {
 	size_t i;
 
@@ -53,7 +67,7 @@ kk_handler(int16 key)
 }
 
 int16
-kk_error_number(const ErrorData *error)
+ks_kafka_error_number(const ErrorData *error)
 {
 	int code = ks_error_code(error);
 
@@ -64,21 +78,21 @@ kk_error_number(const ErrorData *error)
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
 			return KS_E_TOPIC_AUTHORIZATION_FAILED;
 		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
-			return RecoveryInProgress() ? KK_NOT_LEADER_OR_FOLLOWER : KS_E_TOPIC_AUTHORIZATION_FAILED;
+			return RecoveryInProgress() ? KS_KAFKA_NOT_LEADER_OR_FOLLOWER : KS_E_TOPIC_AUTHORIZATION_FAILED;
 		case ERRCODE_UNDEFINED_OBJECT:
 			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 		case ERRCODE_DUPLICATE_OBJECT:
 			return KS_E_TOPIC_ALREADY_EXISTS;
 		case ERRCODE_INVALID_NAME:
-			return KK_INVALID_TOPIC_EXCEPTION;
+			return KS_KAFKA_INVALID_TOPIC_EXCEPTION;
 		case ERRCODE_INVALID_PARAMETER_VALUE:
-			return KK_INVALID_REQUEST;
+			return KS_KAFKA_INVALID_REQUEST;
 		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
 			return KS_E_MESSAGE_TOO_LARGE;
 		case ERRCODE_QUERY_CANCELED:
 		case ERRCODE_LOCK_NOT_AVAILABLE:
 		case ERRCODE_T_R_DEADLOCK_DETECTED:
-			return KK_REQUEST_TIMED_OUT;
+			return KS_KAFKA_REQUEST_TIMED_OUT;
 		default:
 			break;
 	}
@@ -87,9 +101,9 @@ kk_error_number(const ErrorData *error)
 		case ERRCODE_INSUFFICIENT_RESOURCES:
 		case ERRCODE_TRANSACTION_ROLLBACK:
 		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
-			return KK_KAFKA_STORAGE_ERROR;
+			return KS_KAFKA_KAFKA_STORAGE_ERROR;
 		default:
-			return KK_UNKNOWN_SERVER_ERROR;
+			return KS_KAFKA_UNKNOWN_SERVER_ERROR;
 	}
 }
 
@@ -105,10 +119,10 @@ begin(void)
 }
 
 int16
-kk_transaction(KkRequest *request, KkWork work, void *arg, char **message)
+ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message)
 {
 	MemoryContext old = CurrentMemoryContext;
-	volatile int16 number = KK_NONE;
+	volatile int16 number = KS_KAFKA_NONE;
 
 	PG_TRY();
 	{
@@ -123,8 +137,8 @@ kk_transaction(KkRequest *request, KkWork work, void *arg, char **message)
 
 		MemoryContextSwitchTo(request->context);
 		error = CopyErrorData();
-		number = kk_error_number(error);
-		if (number == KK_UNKNOWN_SERVER_ERROR || number == KK_KAFKA_STORAGE_ERROR)
+		number = ks_kafka_error_number(error);
+		if (number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR)
 			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
@@ -140,14 +154,14 @@ kk_transaction(KkRequest *request, KkWork work, void *arg, char **message)
 }
 
 int16
-kk_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic)
+ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic)
 {
 	static const KwUuid no_id;
 	bool found;
 
 	if (name.len > 0)
 	{
-		char *copy = kw_cstring(name);
+		char *copy = ks_wire_cstring(name);
 
 		found = name.len <= KS_TOPIC_NAME_MAX && ks_topic_find_or_bind(copy, topic);
 		pfree(copy);
@@ -157,19 +171,29 @@ kk_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic)
 	else
 	{
 		if (memcmp(id, &no_id, sizeof(no_id)) == 0 || !ks_topic_find_by_uuid((const pg_uuid_t *) id, topic))
-			return KK_UNKNOWN_TOPIC_ID;
+			return KS_KAFKA_UNKNOWN_TOPIC_ID;
 	}
-	return ks_topic_has_right(topic, any) ? KK_NONE : KS_E_TOPIC_AUTHORIZATION_FAILED;
+	return ks_topic_has_right(topic, any) ? KS_KAFKA_NONE : KS_E_TOPIC_AUTHORIZATION_FAILED;
+}
+
+void *
+ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, int32 count)
+{
+	MemoryContext old = MemoryContextSwitchTo(request->context);
+	void *items = ks_wire_new_array(def, count);
+
+	MemoryContextSwitchTo(old);
+	return items;
 }
 
 KwString
-kk_topic_name(KkRequest *request, const KsTopic *topic)
+ks_kafka_topic_name(KsKafkaRequest *request, const KsTopic *topic)
 {
-	return kw_string(MemoryContextStrdup(request->context, topic->name));
+	return ks_wire_string(MemoryContextStrdup(request->context, topic->name));
 }
 
 KwUuid
-kk_topic_uuid(const KsTopic *topic)
+ks_kafka_topic_uuid(const KsTopic *topic)
 {
 	KwUuid uuid;
 

@@ -43,7 +43,7 @@
  * PostgreSQL's own (auth-scram.c) so that a client cannot find out which roles exist.
  */
 static void
-set_mock_keys(const char *role, KkAnswer *answer)
+set_mock_keys(const char *role, KsKafkaAnswer *answer)
 {
 	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
 	uint8 digest[PG_SHA256_DIGEST_LENGTH];
@@ -59,19 +59,19 @@ set_mock_keys(const char *role, KkAnswer *answer)
 	answer->iterations = KS_SCRAM_DEFAULT_ITERATIONS;
 	answer->salt_len = SCRAM_DEFAULT_SALT_LEN;
 	memcpy(answer->salt, digest, SCRAM_DEFAULT_SALT_LEN);
-	memset(answer->stored_key, 0, KK_KEY_LEN);
-	memset(answer->server_key, 0, KK_KEY_LEN);
+	memset(answer->stored_key, 0, KS_KAFKA_KEY_LEN);
+	memset(answer->server_key, 0, KS_KAFKA_KEY_LEN);
 }
 
 static bool
-parse_secret(const char *secret, char **salt, KkAnswer *answer)
+parse_secret(const char *secret, char **salt, KsKafkaAnswer *answer)
 {
 	return KS_PARSE_SCRAM_SECRET(secret, &answer->iterations, salt, answer->stored_key, answer->server_key);
 }
 
 /* The keys of the role's secret; mock ones, with a reason, where it has none that serves. */
 static void
-set_keys(const char *role, KkAnswer *answer)
+set_keys(const char *role, KsKafkaAnswer *answer)
 {
 	const char *detail = NULL;
 	char *secret = get_role_password(role, &detail);
@@ -140,28 +140,28 @@ find_database(const char *name)
 }
 
 static void
-look_up(const char *role, const struct sockaddr_storage *client, bool tls, KkAnswer *answer)
+look_up(const char *role, const struct sockaddr_storage *client, bool tls, KsKafkaAnswer *answer)
 {
 	const char *reason = NULL;
-	KkHbaVerdict verdict;
+	KsKafkaHbaVerdict verdict;
 
 	answer->database = find_database(ks_kafka_database);
 	answer->role = get_role_oid(role, true);
-	verdict = kk_hba_match(client, tls, ks_kafka_database, answer->role, role, &reason);
+	verdict = ks_kafka_hba_match(client, tls, ks_kafka_database, answer->role, role, &reason);
 	if (!OidIsValid(answer->database))
 	{
-		verdict = KK_HBA_REFUSE;
+		verdict = KS_KAFKA_HBA_REFUSE;
 		reason = "the database of kstream.kafka_database does not exist";
 	}
-	if (verdict == KK_HBA_REFUSE)
+	if (verdict == KS_KAFKA_HBA_REFUSE)
 	{
 		strlcpy(answer->reason, reason, sizeof(answer->reason));
 		return;
 	}
-	answer->method = verdict == KK_HBA_TRUST ? KK_TRUST : verdict == KK_HBA_SCRAM ? KK_SCRAM
-																				  : KK_PASSWORD;
+	answer->method = verdict == KS_KAFKA_HBA_TRUST ? KS_KAFKA_TRUST : verdict == KS_KAFKA_HBA_SCRAM ? KS_KAFKA_SCRAM
+																									: KS_KAFKA_PASSWORD;
 	set_keys(role, answer);
-	if (verdict == KK_HBA_TRUST)
+	if (verdict == KS_KAFKA_HBA_TRUST)
 		answer->doomed = !OidIsValid(answer->role);
 	reason = OidIsValid(answer->role) && !answer->doomed ? refusal_of_role(answer->role, answer->database) : NULL;
 	if (reason != NULL)
@@ -172,7 +172,7 @@ look_up(const char *role, const struct sockaddr_storage *client, bool tls, KkAns
 }
 
 void
-kk_role_look_up(const char *role, const struct sockaddr_storage *client, bool tls, KkAnswer *answer)
+ks_kafka_role_look_up(const char *role, const struct sockaddr_storage *client, bool tls, KsKafkaAnswer *answer)
 {
 	memset(answer, 0, sizeof(*answer));
 	StartTransactionCommand();

@@ -63,7 +63,7 @@ peer_of(pgsocket sock)
 }
 
 static bool
-send_response(KkRequest *request, const void *response, int16 version)
+send_response(KsKafkaRequest *request, const void *response, int16 version)
 {
 	const KwApi *api = request->api;
 	bool flexible = version >= api->flexible;
@@ -74,39 +74,39 @@ send_response(KkRequest *request, const void *response, int16 version)
 	appendStringInfoSpaces(&out, 8);
 	if (flexible && api->key != API_API_VERSIONS)
 		appendStringInfoChar(&out, 0);
-	kw_encode(api->response, version, flexible, response, &out);
+	ks_wire_encode(api->response, version, flexible, response, &out);
 	number = pg_hton32(out.len - 4);
 	memcpy(out.data, &number, 4);
 	number = pg_hton32(request->header.correlation_id);
 	memcpy(out.data + 4, &number, 4);
-	return kk_write(request->connection, out.data, out.len);
+	return ks_kafka_write(request->connection, out.data, out.len);
 }
 
 /* ApiVersions of a version that is not known is answered in the form of version 0. */
 static bool
-refuse_version(KkRequest *request)
+refuse_version(KsKafkaRequest *request)
 {
-	KwApiVersionsResponse *response = kw_new(request->api->response);
+	KwApiVersionsResponse *response = ks_wire_new(request->api->response);
 
-	(void) kk_handle_api_versions(request, response);
-	response->error_code = KK_UNSUPPORTED_VERSION;
+	(void) ks_kafka_handle_api_versions(request, response);
+	response->error_code = KS_KAFKA_UNSUPPORTED_VERSION;
 	return send_response(request, response, 0);
 }
 
 static bool
-serve_known(KkRequest *request, const char *data, size_t len)
+serve_known(KsKafkaRequest *request, const char *data, size_t len)
 {
 	const KwApi *api = request->api;
-	KkHandler handler = kk_handler(api->key);
+	KsKafkaHandler handler = ks_kafka_handler(api->key);
 	int16 version = request->header.version;
 	void *response;
 
 	if (version < api->min_version || version > api->max_version)
 		return api->key == API_API_VERSIONS && refuse_version(request);
-	request->body = kw_decode(api->request, version, version >= api->flexible, data, len);
+	request->body = ks_wire_decode(api->request, version, version >= api->flexible, data, len);
 	if (handler == NULL || request->body == NULL)
 		return false;
-	response = kw_new(api->response);
+	response = ks_wire_new(api->response);
 	if (!handler(request, response))
 		return !request->gone;
 	return send_response(request, response, version);
@@ -114,14 +114,14 @@ serve_known(KkRequest *request, const char *data, size_t len)
 
 /* Serve a request; false when the connection is to end. */
 static bool
-serve(KkRequest *request, const char *frame, int32 len)
+serve(KsKafkaRequest *request, const char *frame, int32 len)
 {
 	KsKafkaSlot *slot = request->connection->slot;
 	size_t used;
 
-	if (!kw_decode_header(frame, len, &request->header, &used))
+	if (!ks_wire_decode_header(frame, len, &request->header, &used))
 		return false;
-	request->api = kw_api(request->header.key);
+	request->api = ks_wire_api(request->header.key);
 	if (request->api == NULL)
 		return false;
 	slot->requests++;
@@ -131,7 +131,7 @@ serve(KkRequest *request, const char *frame, int32 len)
 }
 
 static void
-serve_client(KkConnection *connection)
+serve_client(KsKafkaConnection *connection)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "kstream kafka request", ALLOCSET_DEFAULT_SIZES);
 	char *frame;
@@ -139,13 +139,13 @@ serve_client(KkConnection *connection)
 
 	for (;;)
 	{
-		KkRequest request = {.connection = connection, .context = context};
+		KsKafkaRequest request = {.connection = connection, .context = context};
 
 		MemoryContextSwitchTo(TopMemoryContext);
 		MemoryContextReset(context);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		(void) pgstat_report_stat(true);
-		if (!kk_read_frame(connection, FRAME_MAX, IDLE_LIMIT, &frame, &len))
+		if (!ks_kafka_read_frame(connection, FRAME_MAX, IDLE_LIMIT, &frame, &len))
 			return;
 		MemoryContextSwitchTo(context);
 		if (!serve(&request, frame, len))
@@ -156,9 +156,9 @@ serve_client(KkConnection *connection)
 void
 ks_kafka_session_main(Datum arg)
 {
-	KkConnection connection;
-	KkIdentity identity;
-	KkSasl *sasl;
+	KsKafkaConnection connection;
+	KsKafkaIdentity identity;
+	KsKafkaSasl *sasl;
 	uint64 cookie;
 	pgsocket listener;
 	pgsocket client;
@@ -168,16 +168,16 @@ ks_kafka_session_main(Datum arg)
 	pqsignal(SIGINT, StatementCancelHandler);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	client = kk_handover_take(cookie, &listener);
+	client = ks_kafka_handover_take(cookie, &listener);
 	if (client == PGINVALID_SOCKET)
 		proc_exit(0);
-	kk_connection_init(&connection, client);
+	ks_kafka_connection_init(&connection, client);
 	connection.slot = ks_kafka_slot_take(peer_of(client));
 	if (connection.slot == NULL)
 		proc_exit(0);
 	/* PostgreSQL's cryptography wants an owner, which else comes with a transaction. */
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "kstream kafka login");
-	sasl = kk_sasl_authenticate(&connection, listener, &identity);
+	sasl = ks_kafka_sasl_authenticate(&connection, listener, &identity);
 	if (sasl == NULL)
 		proc_exit(0);
 	ResourceOwnerDelete(CurrentResourceOwner);
@@ -186,7 +186,7 @@ ks_kafka_session_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(identity.database, identity.role, 0);
 	ks_kafka_slot_authenticated(connection.slot, identity.role);
 	pgstat_report_appname(connection.slot->client_id);
-	if (kk_sasl_succeed(sasl))
+	if (ks_kafka_sasl_succeed(sasl))
 		serve_client(&connection);
 	proc_exit(0);
 }

@@ -10,8 +10,8 @@
 
 #include "utils/timestamp.h"
 
-#define KK_CLIENT_ID_MAX 64
-#define KK_ADDRESS_MAX 64
+#define KS_KAFKA_CLIENT_ID_MAX 64
+#define KS_KAFKA_ADDRESS_MAX 64
 
 typedef struct KsKafkaSlot
 {
@@ -20,9 +20,9 @@ typedef struct KsKafkaSlot
 	Oid role; /* InvalidOid: not authenticated so far */
 	bool tls;
 	TimestampTz since;
-	char address[KK_ADDRESS_MAX];
-	char client_id[KK_CLIENT_ID_MAX];
-	char software[KK_CLIENT_ID_MAX];
+	char address[KS_KAFKA_ADDRESS_MAX];
+	char client_id[KS_KAFKA_CLIENT_ID_MAX];
+	char software[KS_KAFKA_CLIENT_ID_MAX];
 
 	/* Written by its session alone, read without a lock: for the view */
 	int64 requests;

@@ -41,16 +41,16 @@
 #define API_API_VERSIONS 18
 #define API_SASL_AUTHENTICATE 36
 
-struct KkSasl
+struct KsKafkaSasl
 {
-	KkConnection *connection;
+	KsKafkaConnection *connection;
 	pgsocket listener;
-	KkIdentity *identity;
+	KsKafkaIdentity *identity;
 	TimestampTz deadline;
 	bool handshaken; /* the mechanism was agreed on */
 	bool bare;       /* messages come without a header */
-	KkScram scram;
-	KkAnswer keys;
+	KsKafkaScram scram;
+	KsKafkaAnswer keys;
 	bool challenged;  /* our first message is out */
 	KwHeader header;  /* of the request to answer */
 	const char *last; /* our last message, held back */
@@ -58,7 +58,7 @@ struct KkSasl
 
 /* Send an answer: length, correlation id, the structure. */
 static bool
-send_response(KkSasl *sasl, const KwApi *api, const void *response)
+send_response(KsKafkaSasl *sasl, const KwApi *api, const void *response)
 {
 	int16 version = sasl->header.version;
 	bool flexible = version >= api->flexible;
@@ -71,42 +71,42 @@ send_response(KkSasl *sasl, const KwApi *api, const void *response)
 	/* ApiVersions is answered with the old header in every version. */
 	if (flexible && api->key != API_API_VERSIONS)
 		appendStringInfoChar(&out, 0);
-	kw_encode(api->response, version, flexible, response, &out);
+	ks_wire_encode(api->response, version, flexible, response, &out);
 	len = pg_hton32(out.len - 4);
 	memcpy(out.data, &len, 4);
 	len = pg_hton32(sasl->header.correlation_id);
 	memcpy(out.data + 4, &len, 4);
-	sent = kk_write(sasl->connection, out.data, out.len);
+	sent = ks_kafka_write(sasl->connection, out.data, out.len);
 	pfree(out.data);
 	return sent;
 }
 
 static bool
-send_bare(KkSasl *sasl, const char *message)
+send_bare(KsKafkaSasl *sasl, const char *message)
 {
 	int32 len = pg_hton32(strlen(message));
 
-	return kk_write(sasl->connection, (char *) &len, 4) && kk_write(sasl->connection, message, strlen(message));
+	return ks_kafka_write(sasl->connection, (char *) &len, 4) && ks_kafka_write(sasl->connection, message, strlen(message));
 }
 
 /* A message of the exchange. */
 static bool
-send_message(KkSasl *sasl, int16 error, const char *text, const char *message)
+send_message(KsKafkaSasl *sasl, int16 error, const char *text, const char *message)
 {
-	const KwApi *api = kw_api(API_SASL_AUTHENTICATE);
+	const KwApi *api = ks_wire_api(API_SASL_AUTHENTICATE);
 	KwSaslAuthenticateResponse *response;
 
 	if (sasl->bare)
-		return error == KK_NONE && send_bare(sasl, message);
-	response = kw_new(api->response);
+		return error == KS_KAFKA_NONE && send_bare(sasl, message);
+	response = ks_wire_new(api->response);
 	response->error_code = error;
-	response->error_message = kw_string(text);
-	response->auth_bytes = kw_string(message);
+	response->error_message = ks_wire_string(text);
+	response->auth_bytes = ks_wire_string(message);
 	return send_response(sasl, api, response);
 }
 
 static void
-refuse(KkSasl *sasl)
+refuse(KsKafkaSasl *sasl)
 {
 	const char *user = sasl->scram.user != NULL ? sasl->scram.user : "";
 	const char *reason = sasl->keys.reason[0] != '\0' ? sasl->keys.reason : "the password does not fit";
@@ -116,38 +116,38 @@ refuse(KkSasl *sasl)
 			 errmsg("SASL authentication failed for user \"%s\"", user),
 			 errdetail("A Kafka client at %s was refused: %s.", sasl->connection->slot->address, reason)));
 	(void) pg_usleep(FAILURE_DELAY * 1000L);
-	(void) send_message(sasl, KK_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
+	(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
 }
 
 /* The client's first message: ask the listener, and challenge the client. */
 static bool
-challenge(KkSasl *sasl, KwString message)
+challenge(KsKafkaSasl *sasl, KwString message)
 {
-	if (!kk_scram_first(&sasl->scram, message.data, message.len))
+	if (!ks_kafka_scram_first(&sasl->scram, message.data, message.len))
 	{
 		refuse(sasl);
 		return false;
 	}
-	if (!kk_handover_ask(sasl->listener, sasl->scram.user, sasl->connection->tls, &sasl->keys))
+	if (!ks_kafka_handover_ask(sasl->listener, sasl->scram.user, sasl->connection->tls, &sasl->keys))
 		return false;
-	if (sasl->keys.method == KK_REFUSED || sasl->keys.method == KK_PASSWORD)
+	if (sasl->keys.method == KS_KAFKA_REFUSED || sasl->keys.method == KS_KAFKA_PASSWORD)
 	{
-		if (sasl->keys.method == KK_PASSWORD)
+		if (sasl->keys.method == KS_KAFKA_PASSWORD)
 			strlcpy(sasl->keys.reason, "pg_hba.conf wants a password in clear, which is not taken without TLS", sizeof(sasl->keys.reason));
 		refuse(sasl);
 		return false;
 	}
 	sasl->challenged = true;
-	return send_message(sasl, KK_NONE, NULL, kk_scram_challenge(&sasl->scram, &sasl->keys));
+	return send_message(sasl, KS_KAFKA_NONE, NULL, ks_kafka_scram_challenge(&sasl->scram, &sasl->keys));
 }
 
 /* Returns false when the conversation is over, well or not. */
 static bool
-take_message(KkSasl *sasl, KwString message)
+take_message(KsKafkaSasl *sasl, KwString message)
 {
 	if (!sasl->challenged)
 		return challenge(sasl, message);
-	sasl->last = kk_scram_verify(&sasl->scram, &sasl->keys, message.data, message.len);
+	sasl->last = ks_kafka_scram_verify(&sasl->scram, &sasl->keys, message.data, message.len);
 	if (sasl->last == NULL)
 		refuse(sasl);
 	else
@@ -159,32 +159,32 @@ take_message(KkSasl *sasl, KwString message)
 }
 
 static bool
-take_handshake(KkSasl *sasl, const KwApi *api, const KwSaslHandshakeRequest *request)
+take_handshake(KsKafkaSasl *sasl, const KwApi *api, const KwSaslHandshakeRequest *request)
 {
-	KwSaslHandshakeResponse *response = kw_new(api->response);
+	KwSaslHandshakeResponse *response = ks_wire_new(api->response);
 	static KwString mechanisms[1];
 
-	mechanisms[0] = kw_string(MECHANISM);
+	mechanisms[0] = ks_wire_string(MECHANISM);
 	response->mechanisms.count = 1;
 	response->mechanisms.items = mechanisms;
-	sasl->handshaken = kw_string_is(request->mechanism, MECHANISM);
+	sasl->handshaken = ks_wire_string_is(request->mechanism, MECHANISM);
 	sasl->bare = sasl->header.version == 0;
 	if (!sasl->handshaken)
-		response->error_code = KK_UNSUPPORTED_SASL_MECHANISM;
+		response->error_code = KS_KAFKA_UNSUPPORTED_SASL_MECHANISM;
 	return send_response(sasl, api, response) && sasl->handshaken;
 }
 
 static bool
-take_api_versions(KkSasl *sasl, const KwApi *api, bool known)
+take_api_versions(KsKafkaSasl *sasl, const KwApi *api, bool known)
 {
-	KkRequest request = {.connection = sasl->connection, .header = sasl->header, .api = api, .context = CurrentMemoryContext};
-	KwApiVersionsResponse *response = kw_new(api->response);
+	KsKafkaRequest request = {.connection = sasl->connection, .header = sasl->header, .api = api, .context = CurrentMemoryContext};
+	KwApiVersionsResponse *response = ks_wire_new(api->response);
 
-	(void) kk_handle_api_versions(&request, response);
+	(void) ks_kafka_handle_api_versions(&request, response);
 	if (!known)
 	{
 		/* A version that is not known is refused in the form of version 0. */
-		response->error_code = KK_UNSUPPORTED_VERSION;
+		response->error_code = KS_KAFKA_UNSUPPORTED_VERSION;
 		sasl->header.version = 0;
 	}
 	return send_response(sasl, api, response);
@@ -192,29 +192,29 @@ take_api_versions(KkSasl *sasl, const KwApi *api, bool known)
 
 /* One request with a header; false when the conversation is over. */
 static bool
-take_request(KkSasl *sasl, const char *frame, int32 len)
+take_request(KsKafkaSasl *sasl, const char *frame, int32 len)
 {
 	size_t used;
 	const KwApi *api;
 	void *body;
 	bool known;
 
-	if (!kw_decode_header(frame, len, &sasl->header, &used))
+	if (!ks_wire_decode_header(frame, len, &sasl->header, &used))
 		return false;
-	api = kw_api(sasl->header.key);
+	api = ks_wire_api(sasl->header.key);
 	known = api != NULL && sasl->header.version >= api->min_version && sasl->header.version <= api->max_version;
 	if (api == NULL || (!known && api->key != API_API_VERSIONS))
 		return false;
 	if (!known)
 		return take_api_versions(sasl, api, false);
-	body = kw_decode(api->request, sasl->header.version, sasl->header.version >= api->flexible, frame + used, len - used);
+	body = ks_wire_decode(api->request, sasl->header.version, sasl->header.version >= api->flexible, frame + used, len - used);
 	if (body == NULL)
 		return false;
 	switch (api->key)
 	{
 		case API_API_VERSIONS:
-			ks_kafka_slot_describe(sasl->connection->slot, kw_cstring(sasl->header.client_id),
-								   kw_cstring(((KwApiVersionsRequest *) body)->client_software_name));
+			ks_kafka_slot_describe(sasl->connection->slot, ks_wire_cstring(sasl->header.client_id),
+								   ks_wire_cstring(((KwApiVersionsRequest *) body)->client_software_name));
 			return take_api_versions(sasl, api, true);
 		case API_SASL_HANDSHAKE:
 			return take_handshake(sasl, api, body);
@@ -225,10 +225,10 @@ take_request(KkSasl *sasl, const char *frame, int32 len)
 	}
 }
 
-KkSasl *
-kk_sasl_authenticate(KkConnection *connection, pgsocket listener, KkIdentity *identity)
+KsKafkaSasl *
+ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsKafkaIdentity *identity)
 {
-	KkSasl *sasl = palloc0(sizeof(KkSasl));
+	KsKafkaSasl *sasl = palloc0(sizeof(KsKafkaSasl));
 	char *frame;
 	int32 len;
 	bool more = true;
@@ -241,7 +241,7 @@ kk_sasl_authenticate(KkConnection *connection, pgsocket listener, KkIdentity *id
 	{
 		long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), sasl->deadline);
 
-		if (left <= 0 || !kk_read_frame(connection, KK_FRAME_MAX_BEFORE, left, &frame, &len))
+		if (left <= 0 || !ks_kafka_read_frame(connection, KS_KAFKA_FRAME_MAX_BEFORE, left, &frame, &len))
 			return NULL;
 		if (sasl->bare && sasl->handshaken)
 		{
@@ -256,7 +256,7 @@ kk_sasl_authenticate(KkConnection *connection, pgsocket listener, KkIdentity *id
 }
 
 bool
-kk_sasl_succeed(KkSasl *sasl)
+ks_kafka_sasl_succeed(KsKafkaSasl *sasl)
 {
-	return send_message(sasl, KK_NONE, NULL, sasl->last);
+	return send_message(sasl, KS_KAFKA_NONE, NULL, sasl->last);
 }

@@ -11,21 +11,21 @@
 #include "kafka/kafka_connection.h"
 
 /* Who the client is, and where it may connect. */
-typedef struct KkIdentity
+typedef struct KsKafkaIdentity
 {
 	Oid role;
 	Oid database;
-} KkIdentity;
+} KsKafkaIdentity;
 
 /*
  * Speak with the client until it has proven who it is; its last answer is held
- * back (kk_sasl_succeed), since the database has still to let it in.  False: the
+ * back (ks_kafka_sasl_succeed), since the database has still to let it in.  False: the
  * client has failed, or is gone, or has taken too long.
  */
-typedef struct KkSasl KkSasl;
-extern KkSasl *kk_sasl_authenticate(KkConnection *connection, pgsocket listener, KkIdentity *identity);
+typedef struct KsKafkaSasl KsKafkaSasl;
+extern KsKafkaSasl *ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsKafkaIdentity *identity);
 
 /* Tell the client that it is in. */
-extern bool kk_sasl_succeed(KkSasl *sasl);
+extern bool ks_kafka_sasl_succeed(KsKafkaSasl *sasl);
 
 #endif /* KS_KAFKA_SASL_H */

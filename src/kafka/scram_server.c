@@ -49,8 +49,8 @@ hmac(const uint8 *key, const char *text, uint8 *result)
 {
 	pg_hmac_ctx *ctx = pg_hmac_create(PG_SHA256);
 
-	if (ctx == NULL || pg_hmac_init(ctx, key, KK_KEY_LEN) < 0 ||
-		pg_hmac_update(ctx, (const uint8 *) text, strlen(text)) < 0 || pg_hmac_final(ctx, result, KK_KEY_LEN) < 0)
+	if (ctx == NULL || pg_hmac_init(ctx, key, KS_KAFKA_KEY_LEN) < 0 ||
+		pg_hmac_update(ctx, (const uint8 *) text, strlen(text)) < 0 || pg_hmac_final(ctx, result, KS_KAFKA_KEY_LEN) < 0)
 		elog(ERROR, "could not compute an HMAC");
 	pg_hmac_free(ctx);
 }
@@ -61,7 +61,7 @@ equal_keys(const uint8 *a, const uint8 *b)
 	volatile uint8 difference = 0;
 	int i;
 
-	for (i = 0; i < KK_KEY_LEN; i++)
+	for (i = 0; i < KS_KAFKA_KEY_LEN; i++)
 		difference |= a[i] ^ b[i];
 	return difference == 0;
 }
@@ -107,7 +107,7 @@ unescape(const char *text)
 }
 
 bool
-kk_scram_first(KkScram *scram, const char *message, int32 len)
+ks_kafka_scram_first(KsKafkaScram *scram, const char *message, int32 len)
 {
 	char *copy;
 	char *cursor;
@@ -136,7 +136,7 @@ kk_scram_first(KkScram *scram, const char *message, int32 len)
 }
 
 const char *
-kk_scram_challenge(KkScram *scram, const KkAnswer *keys)
+ks_kafka_scram_challenge(KsKafkaScram *scram, const KsKafkaAnswer *keys)
 {
 	scram->server_first = psprintf("r=%s,s=%s,i=%d", scram->nonce, encode64(keys->salt, keys->salt_len), keys->iterations);
 	return scram->server_first;
@@ -144,7 +144,7 @@ kk_scram_challenge(KkScram *scram, const KkAnswer *keys)
 
 /* Is it our nonce, or (by old librdkafka) that with the client's part in front once more? */
 static bool
-is_our_nonce(const KkScram *scram, const char *nonce)
+is_our_nonce(const KsKafkaScram *scram, const char *nonce)
 {
 	size_t repeated = strlen(scram->client_nonce);
 
@@ -153,7 +153,7 @@ is_our_nonce(const KkScram *scram, const char *nonce)
 }
 
 const char *
-kk_scram_verify(KkScram *scram, const KkAnswer *keys, const char *message, int32 len)
+ks_kafka_scram_verify(KsKafkaScram *scram, const KsKafkaAnswer *keys, const char *message, int32 len)
 {
 	char *copy;
 	char *cursor;
@@ -162,9 +162,9 @@ kk_scram_verify(KkScram *scram, const KkAnswer *keys, const char *message, int32
 	char *nonce;
 	char *proof;
 	char *auth;
-	uint8 key[KK_KEY_LEN + 8];
-	uint8 signature[KK_KEY_LEN];
-	uint8 stored[KK_KEY_LEN];
+	uint8 key[KS_KAFKA_KEY_LEN + 8];
+	uint8 signature[KS_KAFKA_KEY_LEN];
+	uint8 stored[KS_KAFKA_KEY_LEN];
 	const char *error = NULL;
 	int i;
 
@@ -179,18 +179,18 @@ kk_scram_verify(KkScram *scram, const KkAnswer *keys, const char *message, int32
 	binding = attribute(&cursor, 'c');
 	nonce = attribute(&cursor, 'r');
 	if (binding == NULL || (strcmp(binding, "biws") != 0 && strcmp(binding, "eSws") != 0) ||
-		nonce == NULL || !is_our_nonce(scram, nonce) || strlen(proof + 3) > (size_t) pg_b64_enc_len(KK_KEY_LEN) ||
-		pg_b64_decode(proof + 3, strlen(proof + 3), (char *) key, sizeof(key)) != KK_KEY_LEN)
+		nonce == NULL || !is_our_nonce(scram, nonce) || strlen(proof + 3) > (size_t) pg_b64_enc_len(KS_KAFKA_KEY_LEN) ||
+		pg_b64_decode(proof + 3, strlen(proof + 3), (char *) key, sizeof(key)) != KS_KAFKA_KEY_LEN)
 		return NULL;
 	auth = psprintf("%s,%s,%s", scram->client_first_bare, scram->server_first, without_proof);
 	/* The proof is the client's key, hidden by a signature that the stored key makes. */
 	hmac(keys->stored_key, auth, signature);
-	for (i = 0; i < KK_KEY_LEN; i++)
+	for (i = 0; i < KS_KAFKA_KEY_LEN; i++)
 		key[i] ^= signature[i];
 	if (KS_SCRAM_H(key, stored, &error) < 0)
 		elog(ERROR, "could not hash a key: %s", error);
 	if (!equal_keys(stored, keys->stored_key) || keys->doomed)
 		return NULL;
 	hmac(keys->server_key, auth, signature);
-	return psprintf("v=%s", encode64(signature, KK_KEY_LEN));
+	return psprintf("v=%s", encode64(signature, KS_KAFKA_KEY_LEN));
 }

@@ -10,25 +10,25 @@
 
 #include "kafka/handover.h"
 
-typedef struct KkScram
+typedef struct KsKafkaScram
 {
 	char *user; /* as the client names itself */
 	char *client_nonce;
 	char *nonce; /* client's and ours */
 	char *client_first_bare;
 	char *server_first;
-} KkScram;
+} KsKafkaScram;
 
 /* Read the client's first message: n,,n=user,r=nonce.  False: it is none. */
-extern bool kk_scram_first(KkScram *scram, const char *message, int32 len);
+extern bool ks_kafka_scram_first(KsKafkaScram *scram, const char *message, int32 len);
 
 /* Our first message, for the keys of the role. */
-extern const char *kk_scram_challenge(KkScram *scram, const KkAnswer *keys);
+extern const char *ks_kafka_scram_challenge(KsKafkaScram *scram, const KsKafkaAnswer *keys);
 
 /*
  * Verify the client's last message.  NULL: it does not prove that the client
  * knows the password; else our last message, which proves that we know the secret.
  */
-extern const char *kk_scram_verify(KkScram *scram, const KkAnswer *keys, const char *message, int32 len);
+extern const char *ks_kafka_scram_verify(KsKafkaScram *scram, const KsKafkaAnswer *keys, const char *message, int32 len);
 
 #endif /* KS_KAFKA_SCRAM_SERVER_H */

@@ -31,24 +31,24 @@
 #define KW_ARRAY_FIELD(self, ctype, type, member, min, max, nullable, tag, default_value) \
 	{KW_##type, true, min, max, nullable, tag, offsetof(Kw##self, member), default_value, NULL},
 #define KW_SUBS_FIELD(self, sub, member, min, max, nullable, tag, default_value) \
-	{KW_STRUCT, true, min, max, nullable, tag, offsetof(Kw##self, member), default_value, &struct_##sub},
+	{KW_STRUCT, true, min, max, nullable, tag, offsetof(Kw##self, member), default_value, &ks_wire_##sub},
 #define KW_SUB_FIELD(self, sub, member, min, max, nullable, tag, default_value) \
-	{KW_STRUCT, false, min, max, nullable, tag, offsetof(Kw##self, member), default_value, &struct_##sub},
+	{KW_STRUCT, false, min, max, nullable, tag, offsetof(Kw##self, member), default_value, &ks_wire_##sub},
 
 /* One field more than there are, so that a structure without fields is an array too. */
 #define KW_TABLE(name)                                                                                               \
 	static const KwField fields_##name[] = {                                                                         \
 		KW_##name(KW_FIELD, KW_ARRAY_FIELD, KW_SUBS_FIELD, KW_SUB_FIELD){KW_BOOL, false, 1, 0, -1, -1, 0, 0, NULL}}; \
-	static const KwStruct struct_##name = {#name, sizeof(Kw##name), lengthof(fields_##name) - 1, fields_##name};
+	const KwStruct ks_wire_##name = {#name, sizeof(Kw##name), lengthof(fields_##name) - 1, fields_##name};
 
 KW_STRUCTS(KW_TABLE)
 
 #define KW_API_ENTRY(name, key, min, max, flexible) \
-	{#name, key, min, max, flexible, &struct_##name##Request, &struct_##name##Response},
+	{#name, key, min, max, flexible, &ks_wire_##name##Request, &ks_wire_##name##Response},
 static const KwApi apis[] = {KW_APIS(KW_API_ENTRY)};
 
 const KwApi *
-kw_api(int16 key)
+ks_wire_api(int16 key)
 {
 	size_t i;
 
@@ -61,7 +61,7 @@ kw_api(int16 key)
 }
 
 const KwApi *
-kw_api_at(int n)
+ks_wire_api_at(int n)
 {
 	return n >= 0 && n < (int) lengthof(apis) ? &apis[n] : NULL;
 }
@@ -398,7 +398,7 @@ read_struct(Reader *reader, const KwStruct *def, void *message)
 }
 
 void *
-kw_decode(const KwStruct *def, int16 version, bool flexible, const char *data, size_t len)
+ks_wire_decode(const KwStruct *def, int16 version, bool flexible, const char *data, size_t len)
 {
 	Reader reader = {data, data + len, version, flexible, false};
 	void *message = palloc0(def->size);
@@ -408,7 +408,7 @@ kw_decode(const KwStruct *def, int16 version, bool flexible, const char *data, s
 }
 
 bool
-kw_decode_header(const char *data, size_t len, KwHeader *header, size_t *used)
+ks_wire_decode_header(const char *data, size_t len, KwHeader *header, size_t *used)
 {
 	static const KwField client_id = {KW_STRING, false, 0, 99, 0, -1, 0, KW_NULL, NULL};
 	static const KwStruct no_fields = {"", 0, 0, NULL};
@@ -420,7 +420,7 @@ kw_decode_header(const char *data, size_t len, KwHeader *header, size_t *used)
 	header->correlation_id = (int32) read_uint(&reader, 4);
 	/* The client id has the old form of a string in every version. */
 	read_scalar(&reader, &client_id, &header->client_id);
-	api = kw_api(header->key);
+	api = ks_wire_api(header->key);
 	reader.flexible = api != NULL && header->version >= api->flexible && header->version <= api->max_version;
 	if (reader.flexible)
 		read_tagged(&reader, &no_fields, NULL);
@@ -550,7 +550,7 @@ is_default(const KwField *field, const void *message)
 			return ((const KwString *) where)->len == (int32) field->default_value;
 		case KW_STRUCT:
 		{
-			/* as kw_new() makes it */
+			/* as ks_wire_new() makes it */
 			int i;
 
 			for (i = 0; i < field->sub->field_count; i++)
@@ -658,7 +658,7 @@ write_struct(Writer *writer, const KwStruct *def, const void *message)
 }
 
 void
-kw_encode(const KwStruct *def, int16 version, bool flexible, const void *message, StringInfo out)
+ks_wire_encode(const KwStruct *def, int16 version, bool flexible, const void *message, StringInfo out)
 {
 	Writer writer = {out, version, flexible};
 
@@ -666,7 +666,7 @@ kw_encode(const KwStruct *def, int16 version, bool flexible, const void *message
 }
 
 void *
-kw_new(const KwStruct *def)
+ks_wire_new(const KwStruct *def)
 {
 	void *message = palloc0(def->size);
 
@@ -674,8 +674,19 @@ kw_new(const KwStruct *def)
 	return message;
 }
 
+void *
+ks_wire_new_array(const KwStruct *def, int32 count)
+{
+	char *items = palloc0(Max(count * def->size, 1));
+	int32 i;
+
+	for (i = 0; i < count; i++)
+		set_defaults(def, items + i * def->size);
+	return items;
+}
+
 char *
-kw_cstring(KwString string)
+ks_wire_cstring(KwString string)
 {
 	return string.len >= 0 ? pnstrdup(string.data, string.len) : NULL;
 }

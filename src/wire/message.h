@@ -102,6 +102,10 @@ typedef struct KwArray
 	} Kw##name;
 KW_STRUCTS(KW_DECLARE)
 
+/* Their tables. */
+#define KW_DECLARE_TABLE(name) extern const KwStruct ks_wire_##name;
+KW_STRUCTS(KW_DECLARE_TABLE)
+
 /* An API. */
 typedef struct KwApi
 {
@@ -115,8 +119,8 @@ typedef struct KwApi
 } KwApi;
 
 /* The API of a key, or NULL; the n-th API, or NULL past the last. */
-extern const KwApi *kw_api(int16 key);
-extern const KwApi *kw_api_at(int n);
+extern const KwApi *ks_wire_api(int16 key);
+extern const KwApi *ks_wire_api_at(int n);
 
 /*
  * The first of the bytes of a request, alike in every version; the client id
@@ -130,7 +134,7 @@ typedef struct KwHeader
 	int32 correlation_id;
 	KwString client_id;
 } KwHeader;
-extern bool kw_decode_header(const char *data, size_t len, KwHeader *header, size_t *used);
+extern bool ks_wire_decode_header(const char *data, size_t len, KwHeader *header, size_t *used);
 
 /*
  * Read a structure into CurrentMemoryContext; strings point into the bytes, which
@@ -138,28 +142,29 @@ extern bool kw_decode_header(const char *data, size_t len, KwHeader *header, siz
  * a count that the bytes left cannot hold, so that what is allocated is at most
  * some thirty times the bytes.
  */
-extern void *kw_decode(const KwStruct *def, int16 version, bool flexible, const char *data, size_t len);
+extern void *ks_wire_decode(const KwStruct *def, int16 version, bool flexible, const char *data, size_t len);
 
-/* All members at their defaults, zeroed memory. */
-extern void *kw_new(const KwStruct *def);
+/* All members at their defaults; and an array of such, in CurrentMemoryContext. */
+extern void *ks_wire_new(const KwStruct *def);
+extern void *ks_wire_new_array(const KwStruct *def, int32 count);
 
 /* Append a structure's bytes. */
-extern void kw_encode(const KwStruct *def, int16 version, bool flexible, const void *message, StringInfo out);
+extern void ks_wire_encode(const KwStruct *def, int16 version, bool flexible, const void *message, StringInfo out);
 
 /* A null-terminated string, or NULL, as KwString; and a copy of one with a 0 behind it. */
 static inline KwString
-kw_string(const char *text)
+ks_wire_string(const char *text)
 {
 	KwString string = {text, text != NULL ? (int32) strlen(text) : KW_NULL};
 
 	return string;
 }
 
-extern char *kw_cstring(KwString string);
+extern char *ks_wire_cstring(KwString string);
 
 /* Is it this text? */
 static inline bool
-kw_string_is(KwString string, const char *text)
+ks_wire_string_is(KwString string, const char *text)
 {
 	return string.len == (int32) strlen(text) && memcmp(string.data, text, string.len) == 0;
 }
