@@ -34,6 +34,9 @@
 /* One recv() takes so much. */
 #define READ_SIZE (64 * 1024)
 
+/* Frames are read ahead up to so many bytes. */
+#define GATHER_MAX (4 * 1024 * 1024)
+
 /* A buffer that a large frame has left larger than this is given back. */
 #define KEEP_SIZE (1024 * 1024)
 
@@ -66,8 +69,8 @@ attend_to_server(void)
 		ProcessCatchupInterrupt();
 }
 
-/* Read what the socket has; false when the client is gone. */
-static bool
+/* Read what the socket has: how many bytes, 0 if none are there now, -1 if the client is gone. */
+static ssize_t
 read_some(KsKafkaConnection *connection)
 {
 	for (;;)
@@ -81,14 +84,14 @@ read_some(KsKafkaConnection *connection)
 			connection->in.len += n;
 			if (connection->slot != NULL)
 				connection->slot->bytes_in += n;
-			return true;
+			return n;
 		}
 		if (n == 0)
-			return false;
+			return -1;
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
-			return true;
+			return 0;
 		if (errno != EINTR)
-			return false;
+			return -1;
 	}
 }
 
@@ -100,7 +103,7 @@ length_at(const char *p)
 
 /* The frame at the front of the buffer: 1 there, 0 not wholly, -1 not a frame that is allowed. */
 static int
-front_frame(KsKafkaConnection *connection, int32 max, char **frame, int32 *len)
+front_frame(const KsKafkaConnection *connection, int32 max, char **frame, int32 *len)
 {
 	const char *p = connection->in.data + connection->used;
 	int left = connection->in.len - connection->used;
@@ -110,11 +113,19 @@ front_frame(KsKafkaConnection *connection, int32 max, char **frame, int32 *len)
 	*len = length_at(p);
 	if (*len < 0 || *len > max)
 		return -1;
-	if (left - 4 < *len)
-		return 0;
 	*frame = connection->in.data + connection->used + 4;
-	connection->used += 4 + *len;
-	return 1;
+	return left - 4 >= *len;
+}
+
+/*
+ * Read what else has come, so that requests that were sent together can be served
+ * together.  A client that is gone is found out when its frames are done with.
+ */
+static void
+drain(KsKafkaConnection *connection)
+{
+	while (connection->in.len - connection->used < GATHER_MAX && read_some(connection) == READ_SIZE)
+		;
 }
 
 /* Move what is not used yet to the front, and give a large buffer back. */
@@ -149,8 +160,15 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 		long rest = -1;
 		int events;
 
-		if (found != 0)
-			return found > 0;
+		if (found < 0)
+			return false;
+		if (found > 0)
+		{
+			drain(connection);
+			(void) front_frame(connection, max, frame, len);
+			connection->used += 4 + *len;
+			return true;
+		}
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		if (limit >= 0)
@@ -163,21 +181,21 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 								   connection->socket, rest, KS_WAIT_EVENT("KstreamKafkaRead"));
 		if (events & WL_LATCH_SET)
 			attend_to_server();
-		if ((events & WL_SOCKET_READABLE) && !read_some(connection))
+		if ((events & WL_SOCKET_READABLE) && read_some(connection) < 0)
 			return false;
 	}
 }
 
 bool
-ks_kafka_peek_frame(KsKafkaConnection *connection, char **frame, int32 *len)
+ks_kafka_peek_frame(const KsKafkaConnection *connection, int32 max, char **frame, int32 *len)
 {
-	int left = connection->in.len - connection->used;
+	return front_frame(connection, max, frame, len) > 0;
+}
 
-	if (left < 4)
-		return false;
-	*len = length_at(connection->in.data + connection->used);
-	*frame = connection->in.data + connection->used + 4;
-	return *len >= 0 && left - 4 >= *len;
+void
+ks_kafka_take_frame(KsKafkaConnection *connection, int32 len)
+{
+	connection->used += 4 + len;
 }
 
 bool

@@ -34,8 +34,9 @@ extern void ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket soc
  */
 extern bool ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char **frame, int32 *len);
 
-/* Is another frame there in whole already?  Reads what the socket has. */
-extern bool ks_kafka_peek_frame(KsKafkaConnection *connection, char **frame, int32 *len);
+/* The frame behind that one, if it has been read already; and take it.  It is valid as long. */
+extern bool ks_kafka_peek_frame(const KsKafkaConnection *connection, int32 max, char **frame, int32 *len);
+extern void ks_kafka_take_frame(KsKafkaConnection *connection, int32 len);
 
 /* Send; false when the client is gone or reads nothing for WRITE_LIMIT. */
 extern bool ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len);

@@ -5,7 +5,9 @@
  * 1. Each batch is checked in full, without a transaction's help: its length, CRC and
  *	  codec, its count, and every record of it (its place, its key where the topic is
  *	  compacted, the greatest time).  What is wrong costs that partition alone.
- * 2. The batches that are sound are appended in one transaction, sorted by topic and
+ * 2. The batches that are sound, also those of requests that have come behind this
+ *	  one (a client that does not wait for answers sends many), are appended in one
+ *	  transaction, sorted by topic and
  *	  partition as every appender's, at its very end: from the reservation on it holds
  *	  the last stable offset back.  Only offset, leader epoch and (LogAppendTime) time
  *	  of a batch are set; its compression is the client's.
@@ -37,6 +39,9 @@
 /* Greatest payload of a batch when decompressed. */
 #define MAX_PAYLOAD ((size_t) MaxAllocSize)
 
+/* So many requests are served in one transaction at most. */
+#define GATHER_REQUESTS 64
+
 /* A batch that a client sent, and what became of it. */
 typedef struct ClientBatch
 {
@@ -44,6 +49,7 @@ typedef struct ClientBatch
 	int32 partition;
 	KwString bytes;
 	KsAppendBatch batch;
+	int arrival;
 	bool by_hand; /* a key is not where its hash would put it */
 	KwProduceResponsePartitionProduceResponse *entry;
 	const char *why; /* for the answer, or NULL */
@@ -147,9 +153,10 @@ check_batch(ClientBatch *batch)
 
 /* ---------- appending ---------- */
 
+/* Batches that shall be appended together, in the order of topic, partition and arrival. */
 typedef struct Appending
 {
-	ClientBatch **batches; /* in the order of topic and partition */
+	ClientBatch **batches;
 	int count;
 	int16 acks;
 } Appending;
@@ -162,41 +169,76 @@ set_durability(int16 acks)
 								 GUC_ACTION_LOCAL, true, 0, false);
 }
 
+static bool
+same_partition(const ClientBatch *left, const ClientBatch *right)
+{
+	return left->topic.topic_id == right->topic.topic_id && left->partition == right->partition;
+}
+
+/* One KsAppend for each partition; returns how many. */
+static int
+make_appends(const Appending *appending, KsAppend *appends)
+{
+	int n = 0;
+	int i;
+
+	for (i = 0; i < appending->count; i++)
+	{
+		ClientBatch *batch = appending->batches[i];
+		KsAppend *append = n > 0 && same_partition(batch, appending->batches[i - 1]) ? &appends[n - 1] : NULL;
+
+		if (append == NULL)
+		{
+			append = &appends[n++];
+			append->topic = &batch->topic;
+			append->partition = batch->partition;
+			append->batches = palloc(sizeof(KsAppendBatch) * (appending->count - i));
+		}
+		append->batches[append->batch_count++] = batch->batch;
+		if (batch->by_hand && !batch->topic.placed_by_hand)
+		{
+			ks_placement_add(&batch->topic, KS_PLACED_BY_HAND);
+			batch->topic.placed_by_hand = true;
+		}
+	}
+	return n;
+}
+
 static void
 append_batches(KsKafkaRequest *request, void *arg)
 {
 	Appending *appending = arg;
 	KsAppend *appends = palloc0(sizeof(KsAppend) * appending->count);
+	int64 next = 0;
+	int n;
 	int i;
 
 	ks_require_writable("Produce");
 	set_durability(appending->acks);
-	for (i = 0; i < appending->count; i++)
+	n = make_appends(appending, appends);
+	ks_produce_check_replicas(appends, n);
+	/* From here on the offsets are taken: the transaction ends with this. */
+	ks_log_append(appends, n);
+	for (i = 0, n = -1; i < appending->count; i++)
 	{
 		ClientBatch *batch = appending->batches[i];
 
-		appends[i].topic = &batch->topic;
-		appends[i].partition = batch->partition;
-		appends[i].batch_count = 1;
-		appends[i].batches = &batch->batch;
-		if (batch->by_hand && !batch->topic.placed_by_hand)
-			ks_placement_add(&batch->topic, KS_PLACED_BY_HAND);
+		if (i == 0 || !same_partition(batch, appending->batches[i - 1]))
+			next = appends[++n].base_offset;
+		batch->entry->base_offset = next;
+		next += batch->batch.records;
 	}
-	ks_produce_check_replicas(appends, appending->count);
-	ks_log_append(appends, appending->count);
-	for (i = 0; i < appending->count; i++)
-		appending->batches[i]->entry->base_offset = appends[i].base_offset;
 }
 
 static void
-fail(KsKafkaRequest *request, ClientBatch *batch, int16 error, const char *why)
+fail(ClientBatch *batch, int16 error, const char *why)
 {
 	batch->entry->error_code = error;
 	batch->entry->base_offset = -1;
 	batch->entry->error_message = ks_wire_string(why);
 }
 
-/* Append them together; one by one if that fails. */
+/* Append them together; one by one, in the order of arrival within a partition, if that fails. */
 static void
 append_all(KsKafkaRequest *request, ClientBatch **batches, int count, int16 acks)
 {
@@ -212,14 +254,25 @@ append_all(KsKafkaRequest *request, ClientBatch **batches, int count, int16 acks
 		return;
 	if (count == 1)
 	{
-		fail(request, batches[0], error, message);
+		fail(batches[0], error, message);
 		return;
 	}
 	for (i = 0; i < count; i++)
 		append_all(request, &batches[i], 1, acks);
 }
 
-/* ---------- the request ---------- */
+/* ---------- taking requests in ---------- */
+
+/* Requests that are served together: sent without waiting for answers, of the same acks. */
+typedef struct Gathering
+{
+	KsKafkaRequest *requests[GATHER_REQUESTS];
+	KwProduceResponse *answers[GATHER_REQUESTS];
+	int request_count;
+	ClientBatch **batches; /* those that passed all checks */
+	int count;
+	int room;
+} Gathering;
 
 static int
 compare_batches(const void *a, const void *b)
@@ -229,26 +282,18 @@ compare_batches(const void *a, const void *b)
 
 	if (left->topic.topic_id != right->topic.topic_id)
 		return left->topic.topic_id < right->topic.topic_id ? -1 : 1;
-	return left->partition < right->partition ? -1 : left->partition > right->partition ? 1
-																						: 0;
+	if (left->partition != right->partition)
+		return left->partition < right->partition ? -1 : 1;
+	return left->arrival < right->arrival ? -1 : 1;
 }
 
-typedef struct Intake
-{
-	const KwProduceRequest *wanted;
-	KwProduceResponse *answer;
-	ClientBatch **batches; /* that passed all checks */
-	int count;
-} Intake;
-
 static int16
-take_batch(KsKafkaRequest *request, Intake *intake, const KsTopic *topic, int16 topic_error,
-		   const KwProduceRequestPartitionProduceData *data, KwProduceResponsePartitionProduceResponse *entry)
+take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartitionProduceData *data,
+		   KwProduceResponsePartitionProduceResponse *entry)
 {
 	ClientBatch *batch;
+	int16 error;
 
-	if (topic_error != KS_KAFKA_NONE)
-		return topic_error;
 	if (data->index < 0 || data->index >= topic->partitions)
 		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 	batch = palloc0(sizeof(ClientBatch));
@@ -256,19 +301,27 @@ take_batch(KsKafkaRequest *request, Intake *intake, const KsTopic *topic, int16 
 	batch->partition = data->index;
 	batch->bytes = data->records;
 	batch->entry = entry;
-	entry->error_code = check_batch(batch);
-	if (entry->error_code != KS_KAFKA_NONE)
+	batch->arrival = gather->count;
+	error = check_batch(batch);
+	if (error != KS_KAFKA_NONE)
+	{
 		entry->error_message = ks_wire_string(batch->why);
-	else
-		intake->batches[intake->count++] = batch;
-	return entry->error_code;
+		return error;
+	}
+	if (gather->count == gather->room)
+	{
+		gather->room = Max(gather->room * 2, 16);
+		gather->batches = gather->batches == NULL ? palloc(gather->room * sizeof(ClientBatch *))
+												  : repalloc(gather->batches, gather->room * sizeof(ClientBatch *));
+	}
+	gather->batches[gather->count++] = batch;
+	return KS_KAFKA_NONE;
 }
 
 static void
-take_topic(KsKafkaRequest *request, Intake *intake, int n)
+take_topic(KsKafkaRequest *request, Gathering *gather, const KwProduceRequestTopicProduceData *wanted,
+		   KwProduceResponseTopicProduceResponse *entry)
 {
-	const KwProduceRequestTopicProduceData *wanted = &intake->wanted->topic_data.items[n];
-	KwProduceResponseTopicProduceResponse *entry = &intake->answer->responses.items[n];
 	KsTopic topic;
 	int16 error = ks_kafka_topic_find(wanted->name, &wanted->topic_id, ACL_INSERT, &topic);
 	int i;
@@ -282,80 +335,142 @@ take_topic(KsKafkaRequest *request, Intake *intake, int n)
 
 		part->index = wanted->partition_data.items[i].index;
 		part->base_offset = -1;
-		part->error_code = take_batch(request, intake, &topic, error, &wanted->partition_data.items[i], part);
+		part->error_code = error != KS_KAFKA_NONE ? error : take_batch(gather, &topic, &wanted->partition_data.items[i], part);
 	}
+}
+
+static void
+take_request(KsKafkaRequest *request, Gathering *gather, int n)
+{
+	const KwProduceRequest *wanted = gather->requests[n]->body;
+	KwProduceResponse *answer = gather->answers[n];
+	int i;
+
+	KS_KAFKA_STRUCTS(request, answer->responses, ProduceResponseTopicProduceResponse, wanted->topic_data.count);
+	for (i = 0; i < wanted->topic_data.count; i++)
+		take_topic(request, gather, &wanted->topic_data.items[i], &answer->responses.items[i]);
 }
 
 /* Look the topics up and check the batches; in a transaction, for the catalog's sake. */
 static void
 take_all(KsKafkaRequest *request, void *arg)
 {
-	Intake *intake = arg;
+	Gathering *gather = arg;
 	MemoryContext old = MemoryContextSwitchTo(request->context);
-	int count = 0;
 	int i;
 
-	for (i = 0; i < intake->wanted->topic_data.count; i++)
-		count += intake->wanted->topic_data.items[i].partition_data.count;
-	intake->batches = palloc(Max(count, 1) * sizeof(ClientBatch *));
-	for (i = 0; i < intake->wanted->topic_data.count; i++)
-		take_topic(request, intake, i);
+	for (i = 0; i < gather->request_count; i++)
+		take_request(request, gather, i);
 	MemoryContextSwitchTo(old);
 }
 
-/* A partition that is named twice has but one of its batches taken. */
 static void
-drop_repeated(KsKafkaRequest *request, Intake *intake)
-{
-	int n = 0;
-	int i;
-
-	qsort(intake->batches, intake->count, sizeof(ClientBatch *), compare_batches);
-	for (i = 0; i < intake->count; i++)
-	{
-		if (n > 0 && compare_batches(&intake->batches[n - 1], &intake->batches[i]) == 0)
-			fail(request, intake->batches[i], KS_E_INVALID_RECORD, "the partition is named twice in the request");
-		else
-			intake->batches[n++] = intake->batches[i];
-	}
-	intake->count = n;
-}
-
-static void
-fail_all(KwProduceResponse *answer, int16 error)
+fail_request(const KwProduceRequest *wanted, KwProduceResponse *answer, KsKafkaRequest *request, int16 error)
 {
 	int i;
 	int j;
 
-	for (i = 0; i < answer->responses.count; i++)
+	KS_KAFKA_STRUCTS(request, answer->responses, ProduceResponseTopicProduceResponse, wanted->topic_data.count);
+	for (i = 0; i < wanted->topic_data.count; i++)
 	{
-		for (j = 0; j < answer->responses.items[i].partition_responses.count; j++)
-			answer->responses.items[i].partition_responses.items[j].error_code = error;
+		KwProduceResponseTopicProduceResponse *entry = &answer->responses.items[i];
+		const KwProduceRequestTopicProduceData *topic = &wanted->topic_data.items[i];
+
+		entry->name = topic->name;
+		entry->topic_id = topic->topic_id;
+		KS_KAFKA_STRUCTS(request, entry->partition_responses, ProduceResponsePartitionProduceResponse, topic->partition_data.count);
+		for (j = 0; j < topic->partition_data.count; j++)
+		{
+			entry->partition_responses.items[j].index = topic->partition_data.items[j].index;
+			entry->partition_responses.items[j].base_offset = -1;
+			entry->partition_responses.items[j].error_code = error;
+		}
 	}
 }
 
-bool
-ks_kafka_handle_produce(KsKafkaRequest *request, void *response)
+/* What costs a whole request. */
+static int16
+check_request(const KwProduceRequest *wanted)
 {
-	KwProduceResponse *answer = response;
-	Intake intake = {.wanted = request->body, .answer = answer};
-	int16 acks = intake.wanted->acks;
-	int16 error;
+	if (wanted->acks < -1 || wanted->acks > 1)
+		return KS_KAFKA_INVALID_REQUIRED_ACKS;
+	return wanted->transactional_id.len >= 0 ? KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KS_KAFKA_NONE;
+}
 
-	KS_KAFKA_STRUCTS(request, answer->responses, ProduceResponseTopicProduceResponse, intake.wanted->topic_data.count);
-	error = ks_kafka_transaction(request, take_all, &intake, NULL);
-	if (error != KS_KAFKA_NONE)
-		fail_all(answer, error);
-	else if (acks < -1 || acks > 1)
-		fail_all(answer, KS_KAFKA_INVALID_REQUIRED_ACKS);
-	else if (intake.wanted->transactional_id.len >= 0)
-		fail_all(answer, KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-	else
+static void
+add_request(Gathering *gather, KsKafkaRequest *request)
+{
+	gather->requests[gather->request_count] = request;
+	gather->answers[gather->request_count++] = ks_wire_new(request->api->response);
+}
+
+/* The request behind those, if it has come and can be served with them. */
+static KsKafkaRequest *
+next_request(const KsKafkaRequest *first)
+{
+	KsKafkaRequest *next = palloc0(sizeof(KsKafkaRequest));
+	const KwProduceRequest *wanted;
+	char *frame;
+	int32 len;
+	size_t used;
+
+	if (!ks_kafka_peek_frame(first->connection, KS_KAFKA_FRAME_MAX, &frame, &len) ||
+		!ks_wire_decode_header(frame, len, &next->header, &used) || next->header.key != first->header.key ||
+		next->header.version < first->api->min_version || next->header.version > first->api->max_version)
+		return NULL;
+	next->connection = first->connection;
+	next->api = first->api;
+	next->context = first->context;
+	next->body = wanted = ks_wire_decode(next->api->request, next->header.version, next->header.version >= next->api->flexible,
+										 frame + used, len - used);
+	if (wanted == NULL || wanted->acks != ((const KwProduceRequest *) first->body)->acks || check_request(wanted) != KS_KAFKA_NONE)
+		return NULL;
+	ks_kafka_take_frame(first->connection, len);
+	first->connection->slot->requests++;
+	return next;
+}
+
+static void
+serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
+{
+	KsKafkaRequest *next;
+	int16 error;
+	int i;
+
+	while (gather->request_count < GATHER_REQUESTS && (next = next_request(first)) != NULL)
+		add_request(gather, next);
+	error = ks_kafka_transaction(first, take_all, gather, NULL);
+	if (error == KS_KAFKA_NONE)
 	{
-		drop_repeated(request, &intake);
-		append_all(request, intake.batches, intake.count, acks);
+		if (gather->count > 1)
+			qsort(gather->batches, gather->count, sizeof(ClientBatch *), compare_batches);
+		append_all(first, gather->batches, gather->count, acks);
+		return;
 	}
-	return acks != 0;
+	for (i = 0; i < gather->request_count; i++)
+		fail_request(gather->requests[i]->body, gather->answers[i], first, error);
+}
+
+bool
+ks_kafka_serve_produce(KsKafkaRequest *first)
+{
+	const KwProduceRequest *wanted = first->body;
+	Gathering gather = {.request_count = 0};
+	int16 error = check_request(wanted);
+	int i;
+
+	add_request(&gather, first);
+	if (error == KS_KAFKA_NONE)
+		serve_gathered(first, &gather, wanted->acks);
+	else
+		fail_request(wanted, gather.answers[0], first, error);
+	/* A client that wants no acknowledgement gets no answer at all. */
+	for (i = 0; i < gather.request_count && wanted->acks != 0; i++)
+	{
+		if (!ks_kafka_respond(gather.requests[i], gather.answers[i], gather.requests[i]->header.version))
+			return false;
+	}
+	return true;
 }
 
 bool

@@ -15,6 +15,7 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "port/pg_bswap.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -23,12 +24,19 @@
 #include "base/errors.h"
 #include "kafka/kafka_request.h"
 
+/* Never called: Produce is served together with the requests behind it. */
+static bool
+serve_nothing(KsKafkaRequest *request, void *response)
+{
+	return false;
+}
+
 static const struct
 {
 	int16 key;
 	KsKafkaHandler handler;
 } handlers[] = {
-	{0, ks_kafka_handle_produce},
+	{0, serve_nothing}, /* ks_kafka_serve_produce() */
 	{1, ks_kafka_handle_fetch},
 	{2, ks_kafka_handle_list_offsets},
 	{3, ks_kafka_handle_metadata},
@@ -105,6 +113,26 @@ ks_kafka_error_number(const ErrorData *error)
 		default:
 			return KS_KAFKA_UNKNOWN_SERVER_ERROR;
 	}
+}
+
+bool
+ks_kafka_respond(KsKafkaRequest *request, const void *response, int16 version)
+{
+	const KwApi *api = request->api;
+	bool flexible = version >= api->flexible;
+	StringInfoData out;
+	int32 number;
+
+	initStringInfo(&out);
+	appendStringInfoSpaces(&out, 8);
+	if (flexible && api->key != KS_KAFKA_API_VERSIONS)
+		appendStringInfoChar(&out, 0);
+	ks_wire_encode(api->response, version, flexible, response, &out);
+	number = pg_hton32(out.len - 4);
+	memcpy(out.data, &number, 4);
+	number = pg_hton32(request->header.correlation_id);
+	memcpy(out.data + 4, &number, 4);
+	return ks_kafka_write(request->connection, out.data, out.len);
 }
 
 /* Begin as a session of PostgreSQL would begin a statement. */

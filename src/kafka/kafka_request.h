@@ -56,6 +56,20 @@ typedef struct KsKafkaRequest
  */
 typedef bool (*KsKafkaHandler)(KsKafkaRequest *request, void *response);
 
+/* The longest request (Kafka's socket.request.max.bytes). */
+#define KS_KAFKA_FRAME_MAX (100 * 1024 * 1024)
+
+#define KS_KAFKA_API_VERSIONS 18
+
+/* Send an answer in the form of a version; false when the client is gone. */
+extern bool ks_kafka_respond(KsKafkaRequest *request, const void *response, int16 version);
+
+/*
+ * Serve a Produce request, and those that have come behind it; false when the
+ * client is gone or sends what is none (kafka_produce.c).
+ */
+extern bool ks_kafka_serve_produce(KsKafkaRequest *first);
+
 /* The handler of an API; NULL: it is not served after authentication. */
 extern KsKafkaHandler ks_kafka_handler(int16 key);
 
@@ -92,7 +106,6 @@ extern void *ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, in
 	((array).count = (n), (array).items = MemoryContextAllocZero((request)->context, Max((size_t) (n) * sizeof(*(array).items), 1)))
 
 /* Handlers, by file. */
-extern bool ks_kafka_handle_produce(KsKafkaRequest *request, void *response); /* kafka_produce.c */
 extern bool ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_api_versions(KsKafkaRequest *request, void *response); /* kafka_api_versions.c */
 extern bool ks_kafka_handle_metadata(KsKafkaRequest *request, void *response);     /* kafka_metadata.c */

@@ -24,7 +24,6 @@
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "port/pg_bswap.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -39,13 +38,10 @@
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 
-/* The longest request (Kafka's socket.request.max.bytes). */
-#define FRAME_MAX (100 * 1024 * 1024)
-
 /* A client may be silent for so long, ms (Kafka's connections.max.idle.ms). */
 #define IDLE_LIMIT 600000
 
-#define API_API_VERSIONS 18
+#define API_PRODUCE 0
 
 /* host:port of the client, for the log and the view. */
 static char *
@@ -62,26 +58,6 @@ peer_of(pgsocket sock)
 	return psprintf("%s:%s", host, port);
 }
 
-static bool
-send_response(KsKafkaRequest *request, const void *response, int16 version)
-{
-	const KwApi *api = request->api;
-	bool flexible = version >= api->flexible;
-	StringInfoData out;
-	int32 number;
-
-	initStringInfo(&out);
-	appendStringInfoSpaces(&out, 8);
-	if (flexible && api->key != API_API_VERSIONS)
-		appendStringInfoChar(&out, 0);
-	ks_wire_encode(api->response, version, flexible, response, &out);
-	number = pg_hton32(out.len - 4);
-	memcpy(out.data, &number, 4);
-	number = pg_hton32(request->header.correlation_id);
-	memcpy(out.data + 4, &number, 4);
-	return ks_kafka_write(request->connection, out.data, out.len);
-}
-
 /* ApiVersions of a version that is not known is answered in the form of version 0. */
 static bool
 refuse_version(KsKafkaRequest *request)
@@ -90,7 +66,7 @@ refuse_version(KsKafkaRequest *request)
 
 	(void) ks_kafka_handle_api_versions(request, response);
 	response->error_code = KS_KAFKA_UNSUPPORTED_VERSION;
-	return send_response(request, response, 0);
+	return ks_kafka_respond(request, response, 0);
 }
 
 static bool
@@ -102,14 +78,16 @@ serve_known(KsKafkaRequest *request, const char *data, size_t len)
 	void *response;
 
 	if (version < api->min_version || version > api->max_version)
-		return api->key == API_API_VERSIONS && refuse_version(request);
+		return api->key == KS_KAFKA_API_VERSIONS && refuse_version(request);
 	request->body = ks_wire_decode(api->request, version, version >= api->flexible, data, len);
 	if (handler == NULL || request->body == NULL)
 		return false;
+	if (api->key == API_PRODUCE)
+		return ks_kafka_serve_produce(request);
 	response = ks_wire_new(api->response);
 	if (!handler(request, response))
 		return !request->gone;
-	return send_response(request, response, version);
+	return ks_kafka_respond(request, response, version);
 }
 
 /* Serve a request; false when the connection is to end. */
@@ -145,7 +123,7 @@ serve_client(KsKafkaConnection *connection)
 		MemoryContextReset(context);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		(void) pgstat_report_stat(true);
-		if (!ks_kafka_read_frame(connection, FRAME_MAX, IDLE_LIMIT, &frame, &len))
+		if (!ks_kafka_read_frame(connection, KS_KAFKA_FRAME_MAX, IDLE_LIMIT, &frame, &len))
 			return;
 		MemoryContextSwitchTo(context);
 		if (!serve(&request, frame, len))
