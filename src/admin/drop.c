@@ -80,15 +80,21 @@ ks_admin_init(void)
 	object_access_hook = object_access;
 }
 
-/* Drop the segments of one partition; some may be gone already. */
+/*
+ * Drop the segments of a topic; some may be gone already.  In the order of their
+ * partitions, as appends lock them.
+ */
 static void
-drop_segments(const KsTopic *topic, int32 partition)
+drop_segments(const KsTopic *topic)
 {
-	List *segments = ks_segment_list(topic, partition);
+	List *segments = ks_segment_list_topic(topic);
 	ListCell *lc;
 
 	foreach (lc, segments)
+	{
+		CHECK_FOR_INTERRUPTS();
 		ks_segment_drop(((KsSegment *) lfirst(lc))->relid);
+	}
 	list_free_deep(segments);
 }
 
@@ -96,11 +102,9 @@ static void
 remove_topic(const KsTopic *topic)
 {
 	KsOwnerScope scope;
-	int32 partition;
 
 	ks_owner_begin(&scope);
-	for (partition = 0; partition < topic->partitions; partition++)
-		drop_segments(topic, partition);
+	drop_segments(topic);
 	(void) ks_owner_execute("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);

@@ -6,7 +6,7 @@
  * computed.  The order is lock all, reserve all, insert all:
  *
  * 1. For each partition, in ascending order, lock the active segment, its
- *    index and its toast table; the spare's too where the active one will be
+ *    indexes and its toast table; the spare's too where the active one will be
  *    full or is old.  Waits and errors of locks are over before any offset is
  *    taken, so a transaction that holds offsets never waits for one that
  *    waits for them.
@@ -28,6 +28,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/xact.h"
@@ -83,13 +84,23 @@ lock_toast_table(Oid toast)
 
 /* Lock a segment for writing, with the tables that its batches go to. */
 static bool
-open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *index)
+open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *index, List **others)
 {
-	if (!ks_segment_open(relid, RowExclusiveLock, heap, index))
+	if (!ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others))
 		return false;
 	if (append->max_batch_bytes > KS_BATCH_PAGE_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))
 		lock_toast_table((*heap)->rd_rel->reltoastrelid);
 	return true;
+}
+
+static void
+close_indexes(List *others)
+{
+	ListCell *lc;
+
+	foreach (lc, others)
+		index_close(lfirst(lc), NoLock);
+	list_free(others);
 }
 
 /* Close what is open; the locks stay. */
@@ -100,8 +111,12 @@ close_target(KsAppend *append)
 		ks_segment_close(append->heap, append->index, NoLock);
 	if (append->spare_heap != NULL)
 		ks_segment_close(append->spare_heap, append->spare_index, NoLock);
+	close_indexes(append->others);
+	close_indexes(append->spare_others);
 	append->heap = NULL;
 	append->spare_heap = NULL;
+	append->others = NIL;
+	append->spare_others = NIL;
 }
 
 /*
@@ -127,6 +142,18 @@ spare_may_be_needed(const KsAppend *append, const KsPartitionInfo *info, int64 n
 			now - info->active_since >= options->segment_age - options->segment_age / 8);
 }
 
+/* Long before a sum of offsets overflows. */
+static void
+check_room(const KsAppend *append, const KsPartitionInfo *info)
+{
+	if (info->next_offset > KS_MAX_OFFSET - append->records)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("topic \"%s\", partition %d, has no offsets left", append->topic->name, append->partition),
+				 errdetail("Its next offset is " INT64_FORMAT ".", info->next_offset),
+				 errhint("See kstream.verify().")));
+}
+
 /* Lock what this append may write to. */
 static void
 open_target(KsAppend *append, int64 now)
@@ -145,7 +172,8 @@ open_target(KsAppend *append, int64 now)
 			check_tail(append, &key);
 			continue;
 		}
-		if (open_for_append(append, info.active.relid, &append->heap, &append->index))
+		check_room(append, &info);
+		if (open_for_append(append, info.active.relid, &append->heap, &append->index, &append->others))
 			break;
 
 		/*
@@ -161,7 +189,7 @@ open_target(KsAppend *append, int64 now)
 		missing = info.active.relid;
 	}
 	if (spare_may_be_needed(append, &info, now) &&
-		!open_for_append(append, info.spare.relid, &append->spare_heap, &append->spare_index))
+		!open_for_append(append, info.spare.relid, &append->spare_heap, &append->spare_index, &append->spare_others))
 		append->spare_heap = NULL;
 }
 
@@ -250,7 +278,7 @@ take_room(Room *room, const KsAppendBatch *batch, Relation heap)
 /* Put one batch at its place; returns the offset after it. */
 static int64
 insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
-			 Relation heap, Relation index, IndexInfo *index_info)
+			 Relation heap, Relation index, IndexInfo *index_info, List *others)
 {
 	struct varlena *image = batch->image != NULL ? batch->image : append->load(append, batch);
 	char *data = VARDATA(image);
@@ -268,7 +296,7 @@ insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
 		row.max_timestamp = append->reservation.append_time;
 		ks_batch_set_append_time(data, VARSIZE(image) - VARHDRSZ, row.max_timestamp);
 	}
-	ks_segment_insert(heap, index, index_info, &row, HEAP_INSERT_NO_LOGICAL, NULL);
+	ks_segment_insert(heap, index, index_info, others, &row, HEAP_INSERT_NO_LOGICAL, NULL);
 	KS_DEBUG_POINT("precommit.row_n");
 	return base_offset + batch->records;
 }
@@ -279,6 +307,7 @@ insert_batches(KsAppend *append, MemoryContext context)
 	bool in_active = append->reservation.segment.relid == RelationGetRelid(append->heap);
 	Relation heap = in_active ? append->heap : append->spare_heap;
 	Relation index = in_active ? append->index : append->spare_index;
+	List *others = in_active ? append->others : append->spare_others;
 	IndexInfo *index_info = BuildIndexInfo(index);
 	int64 offset = append->reservation.base_offset;
 	Room room = {0};
@@ -293,7 +322,7 @@ insert_batches(KsAppend *append, MemoryContext context)
 
 		CHECK_FOR_INTERRUPTS();
 		take_room(&room, &append->batches[i], heap);
-		offset = insert_batch(append, &append->batches[i], offset, heap, index, index_info);
+		offset = insert_batch(append, &append->batches[i], offset, heap, index, index_info, others);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -328,6 +357,8 @@ ks_log_append(KsAppend *appends, int count)
 		sum_up(&appends[i]);
 		appends[i].heap = NULL;
 		appends[i].spare_heap = NULL;
+		appends[i].others = NIL;
+		appends[i].spare_others = NIL;
 	}
 	while (!lock_and_reserve(appends, count))
 		CHECK_FOR_INTERRUPTS();

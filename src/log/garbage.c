@@ -2,13 +2,33 @@
  * garbage.c
  *	  Tables that are not part of a log any more, until they can be dropped.
  *
- * Compaction puts new tables in the place of old ones.  A reader that was in
- * the middle of an old one reads it to its end, where it finds that the chain
- * has changed and goes on by offset; so the old table has to stay for as long
- * as somebody reads it, and to wait for that with a lock requested would make
- * every later reader queue.  Therefore the change of the catalog and the drop
- * are two transactions: the first enters the table in kstream.segment_garbage,
- * a later one drops it when its lock is free at once.
+ * Compaction puts new tables in the place of old ones, and retention takes the
+ * oldest out of the log.  The table itself has to stay for as long as somebody
+ * may come for it:
+ *
+ * - A reader that was in the middle of it reads it to its end, where it finds
+ *   that the chain has changed and goes on by offset.  To wait for that with a
+ *   lock requested would make every later reader queue.
+ * - pg_dump locks the tables that its snapshot shows, and fails when one is gone.
+ *
+ * Therefore the change of the catalog and the drop are two transactions: the
+ * first enters the table in kstream.segment_garbage, a later one drops it, when
+ * its lock is free at once, and
+ *
+ * - no snapshot is left that is older than the row which says that it is garbage
+ *   (as in upkeep/freeze.c; slots and standbys with feedback count), and
+ * - no other transaction has a lock on pg_class: that is how one looks that has
+ *   listed the tables and goes on to lock them.  Others have it for microseconds,
+ *   when they load a table's description; then the drop comes a round later.
+ *
+ * What is left is a dump whose snapshot is newer than the row and that has not
+ * read pg_class yet, the first milliseconds of it.
+ *
+ * With nothing else going on all of this is so at once, and the passes are in an
+ * order in which a table goes in the round that made it garbage.
+ *
+ * Locking: AccessExclusiveLock on the table, its toast table and its indexes,
+ * each only if it is free at once.
  *
  * Abort and crash: both are ordinary transactions, so a table is a segment, or
  * garbage, or gone.
@@ -18,14 +38,28 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/procarray.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "base/debug.h"
 #include "log/garbage.h"
 #include "log/segment.h"
 #include "topic/owner.h"
+
+/* Of kstream.segment_garbage: must match src/sql/10_catalog.sql. */
+#define Anum_garbage_relation 1
 
 void
 ks_garbage_add(Oid relid)
@@ -54,31 +88,79 @@ ks_garbage_list(MemoryContext context)
 	return list;
 }
 
-/*
- * Drop a table that is locked, and its row; false when it has none.  Only what
- * lies among the segments is dropped, whatever the row says.
- */
+/* Find the row of a table that is garbage: which transaction wrote it? */
 static bool
-drop_locked(Oid relid)
+find_row(Oid relid, TransactionId *xmin, TransactionId *horizon)
+{
+	Oid catalog = get_relname_relid("segment_garbage", get_namespace_oid("kstream", false));
+	Relation rel = table_open(catalog, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_garbage_relation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		*xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+	*horizon = GetOldestNonRemovableTransactionId(rel);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+/* Has somebody listed the tables of the database? */
+static bool
+tables_are_listed(void)
+{
+	VirtualTransactionId *holders;
+	LOCKTAG tag;
+	int count;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, RelationRelationId);
+	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
+	pfree(holders);
+	return count > 0;
+}
+
+static void
+delete_row(Oid relid)
 {
 	KsOwnerScope scope;
-	bool found;
 
 	ks_owner_begin(&scope);
-	found = ks_owner_execute("DELETE FROM kstream.segment_garbage"
-							 " WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
-							 relid) > 0;
-	if (found && get_rel_namespace(relid) == get_namespace_oid("kstream_log", false))
-		ks_segment_drop(relid);
-	KS_DEBUG_POINT("garbage.dropped");
+	(void) ks_owner_execute("DELETE FROM kstream.segment_garbage"
+							" WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
+							relid);
 	ks_owner_end(&scope);
-	return found;
 }
 
 bool
 ks_garbage_drop(const char *name)
 {
 	Oid relid = atooid(name);
+	TransactionId xmin;
+	TransactionId horizon;
 
-	return ks_segment_try_lock(relid, AccessExclusiveLock) && drop_locked(relid);
+	if (!find_row(relid, &xmin, &horizon))
+		return false;
+	if (TransactionIdIsNormal(xmin) && !TransactionIdPrecedes(xmin, horizon))
+		return false;
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+
+	/* Only what lies among the segments is locked further and dropped, whatever the row says. */
+	if (ks_segment_may_drop(relid))
+	{
+		KsOwnerScope scope;
+
+		if (tables_are_listed() || !ks_segment_try_lock(relid, AccessExclusiveLock))
+			return false;
+		ks_owner_begin(&scope);
+		ks_segment_drop(relid);
+		ks_owner_end(&scope);
+	}
+	delete_row(relid);
+	KS_DEBUG_POINT("garbage.dropped");
+	return true;
 }

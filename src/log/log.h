@@ -61,6 +61,8 @@ typedef struct KsAppend
 	Relation index;
 	Relation spare_heap;
 	Relation spare_index;
+	List *others; /* indexes that REINDEX CONCURRENTLY has at work, usually none */
+	List *spare_others;
 	KsReservation reservation;
 } KsAppend;
 
@@ -97,6 +99,7 @@ typedef struct KsLogScan
 	Oid relid;        /* its table */
 	bool reopened;    /* it was found by offset, after another had ended */
 	bool may_overlap; /* the row at hand may begin before the wanted offset */
+	bool takes_all;   /* rows whose numbers are out of range as well; the caller looks at them */
 	bool is_open;
 	Relation heap;
 	Relation index;
@@ -110,7 +113,8 @@ typedef struct KsLogScan
  * Start at the batch that holds `from` or the first after it; stop before
  * `end`, which must be a value of KsPartitionInfo.end read before the
  * (registered) snapshot was taken.  KS001 when `from` lies below the log start
- * offset, also later, when retention overtakes the walk.
+ * offset, also later, when retention overtakes the walk.  KS002 when the numbers
+ * of a row are not those of any batch, unless takes_all is set after the begin.
  */
 extern void ks_log_scan_begin(KsLogScan *scan, const KsTopic *topic, int32 partition, int64 from, int64 end,
 							  const KsPartitionInfo *info, Snapshot snapshot);

@@ -118,6 +118,15 @@ check_not_removed(const KsLogScan *scan)
 								   Max(scan->end, row.log_start));
 }
 
+static pg_attribute_noreturn() void corrupt_row(const KsLogScan *scan, const KsBatchRow *row, const char *problem)
+{
+	ereport(ERROR,
+			(errmsg("a row of topic \"%s\", partition %d, segment %d, is corrupt",
+					scan->topic->name, scan->partition, scan->segment),
+			 ks_error(KS_E_CORRUPT_MESSAGE, "%s: base_offset " INT64_FORMAT ", last_offset " INT64_FORMAT ", stable_offset " INT64_FORMAT ".",
+					  problem, row->base_offset, row->last_offset, row->stable_offset)));
+}
+
 /* What is dropped goes with its row of the catalog; here the row is left. */
 static pg_attribute_noreturn() void no_table(const KsLogScan *scan, const KsSegment *segment)
 {
@@ -217,10 +226,15 @@ ks_log_scan_next(KsLogScan *scan, KsBatchRow *row)
 		tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
 		if (HeapTupleIsValid(tuple))
 		{
+			const char *problem;
+
 			ks_segment_deform(tuple, RelationGetDescr(scan->heap), row);
-			if (row->base_offset >= scan->end)
+			problem = ks_segment_row_problem(row);
+			if (problem != NULL && !scan->takes_all)
+				corrupt_row(scan, row, problem);
+			if (problem == NULL && row->base_offset >= scan->end)
 				break;
-			scan->next_offset = row->last_offset + 1;
+			scan->next_offset = Max(scan->next_offset, Min(row->last_offset, KS_MAX_OFFSET) + 1);
 			scan->may_overlap = scan->reopened;
 			scan->reopened = false;
 			KS_DEBUG_POINT("fetch.row_n");

@@ -67,6 +67,34 @@ typedef struct SegmentTail
 	int64 bytes;
 } SegmentTail;
 
+/*
+ * Offsets go on from what is read here, so what no log can hold is refused: the
+ * partition is out of service until somebody has looked.
+ */
+static void
+check_row(Relation heap, const KsBatchRow *row)
+{
+	const char *problem = ks_segment_row_problem(row);
+
+	if (problem != NULL)
+		ereport(ERROR,
+				(errmsg("a row of segment table \"%s\" is corrupt", RelationGetRelationName(heap)),
+				 ks_error(KS_E_CORRUPT_MESSAGE, "%s: base_offset " INT64_FORMAT ", last_offset " INT64_FORMAT ".",
+						  problem, row->base_offset, row->last_offset),
+				 errhint("See kstream.verify().  A row that nothing can be read from can be deleted.")));
+}
+
+static void
+check_partition_row(const KsTopic *topic, int32 partition, const KsPartitionRow *row)
+{
+	if (row->log_start < 0 || row->log_start > KS_MAX_OFFSET || row->stable_offset < 0 || row->stable_offset > KS_MAX_OFFSET)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row of topic \"%s\", partition %d, is corrupt", topic->name, partition),
+				 errdetail("kstream.partition has log_start_offset " INT64_FORMAT ", stable_offset " INT64_FORMAT ".",
+						   row->log_start, row->stable_offset)));
+}
+
 /* Look at a segment's ends; one that is gone is an empty one. */
 static void
 read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
@@ -80,8 +108,12 @@ read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
 	tail->has_rows = ks_segment_last_row(heap, index, KS_MUTANT("recover_visible") ? snapshot : SnapshotAny, &tail->last_row);
 	if (tail->has_rows)
 	{
+		check_row(heap, &tail->last_row);
 		(void) ks_segment_first_row(heap, index, SnapshotAny, &tail->first_row);
+		check_row(heap, &tail->first_row);
 		tail->has_visible = ks_segment_last_row(heap, index, snapshot, &tail->last_visible);
+		if (tail->has_visible)
+			check_row(heap, &tail->last_visible);
 		tail->bytes = ks_segment_size(heap);
 	}
 	ks_segment_close(heap, index, AccessShareLock);
@@ -195,7 +227,7 @@ greatest_committed(const KsTopic *topic, int32 partition)
 		Datum committed = heap_getattr(tuple, Anum_committed_committed, RelationGetDescr(rel), &isnull);
 
 		if (!isnull)
-			greatest = Max(greatest, DatumGetInt64(committed));
+			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -214,6 +246,7 @@ ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	KS_DEBUG_POINT("init.scan");
 	memset(start, 0, sizeof(KsPartitionStart));
 	ks_topic_partition_row(topic, partition, &row);
+	check_partition_row(topic, partition, &row);
 	start->log_start = row.log_start;
 	for (place = list_length(segments) - 1; place >= 0; place--)
 	{
@@ -311,6 +344,7 @@ ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 		KsPartitionRow row;
 
 		ks_topic_partition_row(topic, partition, &row);
+		check_partition_row(topic, partition, &row);
 		memset(info, 0, sizeof(KsPartitionInfo));
 		info->standby = true;
 		info->log_start = row.log_start;

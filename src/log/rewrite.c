@@ -230,7 +230,7 @@ ks_rewrite_is_needed(const KsRewrite *rewrite)
 static void
 insert_row(Writer *writer, const KsBatchRow *row)
 {
-	ks_segment_insert(writer->heap, writer->index, writer->index_info, row,
+	ks_segment_insert(writer->heap, writer->index, writer->index_info, NIL, row,
 					  HEAP_INSERT_SKIP_FSM | HEAP_INSERT_FROZEN | HEAP_INSERT_NO_LOGICAL, writer->bulk);
 	writer->rows++;
 	writer->last_offset = row->last_offset;

@@ -13,15 +13,16 @@
  * base_offset at or below it and then by number: two index look-ups, however
  * long the chain.
  *
- * A segment is a plain heap with one unique index on last_offset.  A batch
- * that fits into a page stays in its row (toast_tuple_target), a larger one
- * goes to the toast table as it is (batches are compressed by our own codec or
- * not at all).  Nothing asks for statistics of a segment, so it is not
- * analyzed; nor is it vacuumed for its inserts, which freeze.c does once.
+ * A batch that fits into a page stays in its row (toast_tuple_target), a larger
+ * one goes to the toast table as it is (batches are compressed by our own codec
+ * or not at all).  Nothing asks for statistics of a segment, so it is not
+ * analyzed; nor is it vacuumed for its inserts, which freeze.c does once.  How
+ * the tables are opened, read and written is in segment_table.c.
  *
- * Locking: readers hold AccessShareLock while they read, writers
- * RowExclusiveLock to the end of their transaction; dropping one needs
- * AccessExclusiveLock.
+ * What a row of the catalog says is input: numbers outside of what they can be
+ * are brought back into their range where the row is read.
+ *
+ * Locking: none of its own but AccessShareLock on the catalog's tables.
  *
  * src/log/segment.c
  *-------------------------------------------------------------------------
@@ -29,24 +30,20 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
+#include "storage/block.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "log/segment.h"
 #include "topic/owner.h"
+
+/* More than a table can have; so many of it can be added up. */
+#define MAX_SEGMENT_SIZE ((int64) MaxBlockNumber * BLCKSZ * 2)
 
 static void
 deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
@@ -59,11 +56,12 @@ deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	segment->last_number = DatumGetInt32(heap_getattr(tuple, Anum_segment_last_segment, desc, &isnull));
 	if (isnull)
 		segment->last_number = segment->number;
+	segment->last_number = Min(Max(segment->last_number, segment->number), KS_MAX_SEGMENT);
 	(void) heap_getattr(tuple, Anum_segment_rewritten_at, desc, &isnull);
 	segment->rewritten = !isnull;
 	segment->relid = DatumGetObjectId(heap_getattr(tuple, Anum_segment_relation, desc, &isnull));
 	base = heap_getattr(tuple, Anum_segment_base_offset, desc, &isnull);
-	segment->base_offset = isnull ? -1 : DatumGetInt64(base);
+	segment->base_offset = isnull ? -1 : Min(Max(DatumGetInt64(base), -1), KS_MAX_OFFSET);
 	segment->rows = DatumGetInt64(heap_getattr(tuple, Anum_segment_rows, desc, &isnull));
 	segment->sealed = !isnull;
 	if (!segment->sealed)
@@ -73,6 +71,7 @@ deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	if (isnull)
 		segment->max_timestamp = DT_NOBEGIN;
 	segment->bytes = DatumGetInt64(heap_getattr(tuple, Anum_segment_bytes, desc, &isnull));
+	segment->bytes = Min(Max(segment->bytes, 0), MAX_SEGMENT_SIZE);
 	segment->xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 }
 
@@ -162,12 +161,9 @@ end_walk(SysScanDesc scan, Relation rel, Relation index)
 	table_close(rel, AccessShareLock);
 }
 
-List *
-ks_segment_list(const KsTopic *topic, int32 partition)
+static List *
+read_walk(SysScanDesc scan, Relation rel)
 {
-	Relation rel;
-	Relation index;
-	SysScanDesc scan = begin_walk(topic, partition, 0, &rel, &index);
 	List *list = NIL;
 	HeapTuple tuple;
 
@@ -178,6 +174,33 @@ ks_segment_list(const KsTopic *topic, int32 partition)
 		deform_segment(tuple, RelationGetDescr(rel), segment);
 		list = lappend(list, segment);
 	}
+	return list;
+}
+
+List *
+ks_segment_list(const KsTopic *topic, int32 partition)
+{
+	Relation rel;
+	Relation index;
+	SysScanDesc scan = begin_walk(topic, partition, 0, &rel, &index);
+	List *list = read_walk(scan, rel);
+
+	end_walk(scan, rel, index);
+	return list;
+}
+
+List *
+ks_segment_list_topic(const KsTopic *topic)
+{
+	Relation rel = ks_catalog_open(&ks_catalog()->segment);
+	Relation index = index_open(ks_catalog()->segment_index, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	List *list;
+
+	ScanKeyInit(&key, Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
+	list = read_walk(scan, rel);
 	end_walk(scan, rel, index);
 	return list;
 }
@@ -208,104 +231,6 @@ ks_segment_follow(const KsTopic *topic, int32 partition, int32 number, Oid relid
 	}
 	end_walk(scan, rel, index);
 	return result;
-}
-
-bool
-ks_segment_open(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index)
-{
-	List *indexes;
-
-	*heap = try_relation_open(relid, lockmode);
-	if (*heap == NULL)
-		return false;
-	indexes = RelationGetIndexList(*heap);
-	if (list_length(indexes) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("segment table \"%s\" must have exactly one index", RelationGetRelationName(*heap)),
-				 errdetail("It has %d.", list_length(indexes))));
-	*index = index_open(linitial_oid(indexes), lockmode);
-	list_free(indexes);
-	return true;
-}
-
-void
-ks_segment_close(Relation heap, Relation index, LOCKMODE lockmode)
-{
-	index_close(index, lockmode);
-	relation_close(heap, lockmode);
-}
-
-void
-ks_segment_deform(HeapTuple tuple, TupleDesc desc, KsBatchRow *row)
-{
-	Datum values[Natts_batch];
-	bool isnull[Natts_batch];
-
-	heap_deform_tuple(tuple, desc, values, isnull);
-	row->last_offset = DatumGetInt64(values[Anum_batch_last_offset - 1]);
-	row->base_offset = DatumGetInt64(values[Anum_batch_base_offset - 1]);
-	row->stable_offset = DatumGetInt64(values[Anum_batch_stable_offset - 1]);
-	row->max_timestamp = DatumGetInt64(values[Anum_batch_max_timestamp - 1]);
-	row->batch = values[Anum_batch_batch - 1];
-}
-
-/* The first row in a direction; its batch is not to be looked at. */
-static bool
-edge_row(Relation heap, Relation index, Snapshot snapshot, ScanDirection direction, KsBatchRow *row)
-{
-	SysScanDesc scan = systable_beginscan_ordered(heap, index, snapshot, 0, NULL);
-	HeapTuple tuple = systable_getnext_ordered(scan, direction);
-
-	if (HeapTupleIsValid(tuple))
-		ks_segment_deform(tuple, RelationGetDescr(heap), row);
-	systable_endscan_ordered(scan);
-	return HeapTupleIsValid(tuple);
-}
-
-bool
-ks_segment_last_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row)
-{
-	return edge_row(heap, index, snapshot, BackwardScanDirection, row);
-}
-
-bool
-ks_segment_first_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row)
-{
-	return edge_row(heap, index, snapshot, ForwardScanDirection, row);
-}
-
-int64
-ks_segment_size(Relation heap)
-{
-	int64 blocks = RelationGetNumberOfBlocks(heap);
-
-	if (OidIsValid(heap->rd_rel->reltoastrelid))
-	{
-		Relation toast = relation_open(heap->rd_rel->reltoastrelid, AccessShareLock);
-
-		blocks += RelationGetNumberOfBlocks(toast);
-		relation_close(toast, AccessShareLock);
-	}
-	return blocks * BLCKSZ;
-}
-
-void
-ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, const KsBatchRow *row,
-				  int options, BulkInsertState bulk)
-{
-	Datum values[Natts_batch];
-	bool isnull[Natts_batch] = {false};
-	HeapTuple tuple;
-
-	values[Anum_batch_last_offset - 1] = Int64GetDatum(row->last_offset);
-	values[Anum_batch_base_offset - 1] = Int64GetDatum(row->base_offset);
-	values[Anum_batch_stable_offset - 1] = Int64GetDatum(row->stable_offset);
-	values[Anum_batch_max_timestamp - 1] = Int64GetDatum(row->max_timestamp);
-	values[Anum_batch_batch - 1] = row->batch;
-	tuple = heap_form_tuple(RelationGetDescr(heap), values, isnull);
-	heap_insert(heap, tuple, GetCurrentCommandId(true), options, bulk);
-	index_insert(index, values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false, index_info);
 }
 
 char *
@@ -354,66 +279,4 @@ ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool firs
 							topic->topic_id, partition, number, relid,
 							first ? "0" : "NULL");
 	return relid;
-}
-
-/* A locked segment's toast table and its indexes. */
-static List *
-list_dependents(Oid relid)
-{
-	Relation heap = relation_open(relid, NoLock);
-	List *oids = RelationGetIndexList(heap);
-
-	if (OidIsValid(heap->rd_rel->reltoastrelid))
-		oids = lcons_oid(heap->rd_rel->reltoastrelid, oids);
-	relation_close(heap, NoLock);
-	return oids;
-}
-
-/* Lock all, or none. */
-static bool
-try_lock_all(List *oids, LOCKMODE mode)
-{
-	ListCell *lc;
-
-	foreach (lc, oids)
-	{
-		int i;
-
-		if (ConditionalLockRelationOid(lfirst_oid(lc), mode))
-			continue;
-		for (i = 0; i < foreach_current_index(lc); i++)
-			UnlockRelationOid(list_nth_oid(oids, i), mode);
-		return false;
-	}
-	return true;
-}
-
-bool
-ks_segment_try_lock(Oid relid, LOCKMODE mode)
-{
-	List *dependents;
-	bool locked;
-
-	if (!ConditionalLockRelationOid(relid, mode))
-		return false;
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-		return true;
-	dependents = list_dependents(relid);
-	locked = try_lock_all(dependents, mode);
-	if (!locked)
-		UnlockRelationOid(relid, mode);
-	list_free(dependents);
-	return locked;
-}
-
-void
-ks_segment_drop(Oid relid)
-{
-	ObjectAddress table;
-
-	LockRelationOid(relid, AccessExclusiveLock);
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-		return;
-	ObjectAddressSet(table, RelationRelationId, relid);
-	performDeletion(&table, DROP_RESTRICT, 0);
 }

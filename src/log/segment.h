@@ -16,6 +16,14 @@
 #include "codec/batch.h"
 #include "topic/topic.h"
 
+/*
+ * The greatest offset of a record, and number of a segment.  What tables say is
+ * held against it where it is read, so that sums of offsets and what a
+ * transaction can produce do not overflow.
+ */
+#define KS_MAX_OFFSET (PG_INT64_MAX - INT64CONST(0x100000000))
+#define KS_MAX_SEGMENT (PG_INT32_MAX - 1)
+
 /* A row of kstream.segment. */
 typedef struct KsSegment
 {
@@ -90,6 +98,9 @@ extern bool ks_segment_after(const KsTopic *topic, int32 partition, int32 number
 extern bool ks_segment_unfrozen_after(const KsTopic *topic, int32 partition, int32 number, KsSegment *segment);
 extern List *ks_segment_list(const KsTopic *topic, int32 partition);
 
+/* All of a topic, of whatever partitions the rows say, in their order. */
+extern List *ks_segment_list_topic(const KsTopic *topic);
+
 /*
  * After the end of a segment's table: is that still the segment's, and which
  * comes next?
@@ -104,14 +115,30 @@ extern KsSegmentFollow ks_segment_follow(const KsTopic *topic, int32 partition, 
 										 KsSegment *next);
 
 /*
- * Open a segment's table and its one index; false when the table is gone.
- * 55000 when somebody gave it other indexes.
+ * Open a segment's table and the index to read by; false when the table is
+ * gone.  55000 when the relation is no segment table, or has no such index.
  */
 extern bool ks_segment_open(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index);
+
+/*
+ * The same to insert: *others is extended by the other indexes that take part,
+ * open and locked alike; the caller closes them.  55000 also when there is an
+ * index that is not on last_offset alone.
+ */
+extern bool ks_segment_open_to_write(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index, List **others);
+
+/*
+ * What keeps a relation from being read as a segment, to be put after its name;
+ * NULL: nothing, or it is gone.
+ */
+extern const char *ks_segment_problem(Oid relid);
 extern void ks_segment_close(Relation heap, Relation index, LOCKMODE lockmode);
 
 /* The columns of a tuple of a segment. */
 extern void ks_segment_deform(HeapTuple tuple, TupleDesc desc, KsBatchRow *row);
+
+/* What is wrong with the numbers of a row; NULL: they can be reckoned with. */
+extern const char *ks_segment_row_problem(const KsBatchRow *row);
 
 /*
  * The last row of an open segment, by offset, visible to the snapshot
@@ -129,10 +156,10 @@ extern int64 ks_segment_size(Relation heap);
 extern char *ks_segment_name(const KsTopic *topic, int32 partition, int32 number);
 
 /*
- * Insert a row, options being heap_insert's; the snapshot to toast it with is
- * active.
+ * Insert a row, options being heap_insert's, into the table and all indexes that
+ * ks_segment_open_to_write() gave; the snapshot to toast it with is active.
  */
-extern void ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, const KsBatchRow *row,
+extern void ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, List *others, const KsBatchRow *row,
 							  int options, BulkInsertState bulk);
 
 /*
@@ -154,7 +181,16 @@ extern Oid ks_segment_create(const KsTopic *topic, int32 partition, int32 number
  */
 extern bool ks_segment_try_lock(Oid relid, LOCKMODE mode);
 
-/* Drop a segment's table, if it is there; not its row in the catalog. */
+/*
+ * Is this a segment's table that kstream may drop?  Warns of one that is not;
+ * nothing is said of one that is gone.
+ */
+extern bool ks_segment_may_drop(Oid relid);
+
+/*
+ * Drop a segment's table, if it is there and ks_segment_may_drop() it; not its
+ * row in the catalog.
+ */
 extern void ks_segment_drop(Oid relid);
 
 #endif /* KS_LOG_SEGMENT_H */

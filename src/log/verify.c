@@ -91,8 +91,13 @@ verify_batch(Verify *verify, const KsBatchRow *row)
 static void
 verify_row(Verify *verify, const KsBatchRow *row, bool may_overlap)
 {
-	if (row->base_offset > row->last_offset)
-		report(verify, row->base_offset, "base_offset is above last_offset");
+	const char *problem = ks_segment_row_problem(row);
+
+	if (problem != NULL)
+	{
+		report(verify, row->base_offset, problem);
+		return;
+	}
 	if (row->base_offset < verify->next_offset && !may_overlap)
 		report(verify, row->base_offset, "offsets overlap");
 	if (row->stable_offset > row->base_offset)
@@ -134,23 +139,28 @@ verify_seal(Verify *verify, const KsSegment *segment, const KsSegment *next)
 static void
 verify_newest(Verify *verify, const KsSegment *newest, int32 active)
 {
-	char *name = ks_segment_name(verify->topic, verify->partition, newest->last_number + 1);
+	char *name;
 	KsSegment next;
 
+	if (newest->last_number >= KS_MAX_SEGMENT)
+		return;
+	name = ks_segment_name(verify->topic, verify->partition, newest->last_number + 1);
 	if ((newest->last_number < active || OidIsValid(get_relname_relid(name, get_namespace_oid("kstream_log", false)))) &&
 		!ks_segment_after(verify->topic, verify->partition, newest->last_number, &next))
 		report(verify, verify->end, psprintf("segment %d is missing", newest->last_number + 1));
 }
 
-/* Has the segment no table, though the catalog still names it? */
-static bool
-has_no_table(Verify *verify, const KsSegment *segment)
+/* What keeps a segment that the catalog still names from being read; NULL: nothing. */
+static const char *
+table_problem(Verify *verify, const KsSegment *segment)
 {
+	const char *problem = get_rel_name(segment->relid) == NULL ? "has no table" : ks_segment_problem(segment->relid);
 	KsSegment again;
 
-	return get_rel_name(segment->relid) == NULL &&
-		   ks_segment_after(verify->topic, verify->partition, segment->number - 1, &again) &&
-		   again.relid == segment->relid;
+	if (problem != NULL && ks_segment_after(verify->topic, verify->partition, segment->number - 1, &again) &&
+		again.relid == segment->relid)
+		return problem;
+	return NULL;
 }
 
 /*
@@ -169,7 +179,9 @@ verify_segments(Verify *verify, int64 log_start, int32 active)
 	foreach (lc, segments)
 	{
 		KsSegment *segment = lfirst(lc);
+		const char *problem;
 
+		CHECK_FOR_INTERRUPTS();
 		if (missing)
 			from = segment->base_offset < 0 ? verify->end : segment->base_offset;
 		if (previous == NULL && segment->base_offset > log_start)
@@ -178,9 +190,10 @@ verify_segments(Verify *verify, int64 log_start, int32 active)
 			report(verify, previous->base_offset, psprintf("segment %d is missing", previous->last_number + 1));
 		if (previous != NULL && segment->base_offset >= 0 && !missing)
 			verify_seal(verify, previous, segment);
-		missing = has_no_table(verify, segment);
+		problem = table_problem(verify, segment);
+		missing = problem != NULL;
 		if (missing)
-			report(verify, segment->base_offset, psprintf("segment %d has no table", segment->number));
+			report(verify, segment->base_offset, psprintf("segment %d %s", segment->number, problem));
 		previous = segment;
 	}
 	if (previous != NULL)
@@ -201,6 +214,8 @@ hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *i
 	*heap = NULL;
 	while (ks_segment_after(verify->topic, verify->partition, -1, oldest))
 	{
+		if (ks_segment_problem(oldest->relid) != NULL)
+			return true;
 		if (oldest->relid == missing || ks_segment_open(oldest->relid, AccessShareLock, heap, index))
 			return true;
 		missing = oldest->relid;
@@ -235,6 +250,7 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	ks_topic_partition_row(topic, partition, &partition_row);
 	from = verify_segments(&verify, partition_row.log_start, info.active.number);
 	ks_log_scan_begin(&scan, topic, partition, Max(from, oldest.base_offset), info.end, NULL, snapshot);
+	scan.takes_all = true;
 	while (ks_log_scan_next(&scan, &row))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);

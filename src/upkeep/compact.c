@@ -35,8 +35,14 @@
  * Locking: ShareUpdateExclusiveLock on the topic's table, if free at once, to
  * the end of each step: no retention, no add_partitions and no drop meanwhile.
  * A session lock on the partition, for the run, keeps other sessions from
- * beginning one of their own; an abort lets go of it, and by that the run is
- * known to be over.
+ * beginning one of their own.  It is of the lock method of advisory locks:
+ * session locks of the other one stay when a process exits outside of a
+ * transaction, and then belong to nobody.
+ *
+ * End of a run: when all of it is done, and else with the last step that its
+ * CALL or its worker makes for the partition: one that failed, or that found
+ * something not free (ks_compact_end).  No lock and no map is left.  The row
+ * says that the run was interrupted, and whoever comes next begins anew.
  *
  * Abort and crash: nothing is left but a row that says that a run was begun.
  *
@@ -218,10 +224,13 @@ end_run(void)
 	run.context = NULL;
 }
 
-/*
- * Is there a run of this partition that goes on?  One whose lock is gone was
- * rolled back in some step.
- */
+void
+ks_compact_end(void)
+{
+	end_run();
+}
+
+/* Is there a run of this partition that goes on? */
 static bool
 continues_run(const KsTopic *topic, int32 partition)
 {
@@ -325,6 +334,7 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 
 	/* The number of the partition is cut to 16 bits: some share a lock. */
 	SET_LOCKTAG_OBJECT(lock, MyDatabaseId, ks_catalog()->topic, (uint32) topic->topic_id, (uint16) (partition % PG_UINT16_MAX + 1));
+	lock.locktag_lockmethodid = USER_LOCKMETHOD;
 	if (LockAcquire(&lock, ShareUpdateExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	context = AllocSetContextCreate(TopMemoryContext, "kstream compaction run", ALLOCSET_SMALL_SIZES);

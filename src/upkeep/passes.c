@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "admin/admin.h"
+#include "base/events.h"
 #include "group/expire.h"
 #include "log/garbage.h"
 #include "state/attend.h"
@@ -179,7 +180,7 @@ const KsPass ks_passes[] = {
 	{.name = "segments", .partition_step = ks_maintain_partition, .list_urgent = list_urgent},
 	{.name = "standby", .partition_step = ks_maintain_standby_end, .list_partitions = list_for_standbys},
 	{.name = "retention", .partition_step = ks_retention_partition, .list_partitions = list_with_sealed},
-	{.name = "compaction", .is_long = true, .partition_step = ks_compact_partition, .list_partitions = list_compactable},
+	{.name = "compaction", .is_long = true, .partition_step = ks_compact_partition, .list_partitions = list_compactable, .end_partition = ks_compact_end},
 	{.name = "garbage", .name_step = ks_garbage_drop, .list_names = ks_garbage_list},
 	{.name = "freeze", .is_long = true, .partition_step = ks_freeze_partition, .list_partitions = list_unfrozen},
 	{.name = "members", .name_step = ks_group_expire_members, .list_names = ks_group_list_peopled},
@@ -284,18 +285,37 @@ note_failure(const StepArg *step)
 											  step->item.partition, TopMemoryContext);
 }
 
+static void
+end_item(const StepArg *step)
+{
+	if (step->pass->end_partition != NULL)
+		step->pass->end_partition();
+}
+
 /* All steps for one item. */
 static void
 run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 {
 	maintainer->failed = false;
-	while (maintainer->in_transaction(maintainer, function, step))
+	PG_TRY();
 	{
-		ks_status_step_done(step->number, step->done.segments, step->done.bytes);
-		if (function == step_of_partition)
-			ks_maintain_publish(&step->done);
-		CHECK_FOR_INTERRUPTS();
+		while (maintainer->in_transaction(maintainer, function, step))
+		{
+			ks_status_step_done(step->number, step->done.segments, step->done.bytes);
+			if (function == step_of_partition)
+				ks_maintain_publish(&step->done);
+			if (step->done.event != NULL)
+				ks_log_event((errmsg_internal("%s", step->done.event)));
+			CHECK_FOR_INTERRUPTS();
+		}
 	}
+	PG_CATCH();
+	{
+		end_item(step);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	end_item(step);
 	if (maintainer->failed && function == step_of_partition)
 		note_failure(step);
 }

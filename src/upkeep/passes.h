@@ -41,6 +41,13 @@ typedef struct KsPass
 	bool (*partition_step)(const KsTopic *topic, int32 partition, KsMaintenance *done);
 	List *(*list_partitions)(MemoryContext context);
 
+	/*
+	 * Called after the last step for a partition, an error or not, inside or
+	 * outside of a transaction, unless the process exits: nothing that steps
+	 * keep for the next one may outlive that.  NULL: they keep nothing.
+	 */
+	void (*end_partition)(void);
+
 	/* What cannot wait for the clock; looked at whenever the worker is woken. */
 	List *(*list_urgent)(MemoryContext context);
 

@@ -16,18 +16,31 @@
  * again.  (That an active segment whose records have all expired is rolled
  * first is the business of roll.c.)
  *
- * One transaction drops one segment: the table, its row, the log start offset
- * and the leader epochs that ended before it.  Shared memory learns of the new
+ * One transaction takes one segment out of the log: its row, the log start
+ * offset and the leader epochs that ended before it.  The table becomes garbage
+ * and is dropped in a later transaction (log/garbage.c): pg_dump, which locks
+ * what its snapshot shows, must still find it.  Shared memory learns of the new
  * log start after the commit and before the locks are let go, so a reader that
  * finds the segment gone finds its offset out of range as well.
  *
- * Locking: ShareUpdateExclusiveLock on the topic's table, against a drop and
- * other maintenance; AccessExclusiveLock on the segment with its index and
- * toast table.  Each only if it is free at once, and let go again if one is
- * not: who reads the segment just now delays its drop, and nobody queues
- * behind a waiting drop.
+ * The log then starts where the last visible record of that segment ended, not
+ * where the next one was decided to begin.  Between the two lie offsets that
+ * aborts have burnt; where nothing was written since, the end that consumers see
+ * is still before them, and so are those who have read everything.  A start
+ * behind them would put the log's start above its end, and reset consumers that
+ * have missed nothing.  The next segment's base_offset is moved along, so that
+ * the log has no gap at its start.  (To move the end past the burnt offsets
+ * instead would need a promise that a crash does not give them again.)
  *
- * Abort and crash: ordinary DDL and DML of one transaction.
+ * Locking, in this order: ShareUpdateExclusiveLock on the topic's table, against
+ * a drop and other maintenance; the rows of the partition and of the next
+ * segment, which delete_records() and TRUNCATE hold to the end of their
+ * transaction, and roll.c for a moment; AccessExclusiveLock on the segment with
+ * its index and toast table.  Each only if it is free at once, and the segment
+ * last: who reads it just now delays its end, nobody queues behind it, and
+ * nobody is kept from reading while something else is waited for.
+ *
+ * Abort and crash: ordinary DML of one transaction.
  *
  * src/upkeep/retention.c
  *-------------------------------------------------------------------------
@@ -35,8 +48,11 @@
 #include "postgres.h"
 
 #include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "base/debug.h"
+#include "log/garbage.h"
 #include "log/log.h"
 #include "record/time.h"
 #include "state/clock.h"
@@ -90,30 +106,89 @@ is_too_much(const KsTopic *topic, int32 partition, const KsSegment *oldest)
 		   log_bytes(topic, partition) - oldest->bytes >= topic->options.retention_bytes;
 }
 
+/*
+ * Where the last visible record of a sealed segment ends; its own beginning when
+ * there is none.  One that cannot be read ends where the next one begins.
+ */
+static int64
+visible_end(const KsSegment *segment, int64 next_base)
+{
+	Relation heap;
+	Relation index;
+	Snapshot snapshot;
+	KsBatchRow row;
+	int64 end = Max(segment->base_offset, 0);
+
+	if (!ks_segment_try_lock(segment->relid, AccessShareLock))
+		return end;
+	if (ks_segment_problem(segment->relid) != NULL || !ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
+		return next_base;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (ks_segment_last_row(heap, index, snapshot, &row))
+		end = ks_segment_row_problem(&row) == NULL ? Max(row.last_offset + 1, end) : next_base;
+	UnregisterSnapshot(snapshot);
+	ks_segment_close(heap, index, AccessShareLock);
+	return Min(end, next_base);
+}
+
+/* Has delete_records() been past all that the segment holds? */
 static bool
-may_go(const KsTopic *topic, int32 partition, const KsSegment *oldest, const KsSegment *next)
+is_deleted(const KsTopic *topic, int32 partition, const KsSegment *oldest, const KsSegment *next)
 {
 	KsPartitionRow row;
 
 	ks_topic_partition_row(topic, partition, &row);
 	if (next->base_offset <= row.log_start)
 		return true;
-	if ((topic->options.cleanup_policy & KS_CLEANUP_DELETE) == 0)
-		return false;
-	return is_expired(topic, oldest) || is_too_much(topic, partition, oldest);
+	return row.log_start > oldest->base_offset && row.log_start >= visible_end(oldest, next->base_offset);
 }
 
-static void
-drop_oldest(const KsTopic *topic, int32 partition, const KsSegment *oldest, int64 log_start)
+/* Why the oldest segment may go; NULL: it may not. */
+static const char *
+reason_to_go(const KsTopic *topic, int32 partition, const KsSegment *oldest, const KsSegment *next)
+{
+	if (is_deleted(topic, partition, oldest, next))
+		return "its records were deleted";
+	if ((topic->options.cleanup_policy & KS_CLEANUP_DELETE) == 0)
+		return NULL;
+	if (is_expired(topic, oldest))
+		return "it is older than retention";
+	if (is_too_much(topic, partition, oldest))
+		return "the log is longer than retention_bytes";
+	return NULL;
+}
+
+/*
+ * Lock the rows that are to be changed, if they are free at once.  False when
+ * one is not, or has changed since it was read.
+ */
+static bool
+lock_rows(const KsTopic *topic, int32 partition, const KsSegment *next)
 {
 	KsOwnerScope scope;
+	bool locked;
 
 	ks_owner_begin(&scope);
-	KS_DEBUG_POINT("retention.before_drop");
-	ks_segment_drop(oldest->relid);
-	(void) ks_owner_execute("DELETE FROM kstream.segment"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, oldest->number);
+	locked = ks_owner_execute("SELECT FROM kstream.partition"
+							  " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
+							  " FOR NO KEY UPDATE SKIP LOCKED",
+							  topic->topic_id, partition) == 1 &&
+			 ks_owner_execute("SELECT FROM kstream.segment"
+							  " WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)"
+							  " FOR NO KEY UPDATE SKIP LOCKED",
+							  topic->topic_id, partition, next->number) == 1;
+	ks_owner_end(&scope);
+	return locked;
+}
+
+/* In the catalog: the log begins with the next segment. */
+static void
+begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 log_start)
+{
+	if (log_start < next->base_offset)
+		(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
+								" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
+								log_start, topic->topic_id, partition, next->number);
 	if (!KS_MUTANT("drop_keeps_start"))
 		(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
 								" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
@@ -126,6 +201,22 @@ drop_oldest(const KsTopic *topic, int32 partition, const KsSegment *oldest, int6
 							" AND l.epoch OPERATOR(pg_catalog.>) e.epoch"
 							" AND l.first_offset OPERATOR(pg_catalog.<=) " INT64_FORMAT ")",
 							topic->topic_id, partition, log_start);
+}
+
+static void
+take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const KsSegment *next)
+{
+	int64 log_start = visible_end(oldest, next->base_offset);
+	KsOwnerScope scope;
+
+	ks_owner_begin(&scope);
+	KS_DEBUG_POINT("retention.before_drop");
+	(void) ks_owner_execute("DELETE FROM kstream.segment"
+							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
+							topic->topic_id, partition, oldest->number);
+	if (get_rel_name(oldest->relid) != NULL)
+		ks_garbage_add(oldest->relid);
+	begin_with(topic, partition, next, log_start);
 	KS_DEBUG_POINT("retention.after_log_start");
 	ks_owner_end(&scope);
 	if (!KS_MUTANT("drop_keeps_start"))
@@ -138,20 +229,24 @@ ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *don
 	KsTopic topic;
 	KsSegment oldest;
 	KsSegment next;
+	const char *reason;
 
-	if (!find_oldest(given, partition, &oldest, &next) || !may_go(given, partition, &oldest, &next))
+	if (!find_oldest(given, partition, &oldest, &next) || reason_to_go(given, partition, &oldest, &next) == NULL)
 		return false;
 	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock))
 		return false;
 
 	/* What was seen without the lock may have changed. */
 	if (!ks_topic_find_by_id(given->topic_id, &topic) ||
-		!find_oldest(&topic, partition, &oldest, &next) || !may_go(&topic, partition, &oldest, &next))
+		!find_oldest(&topic, partition, &oldest, &next) ||
+		(reason = reason_to_go(&topic, partition, &oldest, &next)) == NULL)
 		return false;
-	if (!ks_segment_try_lock(oldest.relid, AccessExclusiveLock))
+	if (!lock_rows(&topic, partition, &next) || !ks_segment_try_lock(oldest.relid, AccessExclusiveLock))
 		return false;
-	drop_oldest(&topic, partition, &oldest, next.base_offset);
+	take_out(&topic, partition, &oldest, &next);
 	done->segments = 1;
 	done->bytes = oldest.bytes;
+	done->event = psprintf("segment %d of topic \"%s\", partition %d, is dropped: %s; offsets " INT64_FORMAT " to " INT64_FORMAT,
+						   oldest.number, topic.name, partition, reason, oldest.base_offset, next.base_offset - 1);
 	return true;
 }

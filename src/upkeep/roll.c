@@ -107,6 +107,11 @@ make_spare(const KsTopic *topic, int32 partition, int32 number, KsMaintenance *d
 	KsOwnerScope scope;
 	KsSegment existing;
 
+	if (number > KS_MAX_SEGMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("topic \"%s\", partition %d, has no segment numbers left", topic->name, partition)));
+
 	/* One that was made before a crash, or whose maker died, serves. */
 	done->spare.number = number;
 	if (ks_segment_after(topic, partition, number - 1, &existing))
@@ -182,7 +187,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	}
 	if (!OidIsValid(info->spare.relid))
 	{
-		make_spare(topic, partition, info->active.number + 1, done);
+		make_spare(topic, partition, Min(info->active.number, KS_MAX_SEGMENT) + 1, done);
 		return true;
 	}
 	return false;

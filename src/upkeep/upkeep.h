@@ -37,6 +37,8 @@ typedef struct KsMaintenance
 	/* For the views */
 	int32 segments; /* made, dropped or rewritten */
 	int64 bytes;    /* of disk space that was given back */
+
+	char *event; /* a line for the server log, in the memory of the step; NULL: none */
 } KsMaintenance;
 
 /*
@@ -48,6 +50,13 @@ typedef struct KsMaintenance
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern bool ks_retention_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 extern bool ks_compact_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
+
+/*
+ * After the last step of compaction for a partition, however it ended, also in
+ * an aborted transaction: let go of what a run keeps from step to step.  Throws
+ * nothing.
+ */
+extern void ks_compact_end(void);
 extern bool ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 extern bool ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done);
