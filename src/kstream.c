@@ -21,6 +21,7 @@
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"
+#include "produce/producer_batch.h"
 #include "state/partition_state.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
@@ -53,6 +54,7 @@ _PG_init(void)
 	ks_events_define_settings();
 	ks_replicas_define_settings();
 	ks_produce_define_settings();
+	ks_producer_define_settings();
 	ks_fetch_define_settings();
 	ks_admin_define_settings();
 	ks_debug_init();

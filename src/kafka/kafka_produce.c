@@ -11,6 +11,8 @@
  *	  partition as every appender's, at its very end: from the reservation on it holds
  *	  the last stable offset back.  Only offset, leader epoch and (LogAppendTime) time
  *	  of a batch are set; its compression is the client's.
+ *	  A batch of an idempotent producer that is in the log already is answered with its
+ *	  offset, one that is out of order is refused (produce/sequence.c).
  * 3. If that fails for more than one batch, each is tried alone, so that nobody's
  *	  record fails for another's.
  *
@@ -28,12 +30,15 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/debug.h"
 #include "base/errors.h"
 #include "codec/batch.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_sequences.h"
 #include "log/log.h"
 #include "produce/partitioner.h"
 #include "produce/produce.h"
+#include "produce/producer_batch.h"
 #include "topic/placement.h"
 
 /* Greatest payload of a batch when decompressed. */
@@ -50,7 +55,9 @@ typedef struct ClientBatch
 	KwString bytes;
 	KsAppendBatch batch;
 	int arrival;
-	bool by_hand; /* a key is not where its hash would put it */
+	KsKafkaSequence sequence;
+	bool is_duplicate; /* it is in the log already */
+	bool by_hand;      /* a key is not where its hash would put it */
 	KwProduceResponsePartitionProduceResponse *entry;
 	const char *why; /* for the answer, or NULL */
 } ClientBatch;
@@ -144,6 +151,12 @@ check_batch(ClientBatch *batch)
 	ks_batch_close(&reader);
 	if (error != KS_KAFKA_NONE)
 		return error;
+	batch->sequence.producer_id = reader.header.producer_id;
+	batch->sequence.topic_id = batch->topic.topic_id;
+	batch->sequence.partition = batch->partition;
+	batch->sequence.epoch = reader.header.producer_epoch;
+	batch->sequence.first = reader.header.base_sequence;
+	batch->sequence.last = ks_sequence_last(reader.header.base_sequence, reader.header.record_count);
 	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
 	batch->batch.image = palloc(batch->batch.bytes);
 	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
@@ -175,6 +188,15 @@ same_partition(const ClientBatch *left, const ClientBatch *right)
 	return left->topic.topic_id == right->topic.topic_id && left->partition == right->partition;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64 left = *(const int64 *) a;
+	int64 right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
 /* One KsAppend for each partition; returns how many. */
 static int
 make_appends(const Appending *appending, KsAppend *appends)
@@ -204,30 +226,156 @@ make_appends(const Appending *appending, KsAppend *appends)
 	return n;
 }
 
-static void
-append_batches(KsKafkaRequest *request, void *arg)
+/* The producers of the batches, locked in the order of their ids, so that two sessions never wait for each other. */
+static bool
+lock_producers(const Appending *appending)
 {
-	Appending *appending = arg;
-	KsAppend *appends = palloc0(sizeof(KsAppend) * appending->count);
-	int64 next = 0;
-	int n;
+	int64 *ids = palloc(sizeof(int64) * appending->count);
+	int count = 0;
 	int i;
 
-	ks_require_writable("Produce");
-	set_durability(appending->acks);
-	n = make_appends(appending, appends);
-	ks_produce_check_replicas(appends, n);
-	/* From here on the offsets are taken: the transaction ends with this. */
-	ks_log_append(appends, n);
-	for (i = 0, n = -1; i < appending->count; i++)
+	for (i = 0; i < appending->count; i++)
+	{
+		if (appending->batches[i]->sequence.producer_id >= 0)
+			ids[count++] = appending->batches[i]->sequence.producer_id;
+	}
+	qsort(ids, count, sizeof(int64), compare_ids);
+	for (i = 0; i < count; i++)
+	{
+		if (i == 0 || ids[i] != ids[i - 1])
+			ks_producer_lock(ids[i]);
+	}
+	pfree(ids);
+	return count > 0;
+}
+
+/* Judge a batch of a producer; true if it is to be appended. */
+static bool
+is_next(KsKafkaSequences *sequences, ClientBatch *batch, bool *duplicates)
+{
+	switch (ks_kafka_sequences_judge(sequences, &batch->sequence, &batch->entry->base_offset))
+	{
+		case KS_SEQUENCE_NEXT:
+			ks_kafka_sequences_accept(sequences, &batch->sequence);
+			return true;
+		case KS_SEQUENCE_DUPLICATE:
+			batch->is_duplicate = true;
+			*duplicates = true;
+			return false;
+		case KS_SEQUENCE_GAP:
+			batch->entry->error_code = KS_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+			return false;
+		case KS_SEQUENCE_FENCED:
+			batch->entry->error_code = KS_KAFKA_INVALID_PRODUCER_EPOCH;
+			return false;
+	}
+	return false;
+}
+
+/* Leave out what producers have sent before, or out of order. */
+static void
+choose_batches(Appending *appending, Appending *chosen)
+{
+	KsKafkaSequences *sequences = ks_kafka_sequences_begin();
+	bool duplicates = false;
+	int i;
+
+	for (i = 0; i < appending->count; i++)
 	{
 		ClientBatch *batch = appending->batches[i];
 
-		if (i == 0 || !same_partition(batch, appending->batches[i - 1]))
+		batch->entry->error_code = KS_KAFKA_NONE;
+		batch->is_duplicate = false;
+		if (batch->sequence.producer_id < 0 || is_next(sequences, batch, &duplicates))
+			chosen->batches[chosen->count++] = batch;
+	}
+	/*
+	 * An answer that rests on what an earlier transaction wrote is given when that
+	 * is as durable as the answer promises: with an id of its own this one's commit
+	 * is flushed, and waits for standbys, as any other.
+	 */
+	if (duplicates)
+		(void) GetCurrentTransactionId();
+}
+
+static void
+note_producers(const Appending *chosen, KsProducerTable *table)
+{
+	int i;
+
+	for (i = 0; i < chosen->count; i++)
+	{
+		const ClientBatch *batch = chosen->batches[i];
+
+		if (batch->sequence.producer_id >= 0)
+			ks_producer_note(table, batch->sequence.producer_id, batch->topic.topic_id, batch->partition,
+							 batch->sequence.epoch, batch->sequence.first, batch->sequence.last, batch->entry->base_offset);
+	}
+	ks_producer_close(table);
+}
+
+/* Append, and tell each batch its offset. */
+static void
+append_chosen(Appending *chosen)
+{
+	KsAppend *appends = palloc0(sizeof(KsAppend) * chosen->count);
+	int n = make_appends(chosen, appends);
+	int64 next = 0;
+	int i;
+
+	ks_produce_check_replicas(appends, n);
+	ks_log_append(appends, n);
+	for (i = 0, n = -1; i < chosen->count; i++)
+	{
+		ClientBatch *batch = chosen->batches[i];
+
+		if (i == 0 || !same_partition(batch, chosen->batches[i - 1]))
 			next = appends[++n].base_offset;
 		batch->entry->base_offset = next;
 		next += batch->batch.records;
 	}
+}
+
+/* A batch that came twice in one transaction has the offset of its first coming. */
+static void
+find_original(ClientBatch *batch, const Appending *chosen)
+{
+	int i;
+
+	for (i = 0; i < chosen->count; i++)
+	{
+		const KsKafkaSequence *sequence = &chosen->batches[i]->sequence;
+
+		if (same_partition(batch, chosen->batches[i]) && sequence->producer_id == batch->sequence.producer_id &&
+			sequence->epoch == batch->sequence.epoch && sequence->first == batch->sequence.first)
+			batch->entry->base_offset = chosen->batches[i]->entry->base_offset;
+	}
+}
+
+static void
+append_batches(KsKafkaRequest *request, void *arg)
+{
+	Appending *appending = arg;
+	Appending chosen = {palloc(sizeof(ClientBatch *) * appending->count), 0, appending->acks};
+	KsProducerTable *table = NULL;
+	int i;
+
+	ks_require_writable("Produce");
+	set_durability(appending->acks);
+	if (lock_producers(appending))
+		table = ks_producer_open();
+	choose_batches(appending, &chosen);
+	/* From here on the offsets are taken: the transaction ends with this. */
+	if (chosen.count > 0)
+		append_chosen(&chosen);
+	if (table != NULL)
+		note_producers(&chosen, table);
+	for (i = 0; i < appending->count; i++)
+	{
+		if (appending->batches[i]->is_duplicate && appending->batches[i]->entry->base_offset < 0)
+			find_original(appending->batches[i], &chosen);
+	}
+	KS_DEBUG_POINT("kafka.appended");
 }
 
 static void
@@ -236,6 +384,20 @@ fail(ClientBatch *batch, int16 error, const char *why)
 	batch->entry->error_code = error;
 	batch->entry->base_offset = -1;
 	batch->entry->error_message = ks_wire_string(why);
+	ks_kafka_sequence_refused(&batch->sequence);
+}
+
+/* What the session remembers of batches whose transaction has committed. */
+static void
+remember(ClientBatch **batches, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (batches[i]->entry->error_code == KS_KAFKA_NONE)
+			ks_kafka_sequence_appended(&batches[i]->sequence);
+	}
 }
 
 /* Append them together; one by one, in the order of arrival within a partition, if that fails. */
@@ -251,13 +413,10 @@ append_all(KsKafkaRequest *request, ClientBatch **batches, int count, int16 acks
 		return;
 	error = ks_kafka_transaction(request, append_batches, &appending, &message);
 	if (error == KS_KAFKA_NONE)
-		return;
-	if (count == 1)
-	{
+		remember(batches, count);
+	else if (count == 1)
 		fail(batches[0], error, message);
-		return;
-	}
-	for (i = 0; i < count; i++)
+	for (i = 0; error != KS_KAFKA_NONE && count > 1 && i < count; i++)
 		append_all(request, &batches[i], 1, acks);
 }
 
