@@ -163,6 +163,15 @@ extern bool parse_scram_secret(const char *secret, int *iterations, pg_cryptohas
 #define KS_PARSE_SCRAM_SECRET(secret, iterations, salt, stored, server) \
 	parse_scram_secret((secret), (iterations), &(pg_cryptohash_type){0}, &(int){0}, (salt), (stored), (server))
 #define KS_SCRAM_H(key, result, error) scram_H((key), PG_SHA256, SCRAM_SHA_256_KEY_LEN, (result), (error))
+#define KS_SCRAM_SALTED_PASSWORD(password, salt, len, iterations, result, error) \
+	scram_SaltedPassword((password), PG_SHA256, SCRAM_SHA_256_KEY_LEN, KS_SALT(salt), (len), (iterations), (result), (error))
+#define KS_SCRAM_SERVER_KEY(salted, result, error) \
+	scram_ServerKey((salted), PG_SHA256, SCRAM_SHA_256_KEY_LEN, (result), (error))
+#if PG_VERSION_NUM >= 180000
+#define KS_SALT(salt) ((const uint8 *) (salt))
+#else
+#define KS_SALT(salt) (salt)
+#endif
 #else
 #define KS_SCRAM_DEFAULT_ITERATIONS SCRAM_DEFAULT_ITERATIONS
 /* Of libpq/scram.h, which wants Kerberos' headers. */
@@ -170,6 +179,9 @@ extern bool parse_scram_secret(const char *secret, int *iterations, char **salt,
 #define KS_PARSE_SCRAM_SECRET(secret, iterations, salt, stored, server) \
 	parse_scram_secret((secret), (iterations), (salt), (stored), (server))
 #define KS_SCRAM_H(key, result, error) scram_H((key), SCRAM_KEY_LEN, (result), (error))
+#define KS_SCRAM_SALTED_PASSWORD(password, salt, len, iterations, result, error) \
+	scram_SaltedPassword((password), (salt), (len), (iterations), (result), (error))
+#define KS_SCRAM_SERVER_KEY(salted, result, error) scram_ServerKey((salted), (result), (error))
 #endif
 
 /* 17: a set of events belongs to a resource owner. */

@@ -73,6 +73,7 @@ ks_kafka_handover_read(pgsocket session, KsKafkaQuestion *question, bool *gone)
 	if (n != (ssize_t) sizeof(*question))
 		return false;
 	question->role[NAMEDATALEN - 1] = '\0';
+	question->peer[NAMEDATALEN - 1] = '\0';
 	return true;
 }
 
@@ -149,12 +150,12 @@ ks_kafka_handover_take(uint64 cookie, pgsocket *listener)
 }
 
 bool
-ks_kafka_handover_ask(pgsocket listener, const char *role, bool tls, KsKafkaAnswer *answer)
+ks_kafka_handover_ask(pgsocket listener, const KsKafkaQuestion *question, KsKafkaAnswer *answer)
 {
-	KsKafkaQuestion question = {.kind = KS_KAFKA_ASK_ROLE, .tls = tls};
+	KsKafkaQuestion copy = *question;
 	pgsocket none;
 
-	strlcpy(question.role, role, sizeof(question.role));
-	return send(listener, &question, sizeof(question), MSG_NOSIGNAL) == (ssize_t) sizeof(question) &&
+	copy.kind = KS_KAFKA_ASK_ROLE;
+	return send(listener, &copy, sizeof(copy), MSG_NOSIGNAL) == (ssize_t) sizeof(copy) &&
 		   receive(listener, answer, &none);
 }

@@ -25,6 +25,8 @@ typedef struct KsKafkaQuestion
 	KsKafkaQuestionKind kind;
 	uint64 cookie;
 	bool tls;
+	bool has_peer; /* a certificate was verified, with this name */
+	char peer[NAMEDATALEN];
 	char role[NAMEDATALEN];
 } KsKafkaQuestion;
 
@@ -66,7 +68,7 @@ extern bool ks_kafka_handover_answer(pgsocket session, const KsKafkaAnswer *answ
 /* Connect, give the cookie, get the client's socket.  PGINVALID_SOCKET: there is none. */
 extern pgsocket ks_kafka_handover_take(uint64 cookie, pgsocket *listener);
 
-/* Ask about a role; false when the listener is gone. */
-extern bool ks_kafka_handover_ask(pgsocket listener, const char *role, bool tls, KsKafkaAnswer *answer);
+/* Ask about a role (kind and cookie are set here); false when the listener is gone. */
+extern bool ks_kafka_handover_ask(pgsocket listener, const KsKafkaQuestion *question, KsKafkaAnswer *answer);
 
 #endif /* KS_KAFKA_HANDOVER_H */

@@ -10,8 +10,7 @@
  *
  * A line with a host name would need DNS, during which nobody else could connect.
  * Where the rest of such a line fits, the client is refused: it might be a line that
- * rejects.  A line that wants a client certificate refuses too, since none is asked
- * for.
+ * rejects.  A client certificate is compared by its common name.
  *
  * The rules live in a context of their own, which takes the former one's place when
  * the file was read without an error.
@@ -210,11 +209,17 @@ type_fits(const HbaLine *line, bool tls)
 }
 
 static KsKafkaHbaVerdict
-verdict_of(const HbaLine *line, const char **reason)
+verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **reason)
 {
-	if (line->clientcert != clientCertOff)
+	if (line->clientcert != clientCertOff && !question->has_peer)
 	{
 		*reason = "the line of pg_hba.conf that fits wants a client certificate";
+		return KS_KAFKA_HBA_REFUSE;
+	}
+	if (line->clientcert == clientCertFull &&
+		(line->clientcertname != clientCertCN || strcmp(question->peer, question->role) != 0))
+	{
+		*reason = "the name in the client's certificate is not the role's";
 		return KS_KAFKA_HBA_REFUSE;
 	}
 	switch (line->auth_method)
@@ -238,8 +243,8 @@ verdict_of(const HbaLine *line, const char **reason)
 }
 
 KsKafkaHbaVerdict
-ks_kafka_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
-				   Oid role, const char *role_name, const char **reason)
+ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storage *client, const char *database,
+				   Oid role, const char **reason)
 {
 	ListCell *lc;
 
@@ -247,8 +252,8 @@ ks_kafka_hba_match(const struct sockaddr_storage *client, bool tls, const char *
 	{
 		const HbaLine *line = lfirst(lc);
 
-		if (!type_fits(line, tls) || !database_fits(line->databases, database, role, role_name) ||
-			!role_fits(line->roles, role, role_name))
+		if (!type_fits(line, question->tls) || !database_fits(line->databases, database, role, question->role) ||
+			!role_fits(line->roles, role, question->role))
 			continue;
 		if (line->hostname != NULL)
 		{
@@ -256,7 +261,7 @@ ks_kafka_hba_match(const struct sockaddr_storage *client, bool tls, const char *
 			return KS_KAFKA_HBA_REFUSE;
 		}
 		if (address_fits(line, client))
-			return verdict_of(line, reason);
+			return verdict_of(line, question, reason);
 	}
 	*reason = "there is no line of pg_hba.conf that fits";
 	return KS_KAFKA_HBA_REFUSE;

@@ -10,6 +10,8 @@
 
 #include <sys/socket.h>
 
+#include "kafka/handover.h"
+
 typedef enum KsKafkaHbaVerdict
 {
 	KS_KAFKA_HBA_REFUSE,
@@ -28,7 +30,7 @@ extern void ks_kafka_hba_load(void);
  * What the first line says that fits.  role InvalidOid: there is no role of that
  * name.  In a transaction.  *reason: why a client is refused, for the log.
  */
-extern KsKafkaHbaVerdict ks_kafka_hba_match(const struct sockaddr_storage *client, bool tls, const char *database,
-											Oid role, const char *role_name, const char **reason);
+extern KsKafkaHbaVerdict ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storage *client, const char *database,
+											Oid role, const char **reason);
 
 #endif /* KS_KAFKA_HBA_RULES_H */

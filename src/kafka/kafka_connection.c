@@ -31,6 +31,9 @@
 #include "base/compat.h"
 #include "kafka/kafka_connection.h"
 
+/* The first byte of a TLS handshake; a frame of less than 16 MB begins with 0. */
+#define TLS_HANDSHAKE 0x16
+
 /* One recv() takes so much. */
 #define READ_SIZE (64 * 1024)
 
@@ -69,6 +72,14 @@ attend_to_server(void)
 		ProcessCatchupInterrupt();
 }
 
+static ssize_t
+receive(KsKafkaConnection *connection, char *data, size_t len)
+{
+	if (connection->tls != NULL)
+		return ks_kafka_tls_read(connection->tls, data, len);
+	return recv(connection->socket, data, len, 0);
+}
+
 /* Read what the socket has: how many bytes, 0 if none are there now, -1 if the client is gone. */
 static ssize_t
 read_some(KsKafkaConnection *connection)
@@ -78,7 +89,7 @@ read_some(KsKafkaConnection *connection)
 		ssize_t n;
 
 		enlargeStringInfo(&connection->in, READ_SIZE);
-		n = recv(connection->socket, connection->in.data + connection->in.len, READ_SIZE, 0);
+		n = receive(connection, connection->in.data + connection->in.len, READ_SIZE);
 		if (n > 0)
 		{
 			connection->in.len += n;
@@ -92,6 +103,33 @@ read_some(KsKafkaConnection *connection)
 			return 0;
 		if (errno != EINTR)
 			return -1;
+	}
+}
+
+bool
+ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
+{
+	for (;;)
+	{
+		char first;
+		ssize_t n = recv(connection->socket, &first, 1, MSG_PEEK);
+		int events;
+
+		if (n == 1)
+		{
+			if (first != TLS_HANDSHAKE)
+				return true;
+			connection->tls = ks_kafka_tls_start(connection->socket, limit);
+			return connection->tls != NULL;
+		}
+		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+			return false;
+		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
+								   connection->socket, limit, KS_WAIT_EVENT("KstreamKafkaRead"));
+		if (events & WL_TIMEOUT)
+			return false;
+		if (events & WL_LATCH_SET)
+			attend_to_server();
 	}
 }
 
@@ -205,7 +243,8 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 
 	while (done < len)
 	{
-		ssize_t n = send(connection->socket, data + done, len - done, MSG_NOSIGNAL);
+		ssize_t n = connection->tls != NULL ? ks_kafka_tls_write(connection->tls, data + done, len - done)
+											: send(connection->socket, data + done, len - done, MSG_NOSIGNAL);
 		int events;
 
 		if (n >= 0)

@@ -11,6 +11,7 @@
 #include "lib/stringinfo.h"
 
 #include "kafka/kafka_slots.h"
+#include "kafka/kafka_tls.h"
 
 /* Frames before the client has proven who it is. */
 #define KS_KAFKA_FRAME_MAX_BEFORE (64 * 1024)
@@ -18,13 +19,19 @@
 typedef struct KsKafkaConnection
 {
 	pgsocket socket;
-	bool tls;
+	KsKafkaTls *tls;   /* NULL: plain */
 	StringInfoData in; /* bytes read; the frames before `used` are done with */
 	int used;
 	KsKafkaSlot *slot;
 } KsKafkaConnection;
 
 extern void ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock);
+
+/*
+ * A client that begins with a TLS handshake, which no frame can be taken for, gets
+ * one.  False: it has failed, or the client is gone or silent for limit ms.
+ */
+extern bool ks_kafka_connection_start(KsKafkaConnection *connection, int limit);
 
 /*
  * The next frame, without its length, valid until the next call.  Waits up to

@@ -293,7 +293,7 @@ answer_session(Client *client)
 			forget_client(client);
 		return;
 	}
-	ks_kafka_role_look_up(question.role, &client->address, question.tls, &answer);
+	ks_kafka_role_look_up(&question, &client->address, &answer);
 	if (!ks_kafka_handover_answer(client->session, &answer, PGINVALID_SOCKET))
 		forget_client(client);
 }

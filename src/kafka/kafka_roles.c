@@ -140,14 +140,15 @@ find_database(const char *name)
 }
 
 static void
-look_up(const char *role, const struct sockaddr_storage *client, bool tls, KsKafkaAnswer *answer)
+look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, KsKafkaAnswer *answer)
 {
+	const char *role = question->role;
 	const char *reason = NULL;
 	KsKafkaHbaVerdict verdict;
 
 	answer->database = find_database(ks_kafka_database);
 	answer->role = get_role_oid(role, true);
-	verdict = ks_kafka_hba_match(client, tls, ks_kafka_database, answer->role, role, &reason);
+	verdict = ks_kafka_hba_match(question, client, ks_kafka_database, answer->role, &reason);
 	if (!OidIsValid(answer->database))
 	{
 		verdict = KS_KAFKA_HBA_REFUSE;
@@ -172,10 +173,10 @@ look_up(const char *role, const struct sockaddr_storage *client, bool tls, KsKaf
 }
 
 void
-ks_kafka_role_look_up(const char *role, const struct sockaddr_storage *client, bool tls, KsKafkaAnswer *answer)
+ks_kafka_role_look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, KsKafkaAnswer *answer)
 {
 	memset(answer, 0, sizeof(*answer));
 	StartTransactionCommand();
-	look_up(role, client, tls, answer);
+	look_up(question, client, answer);
 	CommitTransactionCommand();
 }

@@ -17,6 +17,6 @@
  * listener, in a transaction of its own.  A role that is not there gets keys that
  * nothing fits, so that a client cannot tell.
  */
-extern void ks_kafka_role_look_up(const char *role, const struct sockaddr_storage *client, bool tls, KsKafkaAnswer *answer);
+extern void ks_kafka_role_look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, KsKafkaAnswer *answer);
 
 #endif /* KS_KAFKA_KAFKA_ROLES_H */

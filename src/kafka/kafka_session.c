@@ -38,6 +38,9 @@
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 
+/* A client has so long to begin, and for its TLS handshake, ms. */
+#define START_LIMIT 30000
+
 /* A client may be silent for so long, ms (Kafka's connections.max.idle.ms). */
 #define IDLE_LIMIT 600000
 
@@ -151,8 +154,9 @@ ks_kafka_session_main(Datum arg)
 		proc_exit(0);
 	ks_kafka_connection_init(&connection, client);
 	connection.slot = ks_kafka_slot_take(peer_of(client));
-	if (connection.slot == NULL)
+	if (connection.slot == NULL || !ks_kafka_connection_start(&connection, START_LIMIT))
 		proc_exit(0);
+	connection.slot->tls = connection.tls != NULL;
 	/* PostgreSQL's cryptography wants an owner, which else comes with a transaction. */
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "kstream kafka login");
 	sasl = ks_kafka_sasl_authenticate(&connection, listener, &identity);

@@ -6,7 +6,7 @@
  * frames of at most 64 KiB, and has LOGIN_LIMIT in all.  The process holds no
  * database connection, no lock and no transaction meanwhile.
  *
- * SCRAM-SHA-256 is offered, with the secrets of pg_authid.  Where pg_hba.conf says
+ * SCRAM-SHA-256 is offered, and over TLS also PLAIN, with the secrets of pg_authid.  Where pg_hba.conf says
  * trust, a proof is wanted all the same: the protocol has no way to name a role
  * without one.  After version 0 of SaslHandshake the messages of the exchange come as
  * bare frames.
@@ -35,7 +35,8 @@
 /* A refused client waits so long for the word, ms. */
 #define FAILURE_DELAY 500
 
-#define MECHANISM "SCRAM-SHA-256"
+#define SCRAM "SCRAM-SHA-256"
+#define PLAIN "PLAIN"
 
 #define API_SASL_HANDSHAKE 17
 #define API_API_VERSIONS 18
@@ -51,6 +52,7 @@ struct KsKafkaSasl
 	bool bare;       /* messages come without a header */
 	KsKafkaScram scram;
 	KsKafkaAnswer keys;
+	bool plain;       /* the mechanism is PLAIN */
 	bool challenged;  /* our first message is out */
 	KwHeader header;  /* of the request to answer */
 	const char *last; /* our last message, held back */
@@ -106,6 +108,14 @@ send_message(KsKafkaSasl *sasl, int16 error, const char *text, const char *messa
 }
 
 static void
+succeed(KsKafkaSasl *sasl, const char *last)
+{
+	sasl->last = last;
+	sasl->identity->role = sasl->keys.role;
+	sasl->identity->database = sasl->keys.database;
+}
+
+static void
 refuse(KsKafkaSasl *sasl)
 {
 	const char *user = sasl->scram.user != NULL ? sasl->scram.user : "";
@@ -119,6 +129,55 @@ refuse(KsKafkaSasl *sasl)
 	(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
 }
 
+/* May the role connect, and what are its keys?  False: no, or the listener is gone. */
+static bool
+ask_listener(KsKafkaSasl *sasl)
+{
+	const KsKafkaTls *tls = sasl->connection->tls;
+	const char *peer = tls != NULL ? ks_kafka_tls_peer(tls) : NULL;
+	KsKafkaQuestion question = {.tls = tls != NULL, .has_peer = peer != NULL};
+
+	strlcpy(question.role, sasl->scram.user, sizeof(question.role));
+	strlcpy(question.peer, peer != NULL ? peer : "", sizeof(question.peer));
+	if (!ks_kafka_handover_ask(sasl->listener, &question, &sasl->keys))
+		return false;
+	if (sasl->keys.method == KS_KAFKA_REFUSED)
+	{
+		refuse(sasl);
+		return false;
+	}
+	return true;
+}
+
+/* PLAIN, over TLS only: an authorization id, which is not taken, the role's name and its password. */
+static void
+take_plain(KsKafkaSasl *sasl, KwString message)
+{
+	char *copy = palloc0(Max(message.len, 0) + 1);
+	const char *end = copy + Max(message.len, 0);
+	const char *user;
+	const char *password;
+
+	if (message.len > 0)
+		memcpy(copy, message.data, message.len);
+	user = memchr(copy, '\0', end - copy) != NULL ? copy + strlen(copy) + 1 : end;
+	password = user < end && memchr(user, '\0', end - user) != NULL ? user + strlen(user) + 1 : NULL;
+
+	if (password == NULL || user[0] == '\0' || strlen(user) >= NAMEDATALEN || password[0] == '\0' ||
+		(int32) strlen(password) != end - password)
+	{
+		refuse(sasl);
+		return;
+	}
+	sasl->scram.user = pstrdup(user);
+	if (!ask_listener(sasl))
+		return;
+	if (!ks_kafka_scram_check_password(&sasl->keys, password))
+		refuse(sasl);
+	else
+		succeed(sasl, "");
+}
+
 /* The client's first message: ask the listener, and challenge the client. */
 static bool
 challenge(KsKafkaSasl *sasl, KwString message)
@@ -128,12 +187,11 @@ challenge(KsKafkaSasl *sasl, KwString message)
 		refuse(sasl);
 		return false;
 	}
-	if (!ks_kafka_handover_ask(sasl->listener, sasl->scram.user, sasl->connection->tls, &sasl->keys))
+	if (!ask_listener(sasl))
 		return false;
-	if (sasl->keys.method == KS_KAFKA_REFUSED || sasl->keys.method == KS_KAFKA_PASSWORD)
+	if (sasl->keys.method == KS_KAFKA_PASSWORD)
 	{
-		if (sasl->keys.method == KS_KAFKA_PASSWORD)
-			strlcpy(sasl->keys.reason, "pg_hba.conf wants a password in clear, which is not taken without TLS", sizeof(sasl->keys.reason));
+		strlcpy(sasl->keys.reason, "pg_hba.conf wants a password in clear", sizeof(sasl->keys.reason));
 		refuse(sasl);
 		return false;
 	}
@@ -145,16 +203,20 @@ challenge(KsKafkaSasl *sasl, KwString message)
 static bool
 take_message(KsKafkaSasl *sasl, KwString message)
 {
+	const char *last;
+
+	if (sasl->plain)
+	{
+		take_plain(sasl, message);
+		return false;
+	}
 	if (!sasl->challenged)
 		return challenge(sasl, message);
-	sasl->last = ks_kafka_scram_verify(&sasl->scram, &sasl->keys, message.data, message.len);
-	if (sasl->last == NULL)
+	last = ks_kafka_scram_verify(&sasl->scram, &sasl->keys, message.data, message.len);
+	if (last == NULL)
 		refuse(sasl);
 	else
-	{
-		sasl->identity->role = sasl->keys.role;
-		sasl->identity->database = sasl->keys.database;
-	}
+		succeed(sasl, last);
 	return false;
 }
 
@@ -162,12 +224,13 @@ static bool
 take_handshake(KsKafkaSasl *sasl, const KwApi *api, const KwSaslHandshakeRequest *request)
 {
 	KwSaslHandshakeResponse *response = ks_wire_new(api->response);
-	static KwString mechanisms[1];
+	KwString mechanisms[2] = {ks_wire_string(SCRAM), ks_wire_string(PLAIN)};
+	bool tls = sasl->connection->tls != NULL;
 
-	mechanisms[0] = ks_wire_string(MECHANISM);
-	response->mechanisms.count = 1;
+	response->mechanisms.count = tls ? 2 : 1;
 	response->mechanisms.items = mechanisms;
-	sasl->handshaken = ks_wire_string_is(request->mechanism, MECHANISM);
+	sasl->plain = tls && ks_wire_string_is(request->mechanism, PLAIN);
+	sasl->handshaken = sasl->plain || ks_wire_string_is(request->mechanism, SCRAM);
 	sasl->bare = sasl->header.version == 0;
 	if (!sasl->handshaken)
 		response->error_code = KS_KAFKA_UNSUPPORTED_SASL_MECHANISM;

@@ -20,6 +20,7 @@
 
 #include "common/base64.h"
 #include "common/hmac.h"
+#include "common/saslprep.h"
 #include "common/scram-common.h"
 #include "common/sha2.h"
 #include "utils/builtins.h"
@@ -193,4 +194,21 @@ ks_kafka_scram_verify(KsKafkaScram *scram, const KsKafkaAnswer *keys, const char
 		return NULL;
 	hmac(keys->server_key, auth, signature);
 	return psprintf("v=%s", encode64(signature, KS_KAFKA_KEY_LEN));
+}
+
+bool
+ks_kafka_scram_check_password(const KsKafkaAnswer *keys, const char *password)
+{
+	uint8 salted[KS_KAFKA_KEY_LEN];
+	uint8 server[KS_KAFKA_KEY_LEN];
+	char *prepared;
+	const char *error = NULL;
+
+	/* As PostgreSQL does when it makes a secret. */
+	if (pg_saslprep(password, &prepared) != SASLPREP_SUCCESS)
+		prepared = pstrdup(password);
+	if (KS_SCRAM_SALTED_PASSWORD(prepared, (const char *) keys->salt, keys->salt_len, keys->iterations, salted, &error) < 0 ||
+		KS_SCRAM_SERVER_KEY(salted, server, &error) < 0)
+		elog(ERROR, "could not compute a server key: %s", error);
+	return equal_keys(server, keys->server_key) && !keys->doomed;
 }

@@ -31,4 +31,7 @@ extern const char *ks_kafka_scram_challenge(KsKafkaScram *scram, const KsKafkaAn
  */
 extern const char *ks_kafka_scram_verify(KsKafkaScram *scram, const KsKafkaAnswer *keys, const char *message, int32 len);
 
+/* Does a password in clear fit the keys?  As slow as the secret says. */
+extern bool ks_kafka_scram_check_password(const KsKafkaAnswer *keys, const char *password);
+
 #endif /* KS_KAFKA_SCRAM_SERVER_H */
