@@ -37,6 +37,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -414,14 +415,14 @@ void
 ks_kafka_listener_main(Datum arg)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kstream kafka listener", ALLOCSET_DEFAULT_SIZES));
 	ks_kafka_hba_load();
 	listen_everywhere();
 	handover = ks_kafka_handover_listen();
-	while (!ShutdownRequestPending)
+	for (;;)
 	{
 		wait_once();
 		ResetLatch(MyLatch);
@@ -434,5 +435,4 @@ ks_kafka_listener_main(Datum arg)
 			ks_kafka_hba_load();
 		}
 	}
-	proc_exit(0);
 }

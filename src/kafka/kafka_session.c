@@ -105,6 +105,8 @@ serve(KsKafkaRequest *request, const char *frame, int32 len)
 	request->api = ks_wire_api(request->header.key);
 	if (request->api == NULL)
 		return false;
+	if (slot->client_id[0] == '\0' && request->header.client_id.len > 0)
+		ks_kafka_slot_describe(slot, ks_wire_cstring(request->header.client_id), NULL);
 	slot->requests++;
 	slot->last_request = GetCurrentTimestamp();
 	pgstat_report_activity(STATE_RUNNING, request->api->name);
