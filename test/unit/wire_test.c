@@ -8,9 +8,9 @@
  */
 #include "postgres.h"
 
-#include "produce/sequence.h"
+#include "produce/producer_sequence.h"
 #include "shim.h"
-#include "wire/message.h"
+#include "wire/wire_message.h"
 
 static int tests = 0;
 static int failures = 0;
