@@ -13,6 +13,7 @@
 #include "storage/shmem.h"
 
 #include "group/shared.h"
+#include "kafka/kafka.h"
 #include "ks_shmem.h"
 #include "state/partition_state.h"
 #include "state/worker_status.h"
@@ -28,6 +29,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(ks_state_shmem_size());
 	RequestAddinShmemSpace(ks_group_shmem_size());
 	RequestAddinShmemSpace(ks_worker_shmem_size());
+	RequestAddinShmemSpace(ks_kafka_shmem_size());
 }
 
 static void
@@ -39,6 +41,7 @@ startup_shmem(void)
 	ks_state_shmem_init();
 	ks_group_shmem_init();
 	ks_worker_shmem_init();
+	ks_kafka_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -22,10 +22,12 @@
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"
+#include "produce/producer_batch.h"
 #include "state/partition_state.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
 #include "worker/ks_worker.h"
+#include "kafka/kafka.h"
 #include "ks_utility.h"
 #include "ks_xact.h"
 
@@ -52,12 +54,15 @@ _PG_init(void)
 		ks_group_define_settings();
 		ks_worker_define_settings();
 		ks_worker_register_launcher();
+		ks_kafka_define_settings();
+		ks_kafka_register_listener();
 		ks_shmem_install_hooks();
 	}
 	ks_events_define_settings();
 	ks_group_define_limits();
 	ks_replicas_define_settings();
 	ks_produce_define_settings();
+	ks_producer_define_settings();
 	ks_fetch_define_settings();
 	ks_admin_define_settings();
 	ks_debug_init();

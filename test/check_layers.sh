@@ -14,7 +14,7 @@ shopt -s nullglob
 
 order='
 base
-codec
+codec wire
 record
 rowjson
 state
@@ -25,6 +25,7 @@ table
 group cdc
 upkeep
 worker
+kafka
 '
 
 src=${1:-$(dirname "$0")/../src}

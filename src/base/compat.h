@@ -11,8 +11,10 @@
 #define KS_BASE_COMPAT_H
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "common/cryptohash.h"
 #include "storage/proc.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -44,10 +46,12 @@ extern PGDLLIMPORT char *locale_monetary;
 /* 16: object_aclcheck and relation_openrv took over from pg_*_aclcheck. */
 #if PG_VERSION_NUM >= 160000
 #define KS_NAMESPACE_ACLCHECK(oid, role, mode) object_aclcheck(NamespaceRelationId, (oid), (role), (mode))
+#define KS_DATABASE_ACLCHECK(oid, role, mode) object_aclcheck(DatabaseRelationId, (oid), (role), (mode))
 #define KS_RELATION_OWNERCHECK(oid, role) object_ownercheck(RelationRelationId, (oid), (role))
 #define KS_FUNCTION_ACLCHECK(oid, role, mode) object_aclcheck(ProcedureRelationId, (oid), (role), (mode))
 #else
 #define KS_NAMESPACE_ACLCHECK(oid, role, mode) pg_namespace_aclcheck((oid), (role), (mode))
+#define KS_DATABASE_ACLCHECK(oid, role, mode) pg_database_aclcheck((oid), (role), (mode))
 #define KS_RELATION_OWNERCHECK(oid, role) pg_class_ownercheck((oid), (role))
 #define KS_FUNCTION_ACLCHECK(oid, role, mode) pg_proc_aclcheck((oid), (role), (mode))
 #endif
@@ -155,6 +159,53 @@ extern PGDLLIMPORT char *locale_monetary;
 #else
 #define KS_CREATE_FOREIGNSCAN_PATH(root, rel, rows, startup, total, pathkeys, outer) \
 	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), (pathkeys), (outer), NULL, NIL)
+#endif
+
+/* 16: the tokenizer of pg_hba.conf follows include lines, and names may be regular expressions. */
+#if PG_VERSION_NUM >= 160000
+#define KS_TOKENIZE_AUTH_FILE(name, file, lines) tokenize_auth_file((name), (file), (lines), LOG, 0)
+#define KS_AUTH_TOKEN_MATCHES(token, text) \
+	((token)->regex != NULL ? ks_auth_regex_matches((token)->regex, (text)) : strcmp((token)->string, (text)) == 0)
+#else
+#define KS_TOKENIZE_AUTH_FILE(name, file, lines) ((void) tokenize_auth_file((name), (file), (lines), LOG))
+#define KS_AUTH_TOKEN_MATCHES(token, text) (strcmp((token)->string, (text)) == 0)
+#endif
+
+/* 16: SCRAM names its hash. */
+#if PG_VERSION_NUM >= 160000
+#define KS_SCRAM_DEFAULT_ITERATIONS SCRAM_SHA_256_DEFAULT_ITERATIONS
+/* Of libpq/scram.h, which wants Kerberos' headers. */
+extern bool parse_scram_secret(const char *secret, int *iterations, pg_cryptohash_type *hash_type, int *key_length,
+							   char **salt, uint8 *stored_key, uint8 *server_key);
+#define KS_PARSE_SCRAM_SECRET(secret, iterations, salt, stored, server) \
+	parse_scram_secret((secret), (iterations), &(pg_cryptohash_type){0}, &(int){0}, (salt), (stored), (server))
+#define KS_SCRAM_H(key, result, error) scram_H((key), PG_SHA256, SCRAM_SHA_256_KEY_LEN, (result), (error))
+#define KS_SCRAM_SALTED_PASSWORD(password, salt, len, iterations, result, error) \
+	scram_SaltedPassword((password), PG_SHA256, SCRAM_SHA_256_KEY_LEN, KS_SALT(salt), (len), (iterations), (result), (error))
+#define KS_SCRAM_SERVER_KEY(salted, result, error) \
+	scram_ServerKey((salted), PG_SHA256, SCRAM_SHA_256_KEY_LEN, (result), (error))
+#if PG_VERSION_NUM >= 180000
+#define KS_SALT(salt) ((const uint8 *) (salt))
+#else
+#define KS_SALT(salt) (salt)
+#endif
+#else
+#define KS_SCRAM_DEFAULT_ITERATIONS SCRAM_DEFAULT_ITERATIONS
+/* Of libpq/scram.h, which wants Kerberos' headers. */
+extern bool parse_scram_secret(const char *secret, int *iterations, char **salt, uint8 *stored_key, uint8 *server_key);
+#define KS_PARSE_SCRAM_SECRET(secret, iterations, salt, stored, server) \
+	parse_scram_secret((secret), (iterations), (salt), (stored), (server))
+#define KS_SCRAM_H(key, result, error) scram_H((key), SCRAM_KEY_LEN, (result), (error))
+#define KS_SCRAM_SALTED_PASSWORD(password, salt, len, iterations, result, error) \
+	scram_SaltedPassword((password), (salt), (len), (iterations), (result), (error))
+#define KS_SCRAM_SERVER_KEY(salted, result, error) scram_ServerKey((salted), (result), (error))
+#endif
+
+/* 17: a set of events belongs to a resource owner. */
+#if PG_VERSION_NUM >= 170000
+#define KS_CREATE_WAIT_EVENT_SET(count) CreateWaitEventSet(NULL, (count))
+#else
+#define KS_CREATE_WAIT_EVENT_SET(count) CreateWaitEventSet(CurrentMemoryContext, (count))
 #endif
 
 #endif /* KS_BASE_COMPAT_H */

@@ -82,6 +82,38 @@ ks_epoch_read(const KsTopic *topic, int32 partition, int32 *epoch, bool *is_new)
 }
 
 void
+ks_epoch_end(const KsTopic *topic, int32 partition, int32 wanted, int32 *epoch, int64 *end)
+{
+	Relation rel = ks_catalog_open(&ks_catalog()->leader_epoch);
+	Relation index = index_open(ks_catalog()->leader_epoch_index, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple row;
+	bool isnull;
+
+	ScanKeyInit(&keys[0], Anum_leader_epoch_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
+	ScanKeyInit(&keys[1], Anum_leader_epoch_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	scan = systable_beginscan_ordered(rel, index, NULL, 2, keys);
+	*epoch = -1;
+	*end = -1;
+	/* From the newest on down: the last one above `wanted` ends it. */
+	while (HeapTupleIsValid(row = systable_getnext_ordered(scan, BackwardScanDirection)))
+	{
+		int32 number = DatumGetInt32(heap_getattr(row, Anum_leader_epoch_epoch, RelationGetDescr(rel), &isnull));
+
+		if (number <= wanted)
+		{
+			*epoch = number;
+			break;
+		}
+		*end = DatumGetInt64(heap_getattr(row, Anum_leader_epoch_first_offset, RelationGetDescr(rel), &isnull));
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
+void
 ks_epoch_insert(const KsTopic *topic, int32 partition, int32 epoch, int64 first_offset)
 {
 	(void) ks_owner_execute("INSERT INTO kstream.leader_epoch"

@@ -16,6 +16,12 @@
  */
 extern void ks_epoch_read(const KsTopic *topic, int32 partition, int32 *epoch, bool *is_new);
 
+/*
+ * The greatest epoch not above `wanted` that has a row, and the first offset of the
+ * next that has one; -1 each where there is none.
+ */
+extern void ks_epoch_end(const KsTopic *topic, int32 partition, int32 wanted, int32 *epoch, int64 *end);
+
 /* Write the row of an epoch of this server; inside ks_owner_begin ... end. */
 extern void ks_epoch_insert(const KsTopic *topic, int32 partition, int32 epoch, int64 first_offset);
 

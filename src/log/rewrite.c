@@ -188,7 +188,7 @@ open_source(const KsRewrite *rewrite, const KsBatchRow *row, Source *source)
 		return;
 	if (header->base_offset != row->base_offset ||
 		header->base_offset + header->last_offset_delta != row->last_offset ||
-		header->producer_id >= 0 || (header->attributes & FOREIGN_ATTRIBUTES) != 0)
+		(header->attributes & FOREIGN_ATTRIBUTES) != 0)
 		return;
 	source->plain_size = source->reader.end - source->reader.cursor;
 	source->horizon = NO_HORIZON;

@@ -230,8 +230,8 @@ make_appends(int *count)
  * As Kafka, min_insync_replicas is looked at when records are appended; that
  * they reach so many is what COMMIT waits for, as synchronous_commit says.
  */
-static void
-check_replicas(const KsAppend *appends, int count)
+void
+ks_produce_check_replicas(const KsAppend *appends, int count)
 {
 	int in_sync = 0;
 	int i;
@@ -305,7 +305,7 @@ ks_produce_pre_commit(void)
 	ks_produce_state->flushed = true;
 	if (count > 0)
 	{
-		check_replicas(appends, count);
+		ks_produce_check_replicas(appends, count);
 		note_placement(appends, count);
 		ks_log_append(appends, count);
 		note_produced(appends, count);

@@ -60,6 +60,13 @@ extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const Ks
 /* Forget what ks_produce_last tells: the session ends, for its client. */
 extern void ks_produce_discard(void);
 
+/*
+ * KS019 unless as many replicas are in sync as the topics' min_insync_replicas
+ * wants; whoever appends to the log asks, before ks_log_append().
+ */
+struct KsAppend;
+extern void ks_produce_check_replicas(const struct KsAppend *appends, int count);
+
 /* Transaction events; see ks_xact.c. */
 extern void ks_produce_pre_commit(void);
 extern void ks_produce_commit(void);

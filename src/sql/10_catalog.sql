@@ -121,6 +121,28 @@ COMMENT ON COLUMN kstream.segment_template.stable_offset IS 'last stable offset 
 COMMENT ON COLUMN kstream.segment_template.max_timestamp IS 'greatest record timestamp, milliseconds since 1970-01-01 UTC';
 COMMENT ON COLUMN kstream.segment_template.batch IS 'a Kafka RecordBatch, magic 2, byte for byte';
 
+CREATE TABLE kstream.producer_batch_0 (
+    producer_id    bigint NOT NULL,
+    topic_id       integer NOT NULL,
+    partition      integer NOT NULL,
+    base_offset    bigint NOT NULL,
+    epoch          integer NOT NULL,
+    first_sequence integer NOT NULL,
+    last_sequence  integer NOT NULL
+);
+CREATE INDEX producer_batch_0_key ON kstream.producer_batch_0 (producer_id, topic_id, partition, base_offset);
+CREATE TABLE kstream.producer_batch_1 (LIKE kstream.producer_batch_0);
+CREATE INDEX producer_batch_1_key ON kstream.producer_batch_1 (producer_id, topic_id, partition, base_offset);
+COMMENT ON TABLE kstream.producer_batch_0 IS 'batches of idempotent Kafka producers, so that one that comes again is known; takes turns with producer_batch_1';
+COMMENT ON TABLE kstream.producer_batch_1 IS 'batches of idempotent Kafka producers; takes turns with producer_batch_0';
+
+CREATE TABLE kstream.producer_turn (
+    current integer NOT NULL CHECK (current OPERATOR(pg_catalog.=) 0 OR current OPERATOR(pg_catalog.=) 1),
+    since   timestamptz NOT NULL
+);
+INSERT INTO kstream.producer_turn VALUES (0, pg_catalog.clock_timestamp());
+COMMENT ON TABLE kstream.producer_turn IS 'which of the producer_batch tables is written to, and since when';
+
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.partition', '');

@@ -220,6 +220,11 @@ read_catalog(KsCatalog *fresh)
 	fresh->segment_index = catalog_relation(namespace, "segment_pkey");
 	fresh->segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
 	fresh->segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
+	fresh->producer_turn = catalog_relation(namespace, "producer_turn");
+	fresh->producer_batch[0] = catalog_relation(namespace, "producer_batch_0");
+	fresh->producer_batch[1] = catalog_relation(namespace, "producer_batch_1");
+	fresh->producer_batch_index[0] = catalog_relation(namespace, "producer_batch_0_key");
+	fresh->producer_batch_index[1] = catalog_relation(namespace, "producer_batch_1_key");
 	fresh->key_placement = catalog_relation(namespace, "key_placement");
 	fresh->key_placement_index = catalog_relation(namespace, "key_placement_pkey");
 }

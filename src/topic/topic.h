@@ -57,6 +57,9 @@ typedef struct KsCatalog
 	Oid segment_index;
 	Oid segment_base_index;
 	Oid segment_unfrozen_index; /* partial: sealed and not frozen */
+	Oid producer_turn;
+	Oid producer_batch[2]; /* take turns */
+	Oid producer_batch_index[2];
 	Oid key_placement;
 	Oid key_placement_index;
 } KsCatalog;

@@ -23,6 +23,7 @@
 #include <math.h>
 
 #include "commands/defrem.h"
+#include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
 #include "utils/builtins.h"
@@ -31,6 +32,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "topic/topic.h"
 #include "topic/topic_options.h"
 
 typedef enum OptionKind
@@ -504,6 +506,67 @@ ks_topic_options_read(List *defelems, KsTopicOptions *options)
 	/* What is to be compacted after that time must be sealed by then (as in Kafka). */
 	if ((options->cleanup_policy & KS_CLEANUP_COMPACT) != 0 && options->max_compaction_lag != KS_UNLIMITED)
 		options->segment_age = Min(options->segment_age, Max(options->max_compaction_lag, 1));
+}
+
+bool
+ks_topic_option_name(int n, const char **kafka_name)
+{
+	if (n >= (int) lengthof(option_defs))
+		return false;
+	*kafka_name = strcmp(option_defs[n].name, option_defs[n].kafka_name) != 0 ? option_defs[n].kafka_name : NULL;
+	return true;
+}
+
+bool
+ks_topic_option_is_kafka(const char *name)
+{
+	bool kafka;
+
+	return find_option(name, &kafka) != NULL && kafka;
+}
+
+/* A number as Kafka writes it: ms, bytes, a ratio, or a word. */
+static char *
+kafka_text(const OptionDef *def, int64 value)
+{
+	const Choice *choice;
+
+	switch (def->kind)
+	{
+		case OPTION_INTERVAL:
+		case OPTION_SIZE:
+		case OPTION_COUNT:
+			break;
+		case OPTION_CODEC:
+			return pstrdup(ks_codec_name((KsCodec) value));
+		case OPTION_RATIO:
+			return psprintf("%g", value / 1000000.0);
+		case OPTION_CHOICE:
+			for (choice = def->choices; choice->word != NULL; choice++)
+			{
+				if (choice->value == value)
+					return pstrdup(choice->word);
+			}
+			break;
+	}
+	return psprintf(INT64_FORMAT, value);
+}
+
+bool
+ks_topic_option_text(const KsTopic *topic, int n, KsTopicOptionText *text)
+{
+	const OptionDef *def = &option_defs[n];
+	ListCell *lc;
+	int64 value;
+
+	if (!ks_topic_option_name(n, &text->kafka_name))
+		return false;
+	text->is_set = false;
+	foreach (lc, GetForeignTable(topic->relid)->options)
+		text->is_set |= strcmp(((DefElem *) lfirst(lc))->defname, def->name) == 0;
+	value = *(const int64 *) ((const char *) &topic->options + def->member);
+	text->value = kafka_text(def, value);
+	return true;
 }
 
 const char *

@@ -78,6 +78,22 @@ extern void ks_topic_option_check(const char *name, const char *value);
 /* Is this one of the options above? */
 extern bool ks_topic_option_exists(const char *name);
 
+/*
+ * For a face that speaks Kafka's names.  The n-th option by Kafka's name (NULL: it
+ * has none there), false past the last; is this one of these names; and the value of
+ * a topic's n-th option as Kafka writes it, palloc'd, and whether it was set.
+ */
+typedef struct KsTopicOptionText
+{
+	const char *kafka_name;
+	char *value;
+	bool is_set;
+} KsTopicOptionText;
+extern bool ks_topic_option_name(int n, const char **kafka_name);
+extern bool ks_topic_option_is_kafka(const char *name);
+struct KsTopic;
+extern bool ks_topic_option_text(const struct KsTopic *topic, int n, KsTopicOptionText *text);
+
 /* PostgreSQL's interval syntax with a unit, into ms; false when it is not that. */
 extern bool ks_topic_parse_interval(const char *text, int64 *ms);
 

@@ -32,8 +32,9 @@
 #include "base/events.h"
 #include "group/expire.h"
 #include "log/garbage.h"
-#include "state/wakeup.h"
+#include "produce/producer_batch.h"
 #include "state/replicas.h"
+#include "state/wakeup.h"
 #include "state/worker_status.h"
 #include "topic/owner.h"
 #include "upkeep/passes.h"
@@ -185,6 +186,7 @@ const KsPass ks_passes[] = {
 	{.name = "freeze", .is_long = true, .partition_step = ks_freeze_partition, .list_partitions = list_unfrozen},
 	{.name = "members", .name_step = ks_group_expire_members, .list_names = ks_group_list_peopled},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
+	{.name = "producers", .name_step = ks_producer_turn, .list_names = list_nameless},
 	{.name = "memory", .name_step = sweep, .list_names = list_nameless},
 };
 

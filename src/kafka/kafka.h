@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ * kafka.h
+ *	  The second face of kstream: Kafka's own protocol.
+ *
+ * A Kafka connection is a PostgreSQL session.  The listener, a background worker
+ * of no database, accepts connections and starts a background worker for each
+ * (the session), which authenticates its client, connects to the database as the
+ * client's role, and serves one request after another, each that touches the
+ * database in a transaction of its own.
+ *
+ *		kafka_listener.c	accepts, starts sessions, answers who may connect
+ *		handover.c			how a session gets its socket and asks the listener
+ *		hba_rules.c			pg_hba.conf: by which method, if at all
+ *		kafka_roles.c		what the catalog says of a role and its secret
+ *		kafka_session.c		a session's life
+ *		kafka_connection.c	frames over the socket
+ *		sasl.c, scram_server.c	authentication
+ *		kafka_request.c		the table of APIs; transactions and errors of requests
+ *		kafka_*.c			the requests, by subject
+ *
+ * src/kafka/kafka.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_KAFKA_KAFKA_H
+#define KS_KAFKA_KAFKA_H
+
+/* Settings (kafka_settings.c). */
+extern int ks_kafka_port;
+extern char *ks_kafka_listen_addresses;
+extern char *ks_kafka_database;
+extern char *ks_kafka_advertised_listener;
+extern int ks_kafka_max_connections;
+extern int ks_kafka_node_id;
+extern bool ks_kafka_auto_create_topics;
+
+/* For _PG_init of the postmaster: settings, and the listener if a port is set. */
+extern void ks_kafka_define_settings(void);
+extern void ks_kafka_register_listener(void);
+
+/* For ks_shmem.c. */
+extern Size ks_kafka_shmem_size(void);
+extern void ks_kafka_shmem_init(void);
+
+/* Main functions of the background workers. */
+extern PGDLLEXPORT void ks_kafka_listener_main(Datum arg);
+extern PGDLLEXPORT void ks_kafka_session_main(Datum arg);
+
+#endif /* KS_KAFKA_KAFKA_H */

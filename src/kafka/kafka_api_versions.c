@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ * kafka_api_versions.c
+ *	  Which requests, and which versions of them, this server knows.
+ *
+ * src/kafka/kafka_api_versions.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "kafka/kafka_request.h"
+
+#define API_PRODUCE 0
+
+bool
+ks_kafka_handle_api_versions(KsKafkaRequest *request, void *response)
+{
+	KwApiVersionsResponse *answer = response;
+	const KwApi *api;
+	int n = 0;
+	int i;
+
+	while (ks_wire_api_at(n) != NULL)
+		n++;
+	KS_KAFKA_STRUCTS(request, answer->api_keys, ApiVersionsResponseApiVersion, n);
+	for (i = 0, n = 0; (api = ks_wire_api_at(i)) != NULL; i++)
+	{
+		KwApiVersionsResponseApiVersion *entry = &answer->api_keys.items[n];
+
+		if (api->key != 17 && api->key != 36 && ks_kafka_handler(api->key) == NULL)
+			continue;
+		entry->api_key = api->key;
+		/*
+		 * Produce before version 3 is refused, but said to be there, as Kafka
+		 * does: else old librdkafka does not compress.
+		 */
+		entry->min_version = api->key == API_PRODUCE ? 0 : api->min_version;
+		entry->max_version = api->max_version;
+		n++;
+	}
+	answer->api_keys.count = n;
+	return true;
+}

@@ -1,0 +1,653 @@
+/*-------------------------------------------------------------------------
+ * kafka_produce.c
+ *	  Produce: a client's record batches go into the log as they came.
+ *
+ * 1. Each batch is checked in full, without a transaction's help: its length, CRC and
+ *	  codec, its count, and every record of it (its place, its key where the topic is
+ *	  compacted, the greatest time).  What is wrong costs that partition alone.
+ * 2. The batches that are sound, also those of requests that have come behind this
+ *	  one (a client that does not wait for answers sends many), are appended in one
+ *	  transaction, sorted by topic and
+ *	  partition as every appender's, at its very end: from the reservation on it holds
+ *	  the last stable offset back.  Only offset, leader epoch and (LogAppendTime) time
+ *	  of a batch are set; its compression is the client's.
+ *	  A batch of an idempotent producer that is in the log already is answered with its
+ *	  offset, one that is out of order is refused (produce/producer_sequence.c).
+ * 3. If that fails for more than one batch, each is tried alone, so that nobody's
+ *	  record fails for another's.
+ *
+ * acks: 0 and 1 let the commit end before the standbys have it, or before it is flushed
+ * here; all (-1) is what the role's synchronous_commit says.
+ *
+ * src/kafka/kafka_produce.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/debug.h"
+#include "base/errors.h"
+#include "codec/batch.h"
+#include "kafka/kafka_request.h"
+#include "kafka/kafka_sequences.h"
+#include "log/log.h"
+#include "produce/partitioner.h"
+#include "produce/produce.h"
+#include "produce/producer_batch.h"
+#include "topic/placement.h"
+
+/* Greatest payload of a batch when decompressed. */
+#define MAX_PAYLOAD ((size_t) MaxAllocSize)
+
+/* So many requests are served in one transaction at most. */
+#define GATHER_REQUESTS 64
+
+/* A batch that a client sent, and what became of it. */
+typedef struct ClientBatch
+{
+	KsTopic topic;
+	int32 partition;
+	KwString bytes;
+	KsAppendBatch batch;
+	int arrival;
+	KsKafkaSequence sequence;
+	bool is_duplicate; /* it is in the log already */
+	bool by_hand;      /* a key is not where its hash would put it */
+	KwProduceResponsePartitionProduceResponse *entry;
+	const char *why; /* for the answer, or NULL */
+} ClientBatch;
+
+/* ---------- checking ---------- */
+
+static int16
+refuse(ClientBatch *batch, int16 error, const char *why)
+{
+	batch->why = why;
+	return error;
+}
+
+static int16
+check_header(ClientBatch *batch, const KsBatchHeader *header)
+{
+	if (header->batch_length + KS_BATCH_LENGTH_END != batch->bytes.len)
+		return refuse(batch, KS_E_INVALID_RECORD, "there must be exactly one batch for each partition");
+	if (batch->bytes.len > batch->topic.options.max_message_bytes)
+		return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the batch is larger than the topic's max.message.bytes");
+	if ((header->attributes & KS_BATCH_ATTR_CONTROL) != 0)
+		return refuse(batch, KS_E_INVALID_RECORD, "clients cannot write control batches");
+	if ((header->attributes & KS_BATCH_ATTR_TRANSACTIONAL) != 0)
+		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "transactions are not supported");
+	if ((header->attributes & (KS_BATCH_ATTR_APPEND_TIME | KS_BATCH_ATTR_DELETE_HORIZON)) != 0)
+		return refuse(batch, KS_E_INVALID_RECORD, "the batch has attributes that only a server sets");
+	if (header->record_count <= 0 || header->record_count != header->last_offset_delta + 1)
+		return refuse(batch, KS_E_INVALID_RECORD, "the batch does not have as many records as its offsets say");
+	if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0))
+		return refuse(batch, KS_E_INVALID_RECORD, "the batch has a producer id and no epoch or sequence");
+	return KS_KAFKA_NONE;
+}
+
+/* Walk through all records. */
+static int16
+check_records(ClientBatch *batch, KsBatchReader *reader)
+{
+	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
+	int64 greatest = -1;
+	int32 count = 0;
+	KsRecord record;
+	KsBatchStatus status;
+
+	while ((status = ks_batch_next(reader, &record)) == KS_BATCH_OK)
+	{
+		if (record.offset != reader->header.base_offset + count)
+			return refuse(batch, KS_E_INVALID_RECORD, "the records' offsets are not consecutive");
+		count++;
+		if (compacted && record.key_len < 0)
+			return refuse(batch, KS_E_INVALID_RECORD, "a record without a key in a compacted topic");
+		greatest = Max(greatest, record.timestamp);
+		if (record.key_len >= 0 && !batch->by_hand)
+			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
+	}
+	if (status != KS_BATCH_END || count != reader->header.record_count)
+		return refuse(batch, KS_E_CORRUPT_MESSAGE, "a record of the batch is malformed");
+	if (greatest != reader->header.max_timestamp)
+		return refuse(batch, KS_E_INVALID_RECORD, "the batch's greatest timestamp is not that of its records");
+	batch->batch.records = count;
+	batch->batch.max_timestamp = greatest;
+	return KS_KAFKA_NONE;
+}
+
+static int16
+status_error(ClientBatch *batch, KsBatchStatus status)
+{
+	return refuse(batch, status == KS_BATCH_BAD_CODEC ? KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE : KS_E_CORRUPT_MESSAGE,
+				  ks_batch_status_text(status));
+}
+
+/* Check a batch, and make its image: a varlena, as the log's rows have it. */
+static int16
+check_batch(ClientBatch *batch)
+{
+	KsBatchReader reader;
+	KsBatchStatus status;
+	int16 error;
+
+	if (batch->bytes.len <= 0)
+		return refuse(batch, KS_E_INVALID_RECORD, "there is no batch");
+	status = ks_batch_read_header(batch->bytes.data, batch->bytes.len, &reader.header);
+	if (status != KS_BATCH_OK)
+		return status_error(batch, status);
+	error = check_header(batch, &reader.header);
+	if (error != KS_KAFKA_NONE)
+		return error;
+	status = ks_batch_open(&reader, batch->bytes.data, batch->bytes.len, true, MAX_PAYLOAD);
+	if (status != KS_BATCH_OK)
+		return status_error(batch, status);
+	error = check_records(batch, &reader);
+	ks_batch_close(&reader);
+	if (error != KS_KAFKA_NONE)
+		return error;
+	batch->sequence.producer_id = reader.header.producer_id;
+	batch->sequence.topic_id = batch->topic.topic_id;
+	batch->sequence.partition = batch->partition;
+	batch->sequence.epoch = reader.header.producer_epoch;
+	batch->sequence.first = reader.header.base_sequence;
+	batch->sequence.last = ks_sequence_last(reader.header.base_sequence, reader.header.record_count);
+	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
+	batch->batch.image = palloc(batch->batch.bytes);
+	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
+	memcpy(VARDATA(batch->batch.image), batch->bytes.data, batch->bytes.len);
+	return KS_KAFKA_NONE;
+}
+
+/* ---------- appending ---------- */
+
+/* Batches that shall be appended together, in the order of topic, partition and arrival. */
+typedef struct Appending
+{
+	ClientBatch **batches;
+	int count;
+	int16 acks;
+} Appending;
+
+static void
+set_durability(int16 acks)
+{
+	if (acks == 0 || acks == 1)
+		(void) set_config_option("synchronous_commit", acks == 0 ? "off" : "local", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static bool
+same_partition(const ClientBatch *left, const ClientBatch *right)
+{
+	return left->topic.topic_id == right->topic.topic_id && left->partition == right->partition;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64 left = *(const int64 *) a;
+	int64 right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* One KsAppend for each partition; returns how many. */
+static int
+make_appends(const Appending *appending, KsAppend *appends)
+{
+	int n = 0;
+	int i;
+
+	for (i = 0; i < appending->count; i++)
+	{
+		ClientBatch *batch = appending->batches[i];
+		KsAppend *append = n > 0 && same_partition(batch, appending->batches[i - 1]) ? &appends[n - 1] : NULL;
+
+		if (append == NULL)
+		{
+			append = &appends[n++];
+			append->topic = &batch->topic;
+			append->partition = batch->partition;
+			append->batches = palloc(sizeof(KsAppendBatch) * (appending->count - i));
+		}
+		append->batches[append->batch_count++] = batch->batch;
+		if (batch->by_hand && !batch->topic.placed_by_hand)
+		{
+			ks_placement_add(&batch->topic, KS_PLACED_BY_HAND);
+			batch->topic.placed_by_hand = true;
+		}
+	}
+	return n;
+}
+
+/* The producers of the batches, locked in the order of their ids, so that two sessions never wait for each other. */
+static bool
+lock_producers(const Appending *appending)
+{
+	int64 *ids = palloc(sizeof(int64) * appending->count);
+	int count = 0;
+	int i;
+
+	for (i = 0; i < appending->count; i++)
+	{
+		if (appending->batches[i]->sequence.producer_id >= 0)
+			ids[count++] = appending->batches[i]->sequence.producer_id;
+	}
+	qsort(ids, count, sizeof(int64), compare_ids);
+	for (i = 0; i < count; i++)
+	{
+		if (i == 0 || ids[i] != ids[i - 1])
+			ks_producer_lock(ids[i]);
+	}
+	pfree(ids);
+	return count > 0;
+}
+
+/* Judge a batch of a producer; true if it is to be appended. */
+static bool
+is_next(KsKafkaSequences *sequences, ClientBatch *batch, bool *duplicates)
+{
+	switch (ks_kafka_sequences_judge(sequences, &batch->sequence, &batch->entry->base_offset))
+	{
+		case KS_SEQUENCE_NEXT:
+			ks_kafka_sequences_accept(sequences, &batch->sequence);
+			return true;
+		case KS_SEQUENCE_DUPLICATE:
+			batch->is_duplicate = true;
+			*duplicates = true;
+			return false;
+		case KS_SEQUENCE_GAP:
+			batch->entry->error_code = KS_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+			return false;
+		case KS_SEQUENCE_FENCED:
+			batch->entry->error_code = KS_KAFKA_INVALID_PRODUCER_EPOCH;
+			return false;
+	}
+	return false;
+}
+
+/* Leave out what producers have sent before, or out of order. */
+static void
+choose_batches(Appending *appending, Appending *chosen)
+{
+	KsKafkaSequences *sequences = ks_kafka_sequences_begin();
+	bool duplicates = false;
+	int i;
+
+	for (i = 0; i < appending->count; i++)
+	{
+		ClientBatch *batch = appending->batches[i];
+
+		batch->entry->error_code = KS_KAFKA_NONE;
+		batch->is_duplicate = false;
+		if (batch->sequence.producer_id < 0 || is_next(sequences, batch, &duplicates))
+			chosen->batches[chosen->count++] = batch;
+	}
+	/*
+	 * An answer that rests on what an earlier transaction wrote is given when that
+	 * is as durable as the answer promises: with an id of its own this one's commit
+	 * is flushed, and waits for standbys, as any other.
+	 */
+	if (duplicates)
+		(void) GetCurrentTransactionId();
+}
+
+static void
+note_producers(const Appending *chosen, KsProducerTable *table)
+{
+	int i;
+
+	for (i = 0; i < chosen->count; i++)
+	{
+		const ClientBatch *batch = chosen->batches[i];
+
+		if (batch->sequence.producer_id >= 0)
+			ks_producer_note(table, batch->sequence.producer_id, batch->topic.topic_id, batch->partition,
+							 batch->sequence.epoch, batch->sequence.first, batch->sequence.last, batch->entry->base_offset);
+	}
+	ks_producer_close(table);
+}
+
+/* Append, and tell each batch its offset. */
+static void
+append_chosen(Appending *chosen)
+{
+	KsAppend *appends = palloc0(sizeof(KsAppend) * chosen->count);
+	int n = make_appends(chosen, appends);
+	int64 next = 0;
+	int i;
+
+	ks_produce_check_replicas(appends, n);
+	ks_log_append(appends, n);
+	for (i = 0, n = -1; i < chosen->count; i++)
+	{
+		ClientBatch *batch = chosen->batches[i];
+
+		if (i == 0 || !same_partition(batch, chosen->batches[i - 1]))
+			next = appends[++n].base_offset;
+		batch->entry->base_offset = next;
+		next += batch->batch.records;
+	}
+}
+
+/* A batch that came twice in one transaction has the offset of its first coming. */
+static void
+find_original(ClientBatch *batch, const Appending *chosen)
+{
+	int i;
+
+	for (i = 0; i < chosen->count; i++)
+	{
+		const KsKafkaSequence *sequence = &chosen->batches[i]->sequence;
+
+		if (same_partition(batch, chosen->batches[i]) && sequence->producer_id == batch->sequence.producer_id &&
+			sequence->epoch == batch->sequence.epoch && sequence->first == batch->sequence.first)
+			batch->entry->base_offset = chosen->batches[i]->entry->base_offset;
+	}
+}
+
+static void
+append_batches(KsKafkaRequest *request, void *arg)
+{
+	Appending *appending = arg;
+	Appending chosen = {palloc(sizeof(ClientBatch *) * appending->count), 0, appending->acks};
+	KsProducerTable *table = NULL;
+	int i;
+
+	ks_require_writable("Produce");
+	set_durability(appending->acks);
+	if (lock_producers(appending))
+		table = ks_producer_open();
+	choose_batches(appending, &chosen);
+	/* From here on the offsets are taken: the transaction ends with this. */
+	if (chosen.count > 0)
+		append_chosen(&chosen);
+	if (table != NULL)
+		note_producers(&chosen, table);
+	for (i = 0; i < appending->count; i++)
+	{
+		if (appending->batches[i]->is_duplicate && appending->batches[i]->entry->base_offset < 0)
+			find_original(appending->batches[i], &chosen);
+	}
+	KS_DEBUG_POINT("kafka.appended");
+}
+
+static void
+fail(ClientBatch *batch, int16 error, const char *why)
+{
+	batch->entry->error_code = error;
+	batch->entry->base_offset = -1;
+	batch->entry->error_message = ks_wire_string(why);
+	ks_kafka_sequence_refused(&batch->sequence);
+}
+
+/* What the session remembers of batches whose transaction has committed. */
+static void
+remember(ClientBatch **batches, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (batches[i]->entry->error_code == KS_KAFKA_NONE)
+			ks_kafka_sequence_appended(&batches[i]->sequence);
+	}
+}
+
+/* Append them together; one by one, in the order of arrival within a partition, if that fails. */
+static void
+append_all(KsKafkaRequest *request, ClientBatch **batches, int count, int16 acks)
+{
+	Appending appending = {batches, count, acks};
+	char *message = NULL;
+	int16 error;
+	int i;
+
+	if (count == 0)
+		return;
+	error = ks_kafka_transaction(request, append_batches, &appending, &message);
+	if (error == KS_KAFKA_NONE)
+		remember(batches, count);
+	else if (count == 1)
+		fail(batches[0], error, message);
+	for (i = 0; error != KS_KAFKA_NONE && count > 1 && i < count; i++)
+		append_all(request, &batches[i], 1, acks);
+}
+
+/* ---------- taking requests in ---------- */
+
+/* Requests that are served together: sent without waiting for answers, of the same acks. */
+typedef struct Gathering
+{
+	KsKafkaRequest *requests[GATHER_REQUESTS];
+	KwProduceResponse *answers[GATHER_REQUESTS];
+	int request_count;
+	ClientBatch **batches; /* those that passed all checks */
+	int count;
+	int room;
+} Gathering;
+
+static int
+compare_batches(const void *a, const void *b)
+{
+	const ClientBatch *left = *(ClientBatch *const *) a;
+	const ClientBatch *right = *(ClientBatch *const *) b;
+
+	if (left->topic.topic_id != right->topic.topic_id)
+		return left->topic.topic_id < right->topic.topic_id ? -1 : 1;
+	if (left->partition != right->partition)
+		return left->partition < right->partition ? -1 : 1;
+	return left->arrival < right->arrival ? -1 : 1;
+}
+
+static int16
+take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartitionProduceData *data,
+		   KwProduceResponsePartitionProduceResponse *entry)
+{
+	ClientBatch *batch;
+	int16 error;
+
+	if (data->index < 0 || data->index >= topic->partitions)
+		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
+	batch = palloc0(sizeof(ClientBatch));
+	batch->topic = *topic;
+	batch->partition = data->index;
+	batch->bytes = data->records;
+	batch->entry = entry;
+	batch->arrival = gather->count;
+	error = check_batch(batch);
+	if (error != KS_KAFKA_NONE)
+	{
+		entry->error_message = ks_wire_string(batch->why);
+		return error;
+	}
+	if (gather->count == gather->room)
+	{
+		gather->room = Max(gather->room * 2, 16);
+		gather->batches = gather->batches == NULL ? palloc(gather->room * sizeof(ClientBatch *))
+												  : repalloc(gather->batches, gather->room * sizeof(ClientBatch *));
+	}
+	gather->batches[gather->count++] = batch;
+	return KS_KAFKA_NONE;
+}
+
+static void
+take_topic(KsKafkaRequest *request, Gathering *gather, const KwProduceRequestTopicProduceData *wanted,
+		   KwProduceResponseTopicProduceResponse *entry)
+{
+	KsTopic topic;
+	int16 error = ks_kafka_topic_find(wanted->name, &wanted->topic_id, ACL_INSERT, &topic);
+	int i;
+
+	entry->name = wanted->name;
+	entry->topic_id = wanted->topic_id;
+	KS_KAFKA_STRUCTS(request, entry->partition_responses, ProduceResponsePartitionProduceResponse, wanted->partition_data.count);
+	for (i = 0; i < wanted->partition_data.count; i++)
+	{
+		KwProduceResponsePartitionProduceResponse *part = &entry->partition_responses.items[i];
+
+		part->index = wanted->partition_data.items[i].index;
+		part->base_offset = -1;
+		part->error_code = error != KS_KAFKA_NONE ? error : take_batch(gather, &topic, &wanted->partition_data.items[i], part);
+	}
+}
+
+static void
+take_request(KsKafkaRequest *request, Gathering *gather, int n)
+{
+	const KwProduceRequest *wanted = gather->requests[n]->body;
+	KwProduceResponse *answer = gather->answers[n];
+	int i;
+
+	KS_KAFKA_STRUCTS(request, answer->responses, ProduceResponseTopicProduceResponse, wanted->topic_data.count);
+	for (i = 0; i < wanted->topic_data.count; i++)
+		take_topic(request, gather, &wanted->topic_data.items[i], &answer->responses.items[i]);
+}
+
+/* Look the topics up and check the batches; in a transaction, for the catalog's sake. */
+static void
+take_all(KsKafkaRequest *request, void *arg)
+{
+	Gathering *gather = arg;
+	MemoryContext old = MemoryContextSwitchTo(request->context);
+	int i;
+
+	for (i = 0; i < gather->request_count; i++)
+		take_request(request, gather, i);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+fail_request(const KwProduceRequest *wanted, KwProduceResponse *answer, KsKafkaRequest *request, int16 error)
+{
+	int i;
+	int j;
+
+	KS_KAFKA_STRUCTS(request, answer->responses, ProduceResponseTopicProduceResponse, wanted->topic_data.count);
+	for (i = 0; i < wanted->topic_data.count; i++)
+	{
+		KwProduceResponseTopicProduceResponse *entry = &answer->responses.items[i];
+		const KwProduceRequestTopicProduceData *topic = &wanted->topic_data.items[i];
+
+		entry->name = topic->name;
+		entry->topic_id = topic->topic_id;
+		KS_KAFKA_STRUCTS(request, entry->partition_responses, ProduceResponsePartitionProduceResponse, topic->partition_data.count);
+		for (j = 0; j < topic->partition_data.count; j++)
+		{
+			entry->partition_responses.items[j].index = topic->partition_data.items[j].index;
+			entry->partition_responses.items[j].base_offset = -1;
+			entry->partition_responses.items[j].error_code = error;
+		}
+	}
+}
+
+/* What costs a whole request. */
+static int16
+check_request(const KwProduceRequest *wanted)
+{
+	if (wanted->acks < -1 || wanted->acks > 1)
+		return KS_KAFKA_INVALID_REQUIRED_ACKS;
+	return wanted->transactional_id.len >= 0 ? KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KS_KAFKA_NONE;
+}
+
+static void
+add_request(Gathering *gather, KsKafkaRequest *request)
+{
+	gather->requests[gather->request_count] = request;
+	gather->answers[gather->request_count++] = ks_wire_new(request->api->response);
+}
+
+/* The request behind those, if it has come and can be served with them. */
+static KsKafkaRequest *
+next_request(const KsKafkaRequest *first)
+{
+	KsKafkaRequest *next = palloc0(sizeof(KsKafkaRequest));
+	const KwProduceRequest *wanted;
+	char *frame;
+	int32 len;
+	size_t used;
+
+	if (!ks_kafka_peek_frame(first->connection, KS_KAFKA_FRAME_MAX, &frame, &len) ||
+		!ks_wire_decode_header(frame, len, &next->header, &used) || next->header.key != first->header.key ||
+		next->header.version < first->api->min_version || next->header.version > first->api->max_version)
+		return NULL;
+	next->connection = first->connection;
+	next->api = first->api;
+	next->context = first->context;
+	next->body = wanted = ks_wire_decode(next->api->request, next->header.version, next->header.version >= next->api->flexible,
+										 frame + used, len - used);
+	if (wanted == NULL || wanted->acks != ((const KwProduceRequest *) first->body)->acks || check_request(wanted) != KS_KAFKA_NONE)
+		return NULL;
+	ks_kafka_take_frame(first->connection, len);
+	first->connection->slot->requests++;
+	return next;
+}
+
+static void
+serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
+{
+	KsKafkaRequest *next;
+	int16 error;
+	int i;
+
+	while (gather->request_count < GATHER_REQUESTS && (next = next_request(first)) != NULL)
+		add_request(gather, next);
+	error = ks_kafka_transaction(first, take_all, gather, NULL);
+	if (error == KS_KAFKA_NONE)
+	{
+		if (gather->count > 1)
+			qsort(gather->batches, gather->count, sizeof(ClientBatch *), compare_batches);
+		append_all(first, gather->batches, gather->count, acks);
+		return;
+	}
+	for (i = 0; i < gather->request_count; i++)
+		fail_request(gather->requests[i]->body, gather->answers[i], first, error);
+}
+
+bool
+ks_kafka_serve_produce(KsKafkaRequest *first)
+{
+	const KwProduceRequest *wanted = first->body;
+	Gathering gather = {.request_count = 0};
+	int16 error = check_request(wanted);
+	int i;
+
+	add_request(&gather, first);
+	if (error == KS_KAFKA_NONE)
+		serve_gathered(first, &gather, wanted->acks);
+	else
+		fail_request(wanted, gather.answers[0], first, error);
+	/* A client that wants no acknowledgement gets no answer at all. */
+	for (i = 0; i < gather.request_count && wanted->acks != 0; i++)
+	{
+		if (!ks_kafka_respond(gather.requests[i], gather.answers[i], gather.requests[i]->header.version))
+			return false;
+	}
+	return true;
+}
+
+bool
+ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
+{
+	const KwInitProducerIdRequest *wanted = request->body;
+	KwInitProducerIdResponse *answer = response;
+	int64 id;
+
+	if (wanted->transactional_id.len >= 0)
+	{
+		answer->error_code = KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+		return true;
+	}
+	/* Random, so that no crash, failover or restore gives an id twice; nothing is stored for it. */
+	if (!pg_strong_random(&id, sizeof(id)))
+		elog(ERROR, "could not generate a random producer id");
+	answer->producer_id = id & INT64CONST(0x3fffffffffffffff);
+	answer->producer_epoch = 0;
+	return true;
+}

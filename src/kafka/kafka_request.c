@@ -1,0 +1,230 @@
+/*-------------------------------------------------------------------------
+ * kafka_request.c
+ *	  The table of APIs, and what requests share: transactions and errors.
+ *
+ * An error inside a request's transaction becomes a number in its answer, and the
+ * session goes on.  It is logged only if it is the server's fault: what a client does
+ * wrong it is told, and a client that repeats it must not fill the log.
+ *
+ * src/kafka/kafka_request.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/pg_bswap.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/errors.h"
+#include "kafka/kafka_request.h"
+
+/* Never called: Produce is served together with the requests behind it. */
+static bool
+serve_nothing(KsKafkaRequest *request, void *response)
+{
+	return false;
+}
+
+static const struct
+{
+	int16 key;
+	KsKafkaHandler handler;
+} handlers[] = {
+	{0, serve_nothing}, /* ks_kafka_serve_produce() */
+	{1, ks_kafka_handle_fetch},
+	{2, ks_kafka_handle_list_offsets},
+	{3, ks_kafka_handle_metadata},
+	{10, ks_kafka_handle_find_coordinator},
+	{18, ks_kafka_handle_api_versions},
+	{19, ks_kafka_handle_create_topics},
+	{20, ks_kafka_handle_delete_topics},
+	{21, ks_kafka_handle_delete_records},
+	{22, ks_kafka_handle_init_producer_id},
+	{23, ks_kafka_handle_offset_for_leader_epoch},
+	{29, ks_kafka_handle_describe_acls},
+	{32, ks_kafka_handle_describe_configs},
+	{33, ks_kafka_handle_alter_configs},
+	{35, ks_kafka_handle_describe_log_dirs},
+	{37, ks_kafka_handle_create_partitions},
+	{43, ks_kafka_handle_elect_leaders},
+	{44, ks_kafka_handle_incremental_alter_configs},
+	{46, ks_kafka_handle_list_reassignments},
+	{60, ks_kafka_handle_describe_cluster},
+	{61, ks_kafka_handle_describe_producers},
+	{74, ks_kafka_handle_list_config_resources},
+	{75, ks_kafka_handle_describe_topic_partitions},
+};
+
+KsKafkaHandler
+ks_kafka_handler(int16 key)
+{
+	size_t i;
+
+	for (i = 0; i < lengthof(handlers); i++)
+	{
+		if (handlers[i].key == key)
+			return handlers[i].handler;
+	}
+	return NULL;
+}
+
+int16
+ks_kafka_error_number(const ErrorData *error)
+{
+	int code = ks_error_code(error);
+
+	if (code >= 0)
+		return (int16) code;
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return KS_E_TOPIC_AUTHORIZATION_FAILED;
+		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
+			return RecoveryInProgress() ? KS_KAFKA_NOT_LEADER_OR_FOLLOWER : KS_E_TOPIC_AUTHORIZATION_FAILED;
+		case ERRCODE_UNDEFINED_OBJECT:
+			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
+		case ERRCODE_DUPLICATE_OBJECT:
+			return KS_E_TOPIC_ALREADY_EXISTS;
+		case ERRCODE_INVALID_NAME:
+			return KS_KAFKA_INVALID_TOPIC_EXCEPTION;
+		case ERRCODE_INVALID_PARAMETER_VALUE:
+			return KS_KAFKA_INVALID_REQUEST;
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+			return KS_E_MESSAGE_TOO_LARGE;
+		case ERRCODE_QUERY_CANCELED:
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_T_R_DEADLOCK_DETECTED:
+			return KS_KAFKA_REQUEST_TIMED_OUT;
+		default:
+			break;
+	}
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+			return KS_KAFKA_KAFKA_STORAGE_ERROR;
+		default:
+			return KS_KAFKA_UNKNOWN_SERVER_ERROR;
+	}
+}
+
+bool
+ks_kafka_respond(KsKafkaRequest *request, const void *response, int16 version)
+{
+	const KwApi *api = request->api;
+	bool flexible = version >= api->flexible;
+	StringInfoData out;
+	int32 number;
+
+	initStringInfo(&out);
+	appendStringInfoSpaces(&out, 8);
+	if (flexible && api->key != KS_KAFKA_API_VERSIONS)
+		appendStringInfoChar(&out, 0);
+	ks_wire_encode(api->response, version, flexible, response, &out);
+	number = pg_hton32(out.len - 4);
+	memcpy(out.data, &number, 4);
+	number = pg_hton32(request->header.correlation_id);
+	memcpy(out.data + 4, &number, 4);
+	return ks_kafka_write(request->connection, out.data, out.len);
+}
+
+/* Begin as a session of PostgreSQL would begin a statement. */
+static void
+begin(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	/* Whatever the role's settings say: requests are short, and look at the present. */
+	XactIsoLevel = XACT_READ_COMMITTED;
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+int16
+ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile int16 number = KS_KAFKA_NONE;
+
+	PG_TRY();
+	{
+		begin();
+		work(request, arg);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(request->context);
+		error = CopyErrorData();
+		number = ks_kafka_error_number(error);
+		if (number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR)
+			EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		ks_wait_end();
+		if (message != NULL)
+			*message = MemoryContextStrdup(request->context, error->message);
+		if (request->connection->slot != NULL)
+			request->connection->slot->errors++;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	return number;
+}
+
+int16
+ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic)
+{
+	static const KwUuid no_id;
+	bool found;
+
+	if (name.len > 0)
+	{
+		char *copy = ks_wire_cstring(name);
+
+		found = name.len <= KS_TOPIC_NAME_MAX && ks_topic_find_or_bind(copy, topic);
+		pfree(copy);
+		if (!found)
+			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
+	}
+	else
+	{
+		if (memcmp(id, &no_id, sizeof(no_id)) == 0 || !ks_topic_find_by_uuid((const pg_uuid_t *) id, topic))
+			return KS_KAFKA_UNKNOWN_TOPIC_ID;
+	}
+	return ks_topic_has_right(topic, any) ? KS_KAFKA_NONE : KS_E_TOPIC_AUTHORIZATION_FAILED;
+}
+
+void *
+ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, int32 count)
+{
+	MemoryContext old = MemoryContextSwitchTo(request->context);
+	void *items = ks_wire_new_array(def, count);
+
+	MemoryContextSwitchTo(old);
+	return items;
+}
+
+KwString
+ks_kafka_topic_name(KsKafkaRequest *request, const KsTopic *topic)
+{
+	return ks_wire_string(MemoryContextStrdup(request->context, topic->name));
+}
+
+KwUuid
+ks_kafka_topic_uuid(const KsTopic *topic)
+{
+	KwUuid uuid;
+
+	memcpy(uuid.bytes, topic->uuid.data, sizeof(uuid.bytes));
+	return uuid;
+}

@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ * kafka_sequences.c
+ *	  The producers of one transaction, and what this session refused them.
+ *
+ * Two memories.  That of a transaction begins with what the tables say
+ * (produce/producer_batch.c) and goes on with what the transaction has accepted,
+ * which no snapshot shows; it is gone with the transaction.
+ *
+ * That of the session keeps order where nothing else does: a producer that is new in a
+ * partition may begin with any sequence, so if its first batch fails for a passing
+ * reason the second must not be taken for the first.  A client sends its batches of a
+ * partition in order over one connection.  So the first sequence that was refused is
+ * remembered, and until that very batch has been accepted (or the producer comes with
+ * another epoch) everything else of it is out of order.
+ *
+ * src/kafka/kafka_sequences.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/memutils.h"
+
+#include "kafka/kafka_sequences.h"
+#include "produce/producer_batch.h"
+
+/* More than a client has partitions that fail at a time; the oldest is forgotten. */
+#define REFUSED_MAX 1024
+
+typedef struct Known
+{
+	int64 producer_id;
+	int32 topic_id;
+	int32 partition;
+	KsProducerState state;
+} Known;
+
+struct KsKafkaSequences
+{
+	List *known; /* of Known */
+};
+
+/* First sequences that were refused, of KsKafkaSequence *. */
+static List *refused = NIL;
+
+KsKafkaSequences *
+ks_kafka_sequences_begin(void)
+{
+	return palloc0(sizeof(KsKafkaSequences));
+}
+
+static Known *
+get_known(KsKafkaSequences *sequences, const KsKafkaSequence *sequence)
+{
+	ListCell *lc;
+	Known *known;
+
+	foreach (lc, sequences->known)
+	{
+		known = lfirst(lc);
+		if (known->producer_id == sequence->producer_id && known->topic_id == sequence->topic_id &&
+			known->partition == sequence->partition)
+			return known;
+	}
+	known = palloc0(sizeof(Known));
+	known->producer_id = sequence->producer_id;
+	known->topic_id = sequence->topic_id;
+	known->partition = sequence->partition;
+	ks_producer_read(sequence->producer_id, sequence->topic_id, sequence->partition, &known->state);
+	sequences->known = lappend(sequences->known, known);
+	return known;
+}
+
+static KsKafkaSequence *
+find_refused(const KsKafkaSequence *sequence)
+{
+	ListCell *lc;
+
+	foreach (lc, refused)
+	{
+		KsKafkaSequence *found = lfirst(lc);
+
+		if (found->producer_id == sequence->producer_id && found->topic_id == sequence->topic_id &&
+			found->partition == sequence->partition)
+			return found;
+	}
+	return NULL;
+}
+
+KsSequenceVerdict
+ks_kafka_sequences_judge(KsKafkaSequences *sequences, const KsKafkaSequence *sequence, int64 *base_offset)
+{
+	KsSequenceVerdict verdict = ks_sequence_judge(&get_known(sequences, sequence)->state, sequence->epoch,
+												  sequence->first, sequence->last, base_offset);
+	KsKafkaSequence *earlier = find_refused(sequence);
+
+	if (verdict == KS_SEQUENCE_NEXT && earlier != NULL && earlier->epoch == sequence->epoch &&
+		earlier->first != sequence->first)
+		return KS_SEQUENCE_GAP;
+	return verdict;
+}
+
+void
+ks_kafka_sequences_accept(KsKafkaSequences *sequences, const KsKafkaSequence *sequence)
+{
+	ks_sequence_accept(&get_known(sequences, sequence)->state, sequence->epoch, sequence->first, sequence->last, -1);
+}
+
+void
+ks_kafka_sequence_refused(const KsKafkaSequence *sequence)
+{
+	KsKafkaSequence *earlier = find_refused(sequence);
+	MemoryContext old;
+
+	if (sequence->producer_id < 0 || (earlier != NULL && earlier->epoch == sequence->epoch))
+		return;
+	if (earlier != NULL)
+	{
+		*earlier = *sequence;
+		return;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	if (list_length(refused) >= REFUSED_MAX)
+	{
+		pfree(linitial(refused));
+		refused = list_delete_first(refused);
+	}
+	earlier = palloc(sizeof(KsKafkaSequence));
+	*earlier = *sequence;
+	refused = lappend(refused, earlier);
+	MemoryContextSwitchTo(old);
+}
+
+void
+ks_kafka_sequence_appended(const KsKafkaSequence *sequence)
+{
+	KsKafkaSequence *earlier = sequence->producer_id >= 0 ? find_refused(sequence) : NULL;
+
+	if (earlier == NULL)
+		return;
+	refused = list_delete_ptr(refused, earlier);
+	pfree(earlier);
+}

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ * kafka_slots.h
+ *	  The Kafka connections that there are, in shared memory.
+ *
+ * src/kafka/kafka_slots.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_KAFKA_KAFKA_SLOTS_H
+#define KS_KAFKA_KAFKA_SLOTS_H
+
+#include "utils/timestamp.h"
+
+#define KS_KAFKA_CLIENT_ID_MAX 64
+#define KS_KAFKA_ADDRESS_MAX 64
+
+typedef struct KsKafkaSlot
+{
+	/* Protected by the lock; pid 0: free */
+	int pid;
+	Oid role; /* InvalidOid: not authenticated so far */
+	bool tls;
+	TimestampTz since;
+	char address[KS_KAFKA_ADDRESS_MAX];
+	char client_id[KS_KAFKA_CLIENT_ID_MAX];
+	char software[KS_KAFKA_CLIENT_ID_MAX];
+
+	/* Written by its session alone, read without a lock: for the view */
+	int64 requests;
+	int64 errors;
+	int64 bytes_in;
+	int64 bytes_out;
+	TimestampTz last_request;
+} KsKafkaSlot;
+
+/* Take a slot for this process, given back at its exit; NULL: there is none left. */
+extern KsKafkaSlot *ks_kafka_slot_take(const char *address);
+
+/* The session is this role's now. */
+extern void ks_kafka_slot_authenticated(KsKafkaSlot *slot, Oid role);
+
+/* What the client says of itself; bytes that are no plain text are left out. */
+extern void ks_kafka_slot_describe(KsKafkaSlot *slot, const char *client_id, const char *software);
+
+/* Connections of a role; of all. */
+extern int ks_kafka_slots_of_role(Oid role);
+extern int ks_kafka_slots_used(void);
+
+/* Copies of the slots in use, palloc'd. */
+extern KsKafkaSlot *ks_kafka_slots_list(int *count);
+
+#endif /* KS_KAFKA_KAFKA_SLOTS_H */

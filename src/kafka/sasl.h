@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ * sasl.h
+ *	  A client proves that it is a role.
+ *
+ * src/kafka/sasl.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_KAFKA_SASL_H
+#define KS_KAFKA_SASL_H
+
+#include "kafka/kafka_connection.h"
+
+/* Who the client is, and where it may connect. */
+typedef struct KsKafkaIdentity
+{
+	Oid role;
+	Oid database;
+} KsKafkaIdentity;
+
+/*
+ * Speak with the client until it has proven who it is; its last answer is held
+ * back (ks_kafka_sasl_succeed), since the database has still to let it in.  False: the
+ * client has failed, or is gone, or has taken too long.
+ */
+typedef struct KsKafkaSasl KsKafkaSasl;
+extern KsKafkaSasl *ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsKafkaIdentity *identity);
+
+/* Tell the client that it is in. */
+extern bool ks_kafka_sasl_succeed(KsKafkaSasl *sasl);
+
+#endif /* KS_KAFKA_SASL_H */

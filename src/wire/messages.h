@@ -1,0 +1,897 @@
+/*-------------------------------------------------------------------------
+ * messages.h
+ *	  The fields of Kafka's requests and responses, by API and version.
+ *
+ * KW_<structure> lists its fields in the order in which they stand in the bytes:
+ *
+ *		F(structure, C type, type, member, first version, last version, nullable from, tag, default)
+ *		A	the same: an array of them
+ *		S(structure, of what, member, first, last, nullable from, tag, default)	an array of structures
+ *		O	the same: one structure
+ *
+ * Nullable from and tag are -1 where there is none; 99 is "and later".  The facts
+ * are those of the protocol of Apache Kafka 4.4.
+ *
+ * src/wire/messages.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef KS_WIRE_MESSAGES_H
+#define KS_WIRE_MESSAGES_H
+
+/* clang-format off */
+
+#define KW_ApiVersionsRequest(F, A, S, O) \
+	F(ApiVersionsRequest, KwString, STRING, client_software_name, 3, 99, -1, -1, 0) \
+	F(ApiVersionsRequest, KwString, STRING, client_software_version, 3, 99, -1, -1, 0) \
+	F(ApiVersionsRequest, KwString, STRING, cluster_id, 5, 99, 5, -1, KW_NULL) \
+	F(ApiVersionsRequest, int32, INT32, node_id, 5, 99, -1, -1, -1)
+
+#define KW_ApiVersionsResponseApiVersion(F, A, S, O) \
+	F(ApiVersionsResponseApiVersion, int16, INT16, api_key, 0, 99, -1, -1, 0) \
+	F(ApiVersionsResponseApiVersion, int16, INT16, min_version, 0, 99, -1, -1, 0) \
+	F(ApiVersionsResponseApiVersion, int16, INT16, max_version, 0, 99, -1, -1, 0)
+
+#define KW_ApiVersionsResponseSupportedFeatureKey(F, A, S, O) \
+	F(ApiVersionsResponseSupportedFeatureKey, KwString, STRING, name, 3, 99, -1, -1, 0) \
+	F(ApiVersionsResponseSupportedFeatureKey, int16, INT16, min_version, 3, 99, -1, -1, 0) \
+	F(ApiVersionsResponseSupportedFeatureKey, int16, INT16, max_version, 3, 99, -1, -1, 0)
+
+#define KW_ApiVersionsResponseFinalizedFeatureKey(F, A, S, O) \
+	F(ApiVersionsResponseFinalizedFeatureKey, KwString, STRING, name, 3, 99, -1, -1, 0) \
+	F(ApiVersionsResponseFinalizedFeatureKey, int16, INT16, max_version_level, 3, 99, -1, -1, 0) \
+	F(ApiVersionsResponseFinalizedFeatureKey, int16, INT16, min_version_level, 3, 99, -1, -1, 0)
+
+#define KW_ApiVersionsResponse(F, A, S, O) \
+	F(ApiVersionsResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	S(ApiVersionsResponse, ApiVersionsResponseApiVersion, api_keys, 0, 99, -1, -1, 0) \
+	F(ApiVersionsResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	S(ApiVersionsResponse, ApiVersionsResponseSupportedFeatureKey, supported_features, 3, 99, -1, 0, 0) \
+	F(ApiVersionsResponse, int64, INT64, finalized_features_epoch, 3, 99, -1, 1, -1) \
+	S(ApiVersionsResponse, ApiVersionsResponseFinalizedFeatureKey, finalized_features, 3, 99, -1, 2, 0) \
+	F(ApiVersionsResponse, bool, BOOL, zk_migration_ready, 3, 99, -1, 3, 0)
+
+#define KW_MetadataRequestRequestTopic(F, A, S, O) \
+	F(MetadataRequestRequestTopic, KwUuid, UUID, topic_id, 10, 99, -1, -1, 0) \
+	F(MetadataRequestRequestTopic, KwString, STRING, name, 0, 99, 10, -1, 0)
+
+#define KW_MetadataRequest(F, A, S, O) \
+	S(MetadataRequest, MetadataRequestRequestTopic, topics, 0, 99, 1, -1, 0) \
+	F(MetadataRequest, bool, BOOL, allow_auto_topic_creation, 4, 99, -1, -1, 1) \
+	F(MetadataRequest, bool, BOOL, include_cluster_authorized_operations, 8, 10, -1, -1, 0) \
+	F(MetadataRequest, bool, BOOL, include_topic_authorized_operations, 8, 99, -1, -1, 0)
+
+#define KW_MetadataResponseResponseBroker(F, A, S, O) \
+	F(MetadataResponseResponseBroker, int32, INT32, node_id, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponseBroker, KwString, STRING, host, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponseBroker, int32, INT32, port, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponseBroker, KwString, STRING, rack, 1, 99, 1, -1, KW_NULL)
+
+#define KW_MetadataResponseResponsePartition(F, A, S, O) \
+	F(MetadataResponseResponsePartition, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponsePartition, int32, INT32, leader_id, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponsePartition, int32, INT32, leader_epoch, 7, 99, -1, -1, -1) \
+	A(MetadataResponseResponsePartition, int32, INT32, replica_nodes, 0, 99, -1, -1, 0) \
+	A(MetadataResponseResponsePartition, int32, INT32, isr_nodes, 0, 99, -1, -1, 0) \
+	A(MetadataResponseResponsePartition, int32, INT32, offline_replicas, 5, 99, -1, -1, 0)
+
+#define KW_MetadataResponseResponseTopic(F, A, S, O) \
+	F(MetadataResponseResponseTopic, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponseTopic, KwString, STRING, name, 0, 99, 12, -1, 0) \
+	F(MetadataResponseResponseTopic, KwUuid, UUID, topic_id, 10, 99, -1, -1, 0) \
+	F(MetadataResponseResponseTopic, bool, BOOL, is_internal, 1, 99, -1, -1, 0) \
+	S(MetadataResponseResponseTopic, MetadataResponseResponsePartition, partitions, 0, 99, -1, -1, 0) \
+	F(MetadataResponseResponseTopic, int32, INT32, topic_authorized_operations, 8, 99, -1, -1, INT64CONST(-2147483648))
+
+#define KW_MetadataResponse(F, A, S, O) \
+	F(MetadataResponse, int32, INT32, throttle_time_ms, 3, 99, -1, -1, 0) \
+	S(MetadataResponse, MetadataResponseResponseBroker, brokers, 0, 99, -1, -1, 0) \
+	F(MetadataResponse, KwString, STRING, cluster_id, 2, 99, 2, -1, KW_NULL) \
+	F(MetadataResponse, int32, INT32, controller_id, 1, 99, -1, -1, -1) \
+	S(MetadataResponse, MetadataResponseResponseTopic, topics, 0, 99, -1, -1, 0) \
+	F(MetadataResponse, int32, INT32, cluster_authorized_operations, 8, 10, -1, -1, INT64CONST(-2147483648)) \
+	F(MetadataResponse, int16, INT16, error_code, 13, 99, -1, -1, 0)
+
+#define KW_ProduceRequestPartitionProduceData(F, A, S, O) \
+	F(ProduceRequestPartitionProduceData, int32, INT32, index, 0, 99, -1, -1, 0) \
+	F(ProduceRequestPartitionProduceData, KwString, BYTES, records, 0, 99, 0, -1, 0)
+
+#define KW_ProduceRequestTopicProduceData(F, A, S, O) \
+	F(ProduceRequestTopicProduceData, KwString, STRING, name, 0, 12, -1, -1, 0) \
+	F(ProduceRequestTopicProduceData, KwUuid, UUID, topic_id, 13, 99, -1, -1, 0) \
+	S(ProduceRequestTopicProduceData, ProduceRequestPartitionProduceData, partition_data, 0, 99, -1, -1, 0)
+
+#define KW_ProduceRequest(F, A, S, O) \
+	F(ProduceRequest, KwString, STRING, transactional_id, 3, 99, 3, -1, KW_NULL) \
+	F(ProduceRequest, int16, INT16, acks, 0, 99, -1, -1, 0) \
+	F(ProduceRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 0) \
+	S(ProduceRequest, ProduceRequestTopicProduceData, topic_data, 0, 99, -1, -1, 0)
+
+#define KW_ProduceResponseBatchIndexAndErrorMessage(F, A, S, O) \
+	F(ProduceResponseBatchIndexAndErrorMessage, int32, INT32, batch_index, 8, 99, -1, -1, 0) \
+	F(ProduceResponseBatchIndexAndErrorMessage, KwString, STRING, batch_index_error_message, 8, 99, 8, -1, KW_NULL)
+
+#define KW_ProduceResponseLeaderIdAndEpoch(F, A, S, O) \
+	F(ProduceResponseLeaderIdAndEpoch, int32, INT32, leader_id, 10, 99, -1, -1, -1) \
+	F(ProduceResponseLeaderIdAndEpoch, int32, INT32, leader_epoch, 10, 99, -1, -1, -1)
+
+#define KW_ProduceResponsePartitionProduceResponse(F, A, S, O) \
+	F(ProduceResponsePartitionProduceResponse, int32, INT32, index, 0, 99, -1, -1, 0) \
+	F(ProduceResponsePartitionProduceResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(ProduceResponsePartitionProduceResponse, int64, INT64, base_offset, 0, 99, -1, -1, 0) \
+	F(ProduceResponsePartitionProduceResponse, int64, INT64, log_append_time_ms, 2, 99, -1, -1, -1) \
+	F(ProduceResponsePartitionProduceResponse, int64, INT64, log_start_offset, 5, 99, -1, -1, -1) \
+	S(ProduceResponsePartitionProduceResponse, ProduceResponseBatchIndexAndErrorMessage, record_errors, 8, 99, -1, -1, 0) \
+	F(ProduceResponsePartitionProduceResponse, KwString, STRING, error_message, 8, 99, 8, -1, KW_NULL) \
+	O(ProduceResponsePartitionProduceResponse, ProduceResponseLeaderIdAndEpoch, current_leader, 10, 99, -1, 0, 0)
+
+#define KW_ProduceResponseTopicProduceResponse(F, A, S, O) \
+	F(ProduceResponseTopicProduceResponse, KwString, STRING, name, 0, 12, -1, -1, 0) \
+	F(ProduceResponseTopicProduceResponse, KwUuid, UUID, topic_id, 13, 99, -1, -1, 0) \
+	S(ProduceResponseTopicProduceResponse, ProduceResponsePartitionProduceResponse, partition_responses, 0, 99, -1, -1, 0)
+
+#define KW_ProduceResponseNodeEndpoint(F, A, S, O) \
+	F(ProduceResponseNodeEndpoint, int32, INT32, node_id, 10, 99, -1, -1, 0) \
+	F(ProduceResponseNodeEndpoint, KwString, STRING, host, 10, 99, -1, -1, 0) \
+	F(ProduceResponseNodeEndpoint, int32, INT32, port, 10, 99, -1, -1, 0) \
+	F(ProduceResponseNodeEndpoint, KwString, STRING, rack, 10, 99, 10, -1, KW_NULL)
+
+#define KW_ProduceResponse(F, A, S, O) \
+	S(ProduceResponse, ProduceResponseTopicProduceResponse, responses, 0, 99, -1, -1, 0) \
+	F(ProduceResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	S(ProduceResponse, ProduceResponseNodeEndpoint, node_endpoints, 10, 99, -1, 0, 0)
+
+#define KW_FetchRequestReplicaState(F, A, S, O) \
+	F(FetchRequestReplicaState, int32, INT32, replica_id, 15, 99, -1, -1, -1) \
+	F(FetchRequestReplicaState, int64, INT64, replica_epoch, 15, 99, -1, -1, -1)
+
+#define KW_FetchRequestPartition(F, A, S, O) \
+	F(FetchRequestPartition, int32, INT32, partition, 0, 99, -1, -1, 0) \
+	F(FetchRequestPartition, int32, INT32, current_leader_epoch, 9, 99, -1, -1, -1) \
+	F(FetchRequestPartition, int64, INT64, fetch_offset, 0, 99, -1, -1, 0) \
+	F(FetchRequestPartition, int32, INT32, last_fetched_epoch, 12, 99, -1, -1, -1) \
+	F(FetchRequestPartition, int64, INT64, log_start_offset, 5, 99, -1, -1, -1) \
+	F(FetchRequestPartition, int32, INT32, partition_max_bytes, 0, 99, -1, -1, 0) \
+	F(FetchRequestPartition, KwUuid, UUID, replica_directory_id, 17, 99, -1, 0, 0) \
+	F(FetchRequestPartition, int64, INT64, high_watermark, 18, 99, -1, 1, PG_INT64_MAX)
+
+#define KW_FetchRequestTopic(F, A, S, O) \
+	F(FetchRequestTopic, KwString, STRING, topic, 0, 12, -1, -1, 0) \
+	F(FetchRequestTopic, KwUuid, UUID, topic_id, 13, 99, -1, -1, 0) \
+	S(FetchRequestTopic, FetchRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_FetchRequestForgottenTopic(F, A, S, O) \
+	F(FetchRequestForgottenTopic, KwString, STRING, topic, 7, 12, -1, -1, 0) \
+	F(FetchRequestForgottenTopic, KwUuid, UUID, topic_id, 13, 99, -1, -1, 0) \
+	A(FetchRequestForgottenTopic, int32, INT32, partitions, 7, 99, -1, -1, 0)
+
+#define KW_FetchRequest(F, A, S, O) \
+	F(FetchRequest, KwString, STRING, cluster_id, 12, 99, 12, 0, KW_NULL) \
+	F(FetchRequest, int32, INT32, replica_id, 0, 14, -1, -1, -1) \
+	O(FetchRequest, FetchRequestReplicaState, replica_state, 15, 99, -1, 1, 0) \
+	F(FetchRequest, int32, INT32, max_wait_ms, 0, 99, -1, -1, 0) \
+	F(FetchRequest, int32, INT32, min_bytes, 0, 99, -1, -1, 0) \
+	F(FetchRequest, int32, INT32, max_bytes, 3, 99, -1, -1, INT64CONST(2147483647)) \
+	F(FetchRequest, int8, INT8, isolation_level, 4, 99, -1, -1, 0) \
+	F(FetchRequest, int32, INT32, session_id, 7, 99, -1, -1, 0) \
+	F(FetchRequest, int32, INT32, session_epoch, 7, 99, -1, -1, -1) \
+	S(FetchRequest, FetchRequestTopic, topics, 0, 99, -1, -1, 0) \
+	S(FetchRequest, FetchRequestForgottenTopic, forgotten_topics_data, 7, 99, -1, -1, 0) \
+	F(FetchRequest, KwString, STRING, rack_id, 11, 99, -1, -1, 0)
+
+#define KW_FetchResponseEpochEndOffset(F, A, S, O) \
+	F(FetchResponseEpochEndOffset, int32, INT32, epoch, 12, 99, -1, -1, -1) \
+	F(FetchResponseEpochEndOffset, int64, INT64, end_offset, 12, 99, -1, -1, -1)
+
+#define KW_FetchResponseLeaderIdAndEpoch(F, A, S, O) \
+	F(FetchResponseLeaderIdAndEpoch, int32, INT32, leader_id, 12, 99, -1, -1, -1) \
+	F(FetchResponseLeaderIdAndEpoch, int32, INT32, leader_epoch, 12, 99, -1, -1, -1)
+
+#define KW_FetchResponseSnapshotId(F, A, S, O) \
+	F(FetchResponseSnapshotId, int64, INT64, end_offset, 0, 99, -1, -1, -1) \
+	F(FetchResponseSnapshotId, int32, INT32, epoch, 0, 99, -1, -1, -1)
+
+#define KW_FetchResponseAbortedTransaction(F, A, S, O) \
+	F(FetchResponseAbortedTransaction, int64, INT64, producer_id, 4, 99, -1, -1, 0) \
+	F(FetchResponseAbortedTransaction, int64, INT64, first_offset, 4, 99, -1, -1, 0)
+
+#define KW_FetchResponsePartitionData(F, A, S, O) \
+	F(FetchResponsePartitionData, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(FetchResponsePartitionData, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(FetchResponsePartitionData, int64, INT64, high_watermark, 0, 99, -1, -1, 0) \
+	F(FetchResponsePartitionData, int64, INT64, last_stable_offset, 4, 99, -1, -1, -1) \
+	F(FetchResponsePartitionData, int64, INT64, log_start_offset, 5, 99, -1, -1, -1) \
+	O(FetchResponsePartitionData, FetchResponseEpochEndOffset, diverging_epoch, 12, 99, -1, 0, 0) \
+	O(FetchResponsePartitionData, FetchResponseLeaderIdAndEpoch, current_leader, 12, 99, -1, 1, 0) \
+	O(FetchResponsePartitionData, FetchResponseSnapshotId, snapshot_id, 12, 99, -1, 2, 0) \
+	S(FetchResponsePartitionData, FetchResponseAbortedTransaction, aborted_transactions, 4, 99, 4, -1, 0) \
+	F(FetchResponsePartitionData, int32, INT32, preferred_read_replica, 11, 99, -1, -1, -1) \
+	F(FetchResponsePartitionData, KwString, BYTES, records, 0, 99, 0, -1, 0)
+
+#define KW_FetchResponseableTopicResponse(F, A, S, O) \
+	F(FetchResponseableTopicResponse, KwString, STRING, topic, 0, 12, -1, -1, 0) \
+	F(FetchResponseableTopicResponse, KwUuid, UUID, topic_id, 13, 99, -1, -1, 0) \
+	S(FetchResponseableTopicResponse, FetchResponsePartitionData, partitions, 0, 99, -1, -1, 0)
+
+#define KW_FetchResponseNodeEndpoint(F, A, S, O) \
+	F(FetchResponseNodeEndpoint, int32, INT32, node_id, 16, 99, -1, -1, 0) \
+	F(FetchResponseNodeEndpoint, KwString, STRING, host, 16, 99, -1, -1, 0) \
+	F(FetchResponseNodeEndpoint, int32, INT32, port, 16, 99, -1, -1, 0) \
+	F(FetchResponseNodeEndpoint, KwString, STRING, rack, 16, 99, 16, -1, KW_NULL)
+
+#define KW_FetchResponse(F, A, S, O) \
+	F(FetchResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	F(FetchResponse, int16, INT16, error_code, 7, 99, -1, -1, 0) \
+	F(FetchResponse, int32, INT32, session_id, 7, 99, -1, -1, 0) \
+	S(FetchResponse, FetchResponseableTopicResponse, responses, 0, 99, -1, -1, 0) \
+	S(FetchResponse, FetchResponseNodeEndpoint, node_endpoints, 16, 99, -1, 0, 0)
+
+#define KW_ListOffsetsRequestPartition(F, A, S, O) \
+	F(ListOffsetsRequestPartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(ListOffsetsRequestPartition, int32, INT32, current_leader_epoch, 4, 99, -1, -1, -1) \
+	F(ListOffsetsRequestPartition, int64, INT64, timestamp, 0, 99, -1, -1, 0)
+
+#define KW_ListOffsetsRequestTopic(F, A, S, O) \
+	F(ListOffsetsRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(ListOffsetsRequestTopic, ListOffsetsRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_ListOffsetsRequest(F, A, S, O) \
+	F(ListOffsetsRequest, int32, INT32, replica_id, 0, 99, -1, -1, 0) \
+	F(ListOffsetsRequest, int8, INT8, isolation_level, 2, 99, -1, -1, 0) \
+	S(ListOffsetsRequest, ListOffsetsRequestTopic, topics, 0, 99, -1, -1, 0) \
+	F(ListOffsetsRequest, int32, INT32, timeout_ms, 10, 99, -1, -1, 0)
+
+#define KW_ListOffsetsResponsePartitionResponse(F, A, S, O) \
+	F(ListOffsetsResponsePartitionResponse, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(ListOffsetsResponsePartitionResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(ListOffsetsResponsePartitionResponse, int64, INT64, timestamp, 1, 99, -1, -1, -1) \
+	F(ListOffsetsResponsePartitionResponse, int64, INT64, offset, 1, 99, -1, -1, -1) \
+	F(ListOffsetsResponsePartitionResponse, int32, INT32, leader_epoch, 4, 99, -1, -1, -1)
+
+#define KW_ListOffsetsResponseTopicResponse(F, A, S, O) \
+	F(ListOffsetsResponseTopicResponse, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(ListOffsetsResponseTopicResponse, ListOffsetsResponsePartitionResponse, partitions, 0, 99, -1, -1, 0)
+
+#define KW_ListOffsetsResponse(F, A, S, O) \
+	F(ListOffsetsResponse, int32, INT32, throttle_time_ms, 2, 99, -1, -1, 0) \
+	S(ListOffsetsResponse, ListOffsetsResponseTopicResponse, topics, 0, 99, -1, -1, 0)
+
+#define KW_FindCoordinatorRequest(F, A, S, O) \
+	F(FindCoordinatorRequest, KwString, STRING, key, 0, 3, -1, -1, 0) \
+	F(FindCoordinatorRequest, int8, INT8, key_type, 1, 99, -1, -1, 0) \
+	A(FindCoordinatorRequest, KwString, STRING, coordinator_keys, 4, 99, -1, -1, 0)
+
+#define KW_FindCoordinatorResponseCoordinator(F, A, S, O) \
+	F(FindCoordinatorResponseCoordinator, KwString, STRING, key, 4, 99, -1, -1, 0) \
+	F(FindCoordinatorResponseCoordinator, int32, INT32, node_id, 4, 99, -1, -1, 0) \
+	F(FindCoordinatorResponseCoordinator, KwString, STRING, host, 4, 99, -1, -1, 0) \
+	F(FindCoordinatorResponseCoordinator, int32, INT32, port, 4, 99, -1, -1, 0) \
+	F(FindCoordinatorResponseCoordinator, int16, INT16, error_code, 4, 99, -1, -1, 0) \
+	F(FindCoordinatorResponseCoordinator, KwString, STRING, error_message, 4, 99, 4, -1, 0)
+
+#define KW_FindCoordinatorResponse(F, A, S, O) \
+	F(FindCoordinatorResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	F(FindCoordinatorResponse, int16, INT16, error_code, 0, 3, -1, -1, 0) \
+	F(FindCoordinatorResponse, KwString, STRING, error_message, 1, 3, 1, -1, 0) \
+	F(FindCoordinatorResponse, int32, INT32, node_id, 0, 3, -1, -1, 0) \
+	F(FindCoordinatorResponse, KwString, STRING, host, 0, 3, -1, -1, 0) \
+	F(FindCoordinatorResponse, int32, INT32, port, 0, 3, -1, -1, 0) \
+	S(FindCoordinatorResponse, FindCoordinatorResponseCoordinator, coordinators, 4, 99, -1, -1, 0)
+
+#define KW_SaslHandshakeRequest(F, A, S, O) \
+	F(SaslHandshakeRequest, KwString, STRING, mechanism, 0, 99, -1, -1, 0)
+
+#define KW_SaslHandshakeResponse(F, A, S, O) \
+	F(SaslHandshakeResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	A(SaslHandshakeResponse, KwString, STRING, mechanisms, 0, 99, -1, -1, 0)
+
+#define KW_SaslAuthenticateRequest(F, A, S, O) \
+	F(SaslAuthenticateRequest, KwString, BYTES, auth_bytes, 0, 99, -1, -1, 0)
+
+#define KW_SaslAuthenticateResponse(F, A, S, O) \
+	F(SaslAuthenticateResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(SaslAuthenticateResponse, KwString, STRING, error_message, 0, 99, 0, -1, 0) \
+	F(SaslAuthenticateResponse, KwString, BYTES, auth_bytes, 0, 99, -1, -1, 0) \
+	F(SaslAuthenticateResponse, int64, INT64, session_lifetime_ms, 1, 99, -1, -1, 0)
+
+#define KW_InitProducerIdRequest(F, A, S, O) \
+	F(InitProducerIdRequest, KwString, STRING, transactional_id, 0, 99, 0, -1, 0) \
+	F(InitProducerIdRequest, int32, INT32, transaction_timeout_ms, 0, 99, -1, -1, 0) \
+	F(InitProducerIdRequest, int64, INT64, producer_id, 3, 99, -1, -1, -1) \
+	F(InitProducerIdRequest, int16, INT16, producer_epoch, 3, 99, -1, -1, -1)
+
+#define KW_InitProducerIdResponse(F, A, S, O) \
+	F(InitProducerIdResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(InitProducerIdResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(InitProducerIdResponse, int64, INT64, producer_id, 0, 99, -1, -1, -1) \
+	F(InitProducerIdResponse, int16, INT16, producer_epoch, 0, 99, -1, -1, 0)
+
+#define KW_CreateTopicsRequestCreatableReplicaAssignment(F, A, S, O) \
+	F(CreateTopicsRequestCreatableReplicaAssignment, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	A(CreateTopicsRequestCreatableReplicaAssignment, int32, INT32, broker_ids, 0, 99, -1, -1, 0)
+
+#define KW_CreateTopicsRequestCreatableTopicConfig(F, A, S, O) \
+	F(CreateTopicsRequestCreatableTopicConfig, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(CreateTopicsRequestCreatableTopicConfig, KwString, STRING, value, 0, 99, 0, -1, 0)
+
+#define KW_CreateTopicsRequestCreatableTopic(F, A, S, O) \
+	F(CreateTopicsRequestCreatableTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(CreateTopicsRequestCreatableTopic, int32, INT32, num_partitions, 0, 99, -1, -1, 0) \
+	F(CreateTopicsRequestCreatableTopic, int16, INT16, replication_factor, 0, 99, -1, -1, 0) \
+	S(CreateTopicsRequestCreatableTopic, CreateTopicsRequestCreatableReplicaAssignment, assignments, 0, 99, -1, -1, 0) \
+	S(CreateTopicsRequestCreatableTopic, CreateTopicsRequestCreatableTopicConfig, configs, 0, 99, -1, -1, 0)
+
+#define KW_CreateTopicsRequest(F, A, S, O) \
+	S(CreateTopicsRequest, CreateTopicsRequestCreatableTopic, topics, 0, 99, -1, -1, 0) \
+	F(CreateTopicsRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 60000) \
+	F(CreateTopicsRequest, bool, BOOL, validate_only, 1, 99, -1, -1, 0)
+
+#define KW_CreateTopicsResponseCreatableTopicConfigs(F, A, S, O) \
+	F(CreateTopicsResponseCreatableTopicConfigs, KwString, STRING, name, 5, 99, -1, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicConfigs, KwString, STRING, value, 5, 99, 5, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicConfigs, bool, BOOL, read_only, 5, 99, -1, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicConfigs, int8, INT8, config_source, 5, 99, -1, -1, -1) \
+	F(CreateTopicsResponseCreatableTopicConfigs, bool, BOOL, is_sensitive, 5, 99, -1, -1, 0)
+
+#define KW_CreateTopicsResponseCreatableTopicResult(F, A, S, O) \
+	F(CreateTopicsResponseCreatableTopicResult, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicResult, KwUuid, UUID, topic_id, 7, 99, -1, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicResult, KwString, STRING, error_message, 1, 99, 0, -1, 0) \
+	F(CreateTopicsResponseCreatableTopicResult, int16, INT16, topic_config_error_code, 5, 99, -1, 0, 0) \
+	F(CreateTopicsResponseCreatableTopicResult, int32, INT32, num_partitions, 5, 99, -1, -1, -1) \
+	F(CreateTopicsResponseCreatableTopicResult, int16, INT16, replication_factor, 5, 99, -1, -1, -1) \
+	S(CreateTopicsResponseCreatableTopicResult, CreateTopicsResponseCreatableTopicConfigs, configs, 5, 99, 5, -1, 0)
+
+#define KW_CreateTopicsResponse(F, A, S, O) \
+	F(CreateTopicsResponse, int32, INT32, throttle_time_ms, 2, 99, -1, -1, 0) \
+	S(CreateTopicsResponse, CreateTopicsResponseCreatableTopicResult, topics, 0, 99, -1, -1, 0)
+
+#define KW_DeleteTopicsRequestDeleteTopicState(F, A, S, O) \
+	F(DeleteTopicsRequestDeleteTopicState, KwString, STRING, name, 6, 99, 6, -1, KW_NULL) \
+	F(DeleteTopicsRequestDeleteTopicState, KwUuid, UUID, topic_id, 6, 99, -1, -1, 0)
+
+#define KW_DeleteTopicsRequest(F, A, S, O) \
+	S(DeleteTopicsRequest, DeleteTopicsRequestDeleteTopicState, topics, 6, 99, -1, -1, 0) \
+	A(DeleteTopicsRequest, KwString, STRING, topic_names, 0, 5, -1, -1, 0) \
+	F(DeleteTopicsRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 0)
+
+#define KW_DeleteTopicsResponseDeletableTopicResult(F, A, S, O) \
+	F(DeleteTopicsResponseDeletableTopicResult, KwString, STRING, name, 0, 99, 6, -1, 0) \
+	F(DeleteTopicsResponseDeletableTopicResult, KwUuid, UUID, topic_id, 6, 99, -1, -1, 0) \
+	F(DeleteTopicsResponseDeletableTopicResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DeleteTopicsResponseDeletableTopicResult, KwString, STRING, error_message, 5, 99, 5, -1, KW_NULL)
+
+#define KW_DeleteTopicsResponse(F, A, S, O) \
+	F(DeleteTopicsResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	S(DeleteTopicsResponse, DeleteTopicsResponseDeletableTopicResult, responses, 0, 99, -1, -1, 0)
+
+#define KW_CreatePartitionsRequestAssignment(F, A, S, O) \
+	A(CreatePartitionsRequestAssignment, int32, INT32, broker_ids, 0, 99, -1, -1, 0)
+
+#define KW_CreatePartitionsRequestTopic(F, A, S, O) \
+	F(CreatePartitionsRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(CreatePartitionsRequestTopic, int32, INT32, count, 0, 99, -1, -1, 0) \
+	S(CreatePartitionsRequestTopic, CreatePartitionsRequestAssignment, assignments, 0, 99, 0, -1, 0)
+
+#define KW_CreatePartitionsRequest(F, A, S, O) \
+	S(CreatePartitionsRequest, CreatePartitionsRequestTopic, topics, 0, 99, -1, -1, 0) \
+	F(CreatePartitionsRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 0) \
+	F(CreatePartitionsRequest, bool, BOOL, validate_only, 0, 99, -1, -1, 0)
+
+#define KW_CreatePartitionsResponseTopicResult(F, A, S, O) \
+	F(CreatePartitionsResponseTopicResult, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(CreatePartitionsResponseTopicResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(CreatePartitionsResponseTopicResult, KwString, STRING, error_message, 0, 99, 0, -1, KW_NULL)
+
+#define KW_CreatePartitionsResponse(F, A, S, O) \
+	F(CreatePartitionsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(CreatePartitionsResponse, CreatePartitionsResponseTopicResult, results, 0, 99, -1, -1, 0)
+
+#define KW_DeleteRecordsRequestPartition(F, A, S, O) \
+	F(DeleteRecordsRequestPartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(DeleteRecordsRequestPartition, int64, INT64, offset, 0, 99, -1, -1, 0)
+
+#define KW_DeleteRecordsRequestTopic(F, A, S, O) \
+	F(DeleteRecordsRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(DeleteRecordsRequestTopic, DeleteRecordsRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DeleteRecordsRequest(F, A, S, O) \
+	S(DeleteRecordsRequest, DeleteRecordsRequestTopic, topics, 0, 99, -1, -1, 0) \
+	F(DeleteRecordsRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 0)
+
+#define KW_DeleteRecordsResponsePartitionResult(F, A, S, O) \
+	F(DeleteRecordsResponsePartitionResult, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(DeleteRecordsResponsePartitionResult, int64, INT64, low_watermark, 0, 99, -1, -1, 0) \
+	F(DeleteRecordsResponsePartitionResult, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_DeleteRecordsResponseTopicResult(F, A, S, O) \
+	F(DeleteRecordsResponseTopicResult, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(DeleteRecordsResponseTopicResult, DeleteRecordsResponsePartitionResult, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DeleteRecordsResponse(F, A, S, O) \
+	F(DeleteRecordsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DeleteRecordsResponse, DeleteRecordsResponseTopicResult, topics, 0, 99, -1, -1, 0)
+
+#define KW_DescribeConfigsRequestResource(F, A, S, O) \
+	F(DescribeConfigsRequestResource, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(DescribeConfigsRequestResource, KwString, STRING, resource_name, 0, 99, -1, -1, 0) \
+	A(DescribeConfigsRequestResource, KwString, STRING, configuration_keys, 0, 99, 0, -1, 0)
+
+#define KW_DescribeConfigsRequest(F, A, S, O) \
+	S(DescribeConfigsRequest, DescribeConfigsRequestResource, resources, 0, 99, -1, -1, 0) \
+	F(DescribeConfigsRequest, bool, BOOL, include_synonyms, 1, 99, -1, -1, 0) \
+	F(DescribeConfigsRequest, bool, BOOL, include_documentation, 3, 99, -1, -1, 0)
+
+#define KW_DescribeConfigsResponseSynonym(F, A, S, O) \
+	F(DescribeConfigsResponseSynonym, KwString, STRING, name, 1, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseSynonym, KwString, STRING, value, 1, 99, 0, -1, 0) \
+	F(DescribeConfigsResponseSynonym, int8, INT8, source, 1, 99, -1, -1, 0)
+
+#define KW_DescribeConfigsResponseResourceResult(F, A, S, O) \
+	F(DescribeConfigsResponseResourceResult, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseResourceResult, KwString, STRING, value, 0, 99, 0, -1, 0) \
+	F(DescribeConfigsResponseResourceResult, bool, BOOL, read_only, 0, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseResourceResult, int8, INT8, config_source, 1, 99, -1, -1, -1) \
+	F(DescribeConfigsResponseResourceResult, bool, BOOL, is_sensitive, 0, 99, -1, -1, 0) \
+	S(DescribeConfigsResponseResourceResult, DescribeConfigsResponseSynonym, synonyms, 1, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseResourceResult, int8, INT8, config_type, 3, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseResourceResult, KwString, STRING, documentation, 3, 99, 0, -1, 0)
+
+#define KW_DescribeConfigsResponseResult(F, A, S, O) \
+	F(DescribeConfigsResponseResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseResult, KwString, STRING, error_message, 0, 99, 0, -1, 0) \
+	F(DescribeConfigsResponseResult, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(DescribeConfigsResponseResult, KwString, STRING, resource_name, 0, 99, -1, -1, 0) \
+	S(DescribeConfigsResponseResult, DescribeConfigsResponseResourceResult, configs, 0, 99, -1, -1, 0)
+
+#define KW_DescribeConfigsResponse(F, A, S, O) \
+	F(DescribeConfigsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DescribeConfigsResponse, DescribeConfigsResponseResult, results, 0, 99, -1, -1, 0)
+
+#define KW_AlterConfigsRequestAlterableConfig(F, A, S, O) \
+	F(AlterConfigsRequestAlterableConfig, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(AlterConfigsRequestAlterableConfig, KwString, STRING, value, 0, 99, 0, -1, 0)
+
+#define KW_AlterConfigsRequestResource(F, A, S, O) \
+	F(AlterConfigsRequestResource, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(AlterConfigsRequestResource, KwString, STRING, resource_name, 0, 99, -1, -1, 0) \
+	S(AlterConfigsRequestResource, AlterConfigsRequestAlterableConfig, configs, 0, 99, -1, -1, 0)
+
+#define KW_AlterConfigsRequest(F, A, S, O) \
+	S(AlterConfigsRequest, AlterConfigsRequestResource, resources, 0, 99, -1, -1, 0) \
+	F(AlterConfigsRequest, bool, BOOL, validate_only, 0, 99, -1, -1, 0)
+
+#define KW_AlterConfigsResponseResourceResponse(F, A, S, O) \
+	F(AlterConfigsResponseResourceResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(AlterConfigsResponseResourceResponse, KwString, STRING, error_message, 0, 99, 0, -1, 0) \
+	F(AlterConfigsResponseResourceResponse, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(AlterConfigsResponseResourceResponse, KwString, STRING, resource_name, 0, 99, -1, -1, 0)
+
+#define KW_AlterConfigsResponse(F, A, S, O) \
+	F(AlterConfigsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(AlterConfigsResponse, AlterConfigsResponseResourceResponse, responses, 0, 99, -1, -1, 0)
+
+#define KW_IncrementalAlterConfigsRequestAlterableConfig(F, A, S, O) \
+	F(IncrementalAlterConfigsRequestAlterableConfig, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(IncrementalAlterConfigsRequestAlterableConfig, int8, INT8, config_operation, 0, 99, -1, -1, 0) \
+	F(IncrementalAlterConfigsRequestAlterableConfig, KwString, STRING, value, 0, 99, 0, -1, 0)
+
+#define KW_IncrementalAlterConfigsRequestAlterConfigsResource(F, A, S, O) \
+	F(IncrementalAlterConfigsRequestAlterConfigsResource, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(IncrementalAlterConfigsRequestAlterConfigsResource, KwString, STRING, resource_name, 0, 99, -1, -1, 0) \
+	S(IncrementalAlterConfigsRequestAlterConfigsResource, IncrementalAlterConfigsRequestAlterableConfig, configs, 0, 99, -1, -1, 0)
+
+#define KW_IncrementalAlterConfigsRequest(F, A, S, O) \
+	S(IncrementalAlterConfigsRequest, IncrementalAlterConfigsRequestAlterConfigsResource, resources, 0, 99, -1, -1, 0) \
+	F(IncrementalAlterConfigsRequest, bool, BOOL, validate_only, 0, 99, -1, -1, 0)
+
+#define KW_IncrementalAlterConfigsResponseAlterConfigsResourceResponse(F, A, S, O) \
+	F(IncrementalAlterConfigsResponseAlterConfigsResourceResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(IncrementalAlterConfigsResponseAlterConfigsResourceResponse, KwString, STRING, error_message, 0, 99, 0, -1, 0) \
+	F(IncrementalAlterConfigsResponseAlterConfigsResourceResponse, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(IncrementalAlterConfigsResponseAlterConfigsResourceResponse, KwString, STRING, resource_name, 0, 99, -1, -1, 0)
+
+#define KW_IncrementalAlterConfigsResponse(F, A, S, O) \
+	F(IncrementalAlterConfigsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(IncrementalAlterConfigsResponse, IncrementalAlterConfigsResponseAlterConfigsResourceResponse, responses, 0, 99, -1, -1, 0)
+
+#define KW_DescribeClusterRequest(F, A, S, O) \
+	F(DescribeClusterRequest, bool, BOOL, include_cluster_authorized_operations, 0, 99, -1, -1, 0) \
+	F(DescribeClusterRequest, int8, INT8, endpoint_type, 1, 99, -1, -1, 1) \
+	F(DescribeClusterRequest, bool, BOOL, include_fenced_brokers, 2, 99, -1, -1, 0)
+
+#define KW_DescribeClusterResponseBroker(F, A, S, O) \
+	F(DescribeClusterResponseBroker, int32, INT32, broker_id, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponseBroker, KwString, STRING, host, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponseBroker, int32, INT32, port, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponseBroker, KwString, STRING, rack, 0, 99, 0, -1, KW_NULL) \
+	F(DescribeClusterResponseBroker, bool, BOOL, is_fenced, 2, 99, -1, -1, 0)
+
+#define KW_DescribeClusterResponse(F, A, S, O) \
+	F(DescribeClusterResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponse, KwString, STRING, error_message, 0, 99, 0, -1, KW_NULL) \
+	F(DescribeClusterResponse, int8, INT8, endpoint_type, 1, 99, -1, -1, 1) \
+	F(DescribeClusterResponse, KwString, STRING, cluster_id, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponse, int32, INT32, controller_id, 0, 99, -1, -1, -1) \
+	S(DescribeClusterResponse, DescribeClusterResponseBroker, brokers, 0, 99, -1, -1, 0) \
+	F(DescribeClusterResponse, int32, INT32, cluster_authorized_operations, 0, 99, -1, -1, INT64CONST(-2147483648))
+
+#define KW_DescribeTopicPartitionsRequestTopicRequest(F, A, S, O) \
+	F(DescribeTopicPartitionsRequestTopicRequest, KwString, STRING, name, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTopicPartitionsRequestCursor(F, A, S, O) \
+	F(DescribeTopicPartitionsRequestCursor, KwString, STRING, topic_name, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsRequestCursor, int32, INT32, partition_index, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTopicPartitionsRequest(F, A, S, O) \
+	S(DescribeTopicPartitionsRequest, DescribeTopicPartitionsRequestTopicRequest, topics, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsRequest, int32, INT32, response_partition_limit, 0, 99, -1, -1, 2000) \
+	O(DescribeTopicPartitionsRequest, DescribeTopicPartitionsRequestCursor, cursor, 0, 99, 0, -1, KW_NULL)
+
+#define KW_DescribeTopicPartitionsResponseResponsePartition(F, A, S, O) \
+	F(DescribeTopicPartitionsResponseResponsePartition, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, leader_id, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, leader_epoch, 0, 99, -1, -1, -1) \
+	A(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, replica_nodes, 0, 99, -1, -1, 0) \
+	A(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, isr_nodes, 0, 99, -1, -1, 0) \
+	A(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, eligible_leader_replicas, 0, 99, 0, -1, KW_NULL) \
+	A(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, last_known_elr, 0, 99, 0, -1, KW_NULL) \
+	A(DescribeTopicPartitionsResponseResponsePartition, int32, INT32, offline_replicas, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTopicPartitionsResponseResponseTopic(F, A, S, O) \
+	F(DescribeTopicPartitionsResponseResponseTopic, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponseTopic, KwString, STRING, name, 0, 99, 0, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponseTopic, KwUuid, UUID, topic_id, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponseTopic, bool, BOOL, is_internal, 0, 99, -1, -1, 0) \
+	S(DescribeTopicPartitionsResponseResponseTopic, DescribeTopicPartitionsResponseResponsePartition, partitions, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseResponseTopic, int32, INT32, topic_authorized_operations, 0, 99, -1, -1, INT64CONST(-2147483648))
+
+#define KW_DescribeTopicPartitionsResponseCursor(F, A, S, O) \
+	F(DescribeTopicPartitionsResponseCursor, KwString, STRING, topic_name, 0, 99, -1, -1, 0) \
+	F(DescribeTopicPartitionsResponseCursor, int32, INT32, partition_index, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTopicPartitionsResponse(F, A, S, O) \
+	F(DescribeTopicPartitionsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponseResponseTopic, topics, 0, 99, -1, -1, 0) \
+	O(DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponseCursor, next_cursor, 0, 99, 0, -1, KW_NULL)
+
+#define KW_DescribeLogDirsRequestDescribableLogDirTopic(F, A, S, O) \
+	F(DescribeLogDirsRequestDescribableLogDirTopic, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	A(DescribeLogDirsRequestDescribableLogDirTopic, int32, INT32, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DescribeLogDirsRequest(F, A, S, O) \
+	S(DescribeLogDirsRequest, DescribeLogDirsRequestDescribableLogDirTopic, topics, 0, 99, 0, -1, 0)
+
+#define KW_DescribeLogDirsResponsePartition(F, A, S, O) \
+	F(DescribeLogDirsResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(DescribeLogDirsResponsePartition, int64, INT64, partition_size, 0, 99, -1, -1, 0) \
+	F(DescribeLogDirsResponsePartition, int64, INT64, offset_lag, 0, 99, -1, -1, 0) \
+	F(DescribeLogDirsResponsePartition, bool, BOOL, is_future_key, 0, 99, -1, -1, 0)
+
+#define KW_DescribeLogDirsResponseTopic(F, A, S, O) \
+	F(DescribeLogDirsResponseTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(DescribeLogDirsResponseTopic, DescribeLogDirsResponsePartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DescribeLogDirsResponseResult(F, A, S, O) \
+	F(DescribeLogDirsResponseResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeLogDirsResponseResult, KwString, STRING, log_dir, 0, 99, -1, -1, 0) \
+	S(DescribeLogDirsResponseResult, DescribeLogDirsResponseTopic, topics, 0, 99, -1, -1, 0) \
+	F(DescribeLogDirsResponseResult, int64, INT64, total_bytes, 4, 99, -1, -1, -1) \
+	F(DescribeLogDirsResponseResult, int64, INT64, usable_bytes, 4, 99, -1, -1, -1) \
+	F(DescribeLogDirsResponseResult, bool, BOOL, is_cordoned, 5, 99, -1, -1, 0)
+
+#define KW_DescribeLogDirsResponse(F, A, S, O) \
+	F(DescribeLogDirsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(DescribeLogDirsResponse, int16, INT16, error_code, 3, 99, -1, -1, 0) \
+	S(DescribeLogDirsResponse, DescribeLogDirsResponseResult, results, 0, 99, -1, -1, 0)
+
+#define KW_DescribeProducersRequestTopicRequest(F, A, S, O) \
+	F(DescribeProducersRequestTopicRequest, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	A(DescribeProducersRequestTopicRequest, int32, INT32, partition_indexes, 0, 99, -1, -1, 0)
+
+#define KW_DescribeProducersRequest(F, A, S, O) \
+	S(DescribeProducersRequest, DescribeProducersRequestTopicRequest, topics, 0, 99, -1, -1, 0)
+
+#define KW_DescribeProducersResponseProducerState(F, A, S, O) \
+	F(DescribeProducersResponseProducerState, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(DescribeProducersResponseProducerState, int32, INT32, producer_epoch, 0, 99, -1, -1, 0) \
+	F(DescribeProducersResponseProducerState, int32, INT32, last_sequence, 0, 99, -1, -1, -1) \
+	F(DescribeProducersResponseProducerState, int64, INT64, last_timestamp, 0, 99, -1, -1, -1) \
+	F(DescribeProducersResponseProducerState, int32, INT32, coordinator_epoch, 0, 99, -1, -1, 0) \
+	F(DescribeProducersResponseProducerState, int64, INT64, current_txn_start_offset, 0, 99, -1, -1, -1)
+
+#define KW_DescribeProducersResponsePartitionResponse(F, A, S, O) \
+	F(DescribeProducersResponsePartitionResponse, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(DescribeProducersResponsePartitionResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeProducersResponsePartitionResponse, KwString, STRING, error_message, 0, 99, 0, -1, KW_NULL) \
+	S(DescribeProducersResponsePartitionResponse, DescribeProducersResponseProducerState, active_producers, 0, 99, -1, -1, 0)
+
+#define KW_DescribeProducersResponseTopicResponse(F, A, S, O) \
+	F(DescribeProducersResponseTopicResponse, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(DescribeProducersResponseTopicResponse, DescribeProducersResponsePartitionResponse, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DescribeProducersResponse(F, A, S, O) \
+	F(DescribeProducersResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DescribeProducersResponse, DescribeProducersResponseTopicResponse, topics, 0, 99, -1, -1, 0)
+
+#define KW_ListConfigResourcesRequest(F, A, S, O) \
+	A(ListConfigResourcesRequest, int8, INT8, resource_types, 1, 99, -1, -1, 0)
+
+#define KW_ListConfigResourcesResponseConfigResource(F, A, S, O) \
+	F(ListConfigResourcesResponseConfigResource, KwString, STRING, resource_name, 0, 99, -1, -1, 0) \
+	F(ListConfigResourcesResponseConfigResource, int8, INT8, resource_type, 1, 99, -1, -1, 16)
+
+#define KW_ListConfigResourcesResponse(F, A, S, O) \
+	F(ListConfigResourcesResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(ListConfigResourcesResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	S(ListConfigResourcesResponse, ListConfigResourcesResponseConfigResource, config_resources, 0, 99, -1, -1, 0)
+
+#define KW_ListPartitionReassignmentsRequestTopics(F, A, S, O) \
+	F(ListPartitionReassignmentsRequestTopics, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	A(ListPartitionReassignmentsRequestTopics, int32, INT32, partition_indexes, 0, 99, -1, -1, 0)
+
+#define KW_ListPartitionReassignmentsRequest(F, A, S, O) \
+	F(ListPartitionReassignmentsRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 60000) \
+	S(ListPartitionReassignmentsRequest, ListPartitionReassignmentsRequestTopics, topics, 0, 99, 0, -1, KW_NULL)
+
+#define KW_ListPartitionReassignmentsResponseOngoingPartitionReassignment(F, A, S, O) \
+	F(ListPartitionReassignmentsResponseOngoingPartitionReassignment, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	A(ListPartitionReassignmentsResponseOngoingPartitionReassignment, int32, INT32, replicas, 0, 99, -1, -1, 0) \
+	A(ListPartitionReassignmentsResponseOngoingPartitionReassignment, int32, INT32, adding_replicas, 0, 99, -1, -1, 0) \
+	A(ListPartitionReassignmentsResponseOngoingPartitionReassignment, int32, INT32, removing_replicas, 0, 99, -1, -1, 0)
+
+#define KW_ListPartitionReassignmentsResponseOngoingTopicReassignment(F, A, S, O) \
+	F(ListPartitionReassignmentsResponseOngoingTopicReassignment, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(ListPartitionReassignmentsResponseOngoingTopicReassignment, ListPartitionReassignmentsResponseOngoingPartitionReassignment, partitions, 0, 99, -1, -1, 0)
+
+#define KW_ListPartitionReassignmentsResponse(F, A, S, O) \
+	F(ListPartitionReassignmentsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(ListPartitionReassignmentsResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(ListPartitionReassignmentsResponse, KwString, STRING, error_message, 0, 99, 0, -1, 0) \
+	S(ListPartitionReassignmentsResponse, ListPartitionReassignmentsResponseOngoingTopicReassignment, topics, 0, 99, -1, -1, 0)
+
+#define KW_ElectLeadersRequestTopicPartitions(F, A, S, O) \
+	F(ElectLeadersRequestTopicPartitions, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	A(ElectLeadersRequestTopicPartitions, int32, INT32, partitions, 0, 99, -1, -1, 0)
+
+#define KW_ElectLeadersRequest(F, A, S, O) \
+	F(ElectLeadersRequest, int8, INT8, election_type, 1, 99, -1, -1, 0) \
+	S(ElectLeadersRequest, ElectLeadersRequestTopicPartitions, topic_partitions, 0, 99, 0, -1, 0) \
+	F(ElectLeadersRequest, int32, INT32, timeout_ms, 0, 99, -1, -1, 60000)
+
+#define KW_ElectLeadersResponsePartitionResult(F, A, S, O) \
+	F(ElectLeadersResponsePartitionResult, int32, INT32, partition_id, 0, 99, -1, -1, 0) \
+	F(ElectLeadersResponsePartitionResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(ElectLeadersResponsePartitionResult, KwString, STRING, error_message, 0, 99, 0, -1, 0)
+
+#define KW_ElectLeadersResponseReplicaElectionResult(F, A, S, O) \
+	F(ElectLeadersResponseReplicaElectionResult, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	S(ElectLeadersResponseReplicaElectionResult, ElectLeadersResponsePartitionResult, partition_result, 0, 99, -1, -1, 0)
+
+#define KW_ElectLeadersResponse(F, A, S, O) \
+	F(ElectLeadersResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(ElectLeadersResponse, int16, INT16, error_code, 1, 99, -1, -1, 0) \
+	S(ElectLeadersResponse, ElectLeadersResponseReplicaElectionResult, replica_election_results, 0, 99, -1, -1, 0)
+
+#define KW_DescribeAclsRequest(F, A, S, O) \
+	F(DescribeAclsRequest, int8, INT8, resource_type_filter, 0, 99, -1, -1, 0) \
+	F(DescribeAclsRequest, KwString, STRING, resource_name_filter, 0, 99, 0, -1, 0) \
+	F(DescribeAclsRequest, int8, INT8, pattern_type_filter, 1, 99, -1, -1, 3) \
+	F(DescribeAclsRequest, KwString, STRING, principal_filter, 0, 99, 0, -1, 0) \
+	F(DescribeAclsRequest, KwString, STRING, host_filter, 0, 99, 0, -1, 0) \
+	F(DescribeAclsRequest, int8, INT8, operation, 0, 99, -1, -1, 0) \
+	F(DescribeAclsRequest, int8, INT8, permission_type, 0, 99, -1, -1, 0)
+
+#define KW_DescribeAclsResponseAclDescription(F, A, S, O) \
+	F(DescribeAclsResponseAclDescription, KwString, STRING, principal, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponseAclDescription, KwString, STRING, host, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponseAclDescription, int8, INT8, operation, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponseAclDescription, int8, INT8, permission_type, 0, 99, -1, -1, 0)
+
+#define KW_DescribeAclsResponseResource(F, A, S, O) \
+	F(DescribeAclsResponseResource, int8, INT8, resource_type, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponseResource, KwString, STRING, resource_name, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponseResource, int8, INT8, pattern_type, 1, 99, -1, -1, 3) \
+	S(DescribeAclsResponseResource, DescribeAclsResponseAclDescription, acls, 0, 99, -1, -1, 0)
+
+#define KW_DescribeAclsResponse(F, A, S, O) \
+	F(DescribeAclsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeAclsResponse, KwString, STRING, error_message, 0, 99, 0, -1, 0) \
+	S(DescribeAclsResponse, DescribeAclsResponseResource, resources, 0, 99, -1, -1, 0)
+
+#define KW_OffsetForLeaderEpochRequestOffsetForLeaderPartition(F, A, S, O) \
+	F(OffsetForLeaderEpochRequestOffsetForLeaderPartition, int32, INT32, partition, 0, 99, -1, -1, 0) \
+	F(OffsetForLeaderEpochRequestOffsetForLeaderPartition, int32, INT32, current_leader_epoch, 2, 99, -1, -1, -1) \
+	F(OffsetForLeaderEpochRequestOffsetForLeaderPartition, int32, INT32, leader_epoch, 0, 99, -1, -1, 0)
+
+#define KW_OffsetForLeaderEpochRequestOffsetForLeaderTopic(F, A, S, O) \
+	F(OffsetForLeaderEpochRequestOffsetForLeaderTopic, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	S(OffsetForLeaderEpochRequestOffsetForLeaderTopic, OffsetForLeaderEpochRequestOffsetForLeaderPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_OffsetForLeaderEpochRequest(F, A, S, O) \
+	F(OffsetForLeaderEpochRequest, int32, INT32, replica_id, 3, 99, -1, -1, -2) \
+	S(OffsetForLeaderEpochRequest, OffsetForLeaderEpochRequestOffsetForLeaderTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_OffsetForLeaderEpochResponseEpochEndOffset(F, A, S, O) \
+	F(OffsetForLeaderEpochResponseEpochEndOffset, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(OffsetForLeaderEpochResponseEpochEndOffset, int32, INT32, partition, 0, 99, -1, -1, 0) \
+	F(OffsetForLeaderEpochResponseEpochEndOffset, int32, INT32, leader_epoch, 1, 99, -1, -1, -1) \
+	F(OffsetForLeaderEpochResponseEpochEndOffset, int64, INT64, end_offset, 0, 99, -1, -1, -1)
+
+#define KW_OffsetForLeaderEpochResponseOffsetForLeaderTopicResult(F, A, S, O) \
+	F(OffsetForLeaderEpochResponseOffsetForLeaderTopicResult, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	S(OffsetForLeaderEpochResponseOffsetForLeaderTopicResult, OffsetForLeaderEpochResponseEpochEndOffset, partitions, 0, 99, -1, -1, 0)
+
+#define KW_OffsetForLeaderEpochResponse(F, A, S, O) \
+	F(OffsetForLeaderEpochResponse, int32, INT32, throttle_time_ms, 2, 99, -1, -1, 0) \
+	S(OffsetForLeaderEpochResponse, OffsetForLeaderEpochResponseOffsetForLeaderTopicResult, topics, 0, 99, -1, -1, 0)
+
+/* Every structure, those that others hold first. */
+#define KW_STRUCTS(X) \
+	X(ApiVersionsRequest) \
+	X(ApiVersionsResponseApiVersion) \
+	X(ApiVersionsResponseSupportedFeatureKey) \
+	X(ApiVersionsResponseFinalizedFeatureKey) \
+	X(ApiVersionsResponse) \
+	X(MetadataRequestRequestTopic) \
+	X(MetadataRequest) \
+	X(MetadataResponseResponseBroker) \
+	X(MetadataResponseResponsePartition) \
+	X(MetadataResponseResponseTopic) \
+	X(MetadataResponse) \
+	X(ProduceRequestPartitionProduceData) \
+	X(ProduceRequestTopicProduceData) \
+	X(ProduceRequest) \
+	X(ProduceResponseBatchIndexAndErrorMessage) \
+	X(ProduceResponseLeaderIdAndEpoch) \
+	X(ProduceResponsePartitionProduceResponse) \
+	X(ProduceResponseTopicProduceResponse) \
+	X(ProduceResponseNodeEndpoint) \
+	X(ProduceResponse) \
+	X(FetchRequestReplicaState) \
+	X(FetchRequestPartition) \
+	X(FetchRequestTopic) \
+	X(FetchRequestForgottenTopic) \
+	X(FetchRequest) \
+	X(FetchResponseEpochEndOffset) \
+	X(FetchResponseLeaderIdAndEpoch) \
+	X(FetchResponseSnapshotId) \
+	X(FetchResponseAbortedTransaction) \
+	X(FetchResponsePartitionData) \
+	X(FetchResponseableTopicResponse) \
+	X(FetchResponseNodeEndpoint) \
+	X(FetchResponse) \
+	X(ListOffsetsRequestPartition) \
+	X(ListOffsetsRequestTopic) \
+	X(ListOffsetsRequest) \
+	X(ListOffsetsResponsePartitionResponse) \
+	X(ListOffsetsResponseTopicResponse) \
+	X(ListOffsetsResponse) \
+	X(FindCoordinatorRequest) \
+	X(FindCoordinatorResponseCoordinator) \
+	X(FindCoordinatorResponse) \
+	X(SaslHandshakeRequest) \
+	X(SaslHandshakeResponse) \
+	X(SaslAuthenticateRequest) \
+	X(SaslAuthenticateResponse) \
+	X(InitProducerIdRequest) \
+	X(InitProducerIdResponse) \
+	X(CreateTopicsRequestCreatableReplicaAssignment) \
+	X(CreateTopicsRequestCreatableTopicConfig) \
+	X(CreateTopicsRequestCreatableTopic) \
+	X(CreateTopicsRequest) \
+	X(CreateTopicsResponseCreatableTopicConfigs) \
+	X(CreateTopicsResponseCreatableTopicResult) \
+	X(CreateTopicsResponse) \
+	X(DeleteTopicsRequestDeleteTopicState) \
+	X(DeleteTopicsRequest) \
+	X(DeleteTopicsResponseDeletableTopicResult) \
+	X(DeleteTopicsResponse) \
+	X(CreatePartitionsRequestAssignment) \
+	X(CreatePartitionsRequestTopic) \
+	X(CreatePartitionsRequest) \
+	X(CreatePartitionsResponseTopicResult) \
+	X(CreatePartitionsResponse) \
+	X(DeleteRecordsRequestPartition) \
+	X(DeleteRecordsRequestTopic) \
+	X(DeleteRecordsRequest) \
+	X(DeleteRecordsResponsePartitionResult) \
+	X(DeleteRecordsResponseTopicResult) \
+	X(DeleteRecordsResponse) \
+	X(DescribeConfigsRequestResource) \
+	X(DescribeConfigsRequest) \
+	X(DescribeConfigsResponseSynonym) \
+	X(DescribeConfigsResponseResourceResult) \
+	X(DescribeConfigsResponseResult) \
+	X(DescribeConfigsResponse) \
+	X(AlterConfigsRequestAlterableConfig) \
+	X(AlterConfigsRequestResource) \
+	X(AlterConfigsRequest) \
+	X(AlterConfigsResponseResourceResponse) \
+	X(AlterConfigsResponse) \
+	X(IncrementalAlterConfigsRequestAlterableConfig) \
+	X(IncrementalAlterConfigsRequestAlterConfigsResource) \
+	X(IncrementalAlterConfigsRequest) \
+	X(IncrementalAlterConfigsResponseAlterConfigsResourceResponse) \
+	X(IncrementalAlterConfigsResponse) \
+	X(DescribeClusterRequest) \
+	X(DescribeClusterResponseBroker) \
+	X(DescribeClusterResponse) \
+	X(DescribeTopicPartitionsRequestTopicRequest) \
+	X(DescribeTopicPartitionsRequestCursor) \
+	X(DescribeTopicPartitionsRequest) \
+	X(DescribeTopicPartitionsResponseResponsePartition) \
+	X(DescribeTopicPartitionsResponseResponseTopic) \
+	X(DescribeTopicPartitionsResponseCursor) \
+	X(DescribeTopicPartitionsResponse) \
+	X(DescribeLogDirsRequestDescribableLogDirTopic) \
+	X(DescribeLogDirsRequest) \
+	X(DescribeLogDirsResponsePartition) \
+	X(DescribeLogDirsResponseTopic) \
+	X(DescribeLogDirsResponseResult) \
+	X(DescribeLogDirsResponse) \
+	X(DescribeProducersRequestTopicRequest) \
+	X(DescribeProducersRequest) \
+	X(DescribeProducersResponseProducerState) \
+	X(DescribeProducersResponsePartitionResponse) \
+	X(DescribeProducersResponseTopicResponse) \
+	X(DescribeProducersResponse) \
+	X(ListConfigResourcesRequest) \
+	X(ListConfigResourcesResponseConfigResource) \
+	X(ListConfigResourcesResponse) \
+	X(ListPartitionReassignmentsRequestTopics) \
+	X(ListPartitionReassignmentsRequest) \
+	X(ListPartitionReassignmentsResponseOngoingPartitionReassignment) \
+	X(ListPartitionReassignmentsResponseOngoingTopicReassignment) \
+	X(ListPartitionReassignmentsResponse) \
+	X(ElectLeadersRequestTopicPartitions) \
+	X(ElectLeadersRequest) \
+	X(ElectLeadersResponsePartitionResult) \
+	X(ElectLeadersResponseReplicaElectionResult) \
+	X(ElectLeadersResponse) \
+	X(DescribeAclsRequest) \
+	X(DescribeAclsResponseAclDescription) \
+	X(DescribeAclsResponseResource) \
+	X(DescribeAclsResponse) \
+	X(OffsetForLeaderEpochRequestOffsetForLeaderPartition) \
+	X(OffsetForLeaderEpochRequestOffsetForLeaderTopic) \
+	X(OffsetForLeaderEpochRequest) \
+	X(OffsetForLeaderEpochResponseEpochEndOffset) \
+	X(OffsetForLeaderEpochResponseOffsetForLeaderTopicResult) \
+	X(OffsetForLeaderEpochResponse)
+
+/* API name, key, lowest and highest version, first flexible version. */
+#define KW_APIS(X) \
+	X(Produce, 0, 3, 13, 9) \
+	X(Fetch, 1, 4, 18, 12) \
+	X(ListOffsets, 2, 1, 11, 6) \
+	X(Metadata, 3, 0, 13, 9) \
+	X(FindCoordinator, 10, 0, 6, 3) \
+	X(SaslHandshake, 17, 0, 1, 99) \
+	X(ApiVersions, 18, 0, 5, 3) \
+	X(CreateTopics, 19, 2, 7, 5) \
+	X(DeleteTopics, 20, 1, 6, 4) \
+	X(DeleteRecords, 21, 0, 2, 2) \
+	X(InitProducerId, 22, 0, 5, 2) \
+	X(OffsetForLeaderEpoch, 23, 2, 4, 4) \
+	X(DescribeAcls, 29, 1, 3, 2) \
+	X(DescribeConfigs, 32, 1, 4, 4) \
+	X(AlterConfigs, 33, 0, 2, 2) \
+	X(DescribeLogDirs, 35, 1, 5, 2) \
+	X(SaslAuthenticate, 36, 0, 2, 2) \
+	X(CreatePartitions, 37, 0, 3, 2) \
+	X(ElectLeaders, 43, 0, 2, 2) \
+	X(IncrementalAlterConfigs, 44, 0, 1, 1) \
+	X(ListPartitionReassignments, 46, 0, 0, 0) \
+	X(DescribeCluster, 60, 0, 2, 0) \
+	X(DescribeProducers, 61, 0, 0, 0) \
+	X(ListConfigResources, 74, 0, 1, 0) \
+	X(DescribeTopicPartitions, 75, 0, 0, 0)
+
+/* clang-format on */
+
+#endif /* KS_WIRE_MESSAGES_H */
