@@ -6,7 +6,7 @@
 -- pending() and last_produced() (rights); rights that change while a topic is looked up (isolation, topic_lookup); conditions and casts of captures, triggers
 -- made by hand (capture_options, capture_types, capture_triggers, capture_user_code); produce() where it must not be (produce_refused); extreme numbers in the
 -- catalog (catalog_numbers); full pools (t/004_errors.pl); the worker under settings of the database (t/080_worker.pl); payloads in the log
--- (t/092_secrets.pl); hostile arguments, catalog rows and batches (t/141_hostile.pl).
+-- (t/095_secrets.pl); hostile arguments, catalog rows and batches (t/141_hostile.pl).
 \pset format unaligned
 CREATE ROLE kstream_nobody;
 CREATE ROLE kstream_reader;

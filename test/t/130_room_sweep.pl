@@ -6,7 +6,7 @@
 #
 # 002_sweep.pl does this for producing and fetching, 075_group_sweep.pl for
 # groups; kill -9 within retention and compaction is in 081_retention.pl and
-# 120_compaction.pl.  After each case: the log holds what it held and is sound,
+# 089_compaction.pl.  After each case: the log holds what it held and is sound,
 # no lock and no offset in flight is left, and what was stopped works when it
 # is tried again.
 #

@@ -1,12 +1,12 @@
 #-------------------------------------------------------------------------
 #
-# 120_compaction.pl
+# 089_compaction.pl
 #	Compaction that is killed, runs under load, and is carried elsewhere.
 #
 # Whatever happens, a reader finds of each key at least the latest record, and
 # after a run that came to its end nothing else.
 #
-# test/t/120_compaction.pl
+# test/t/089_compaction.pl
 #
 #-------------------------------------------------------------------------
 use strict;

@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 083_holes.pl
+# 087_holes.pl
 #	Offsets that aborts have burnt at the end of a log, and retention.
 #
 # A COMMIT that fails after offsets were given to it leaves a hole.  Where
@@ -9,7 +9,7 @@
 # its position, not the record that comes next.  Nor is an offset given twice
 # to anything that was ever seen.
 #
-# test/t/083_holes.pl
+# test/t/087_holes.pl
 #
 #-------------------------------------------------------------------------
 use strict;

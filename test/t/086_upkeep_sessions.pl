@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 082_upkeep_sessions.pl
+# 086_upkeep_sessions.pl
 #	Maintenance beside other sessions: what it holds, waits for and drops.
 #
 # A run of compaction lasts for several transactions, and what keeps others from
@@ -8,7 +8,7 @@
 # waits for anybody with a lock in hand.  What a snapshot may still be looking
 # for stays where it is.
 #
-# test/t/082_upkeep_sessions.pl
+# test/t/086_upkeep_sessions.pl
 #
 #-------------------------------------------------------------------------
 use strict;

@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 092_secrets.pl
+# 095_secrets.pl
 #	What is in records stays out of the server's log and of error messages.
 #
 # The log is at its loudest.  Records are produced, read, refused, spilled and
@@ -8,7 +8,7 @@
 # up.  (That a statement's own text is logged is the user's setting: here the
 # payloads come from a table.)
 #
-# test/t/092_secrets.pl
+# test/t/095_secrets.pl
 #
 #-------------------------------------------------------------------------
 use strict;
