@@ -316,8 +316,9 @@ ks_group_open_existing(const char *name, KsGroupKey *key)
 	return open_group(name, false, false, key);
 }
 
-void
-ks_group_open_to_drop(const char *name, KsGroupKey *key)
+/* As ks_group_open(), for its drop, which waits for another's. */
+static void
+open_to_drop(const char *name, KsGroupKey *key)
 {
 	if (!open_group(name, false, true, key))
 		no_group(name, NULL);
@@ -674,10 +675,10 @@ ks_group_drop(const char *name)
 	KsGroupKey key;
 
 	/* Polls do not wait for us to write the row: the lock tells them. */
-	ks_group_open_to_drop(name, &key);
+	open_to_drop(name, &key);
 	(void) lock_row_key(name, true);
 	/* Another's drop may be over by now. */
-	ks_group_open_to_drop(name, &key);
+	open_to_drop(name, &key);
 	ks_member_look_after(&key);
 	(void) note_change(CHANGE_DROP, &key);
 	begin_drop(&key);

@@ -23,9 +23,6 @@ extern void ks_group_check_name(const char *name);
  */
 extern void ks_group_open(const char *name, bool create, KsGroupKey *key);
 
-/* The same for its drop, which waits for another's. */
-extern void ks_group_open_to_drop(const char *name, KsGroupKey *key);
-
 /* The same without making one: false when there is none; *key is set anyway. */
 extern bool ks_group_open_existing(const char *name, KsGroupKey *key);
 

@@ -65,8 +65,9 @@ make_consumer(const KsGroupKey *key, const char *name)
 	return consumer;
 }
 
-KsConsumer *
-ks_consumer_find(const KsGroupKey *key, const char *name)
+/* NULL when it is not there. */
+static KsConsumer *
+find_consumer(const KsGroupKey *key, const char *name)
 {
 	KsConsumer *consumer;
 
@@ -83,7 +84,7 @@ ks_consumer_find(const KsGroupKey *key, const char *name)
 KsConsumer *
 ks_consumer_get(const KsGroupKey *key, const char *name)
 {
-	KsConsumer *consumer = ks_consumer_find(key, name);
+	KsConsumer *consumer = find_consumer(key, name);
 
 	return consumer != NULL ? consumer : make_consumer(key, name);
 }

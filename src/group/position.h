@@ -60,9 +60,6 @@ extern uint64 ks_position_transaction;
 /* The consumer, made if it is not there. */
 extern KsConsumer *ks_consumer_get(const KsGroupKey *key, const char *name);
 
-/* The same; NULL when it is not there. */
-extern KsConsumer *ks_consumer_find(const KsGroupKey *key, const char *name);
-
 /* All consumers of this backend, linked by next. */
 extern KsConsumer *ks_consumers_of_transaction(void);
 

@@ -40,8 +40,8 @@
 #define OPERATION_DESCRIBE_CONFIGS (1 << 10)
 #define OPERATION_ALTER_CONFIGS (1 << 11)
 
-char *
-ks_kafka_cluster_id(void)
+static char *
+cluster_id(void)
 {
 	uint64 parts[2] = {GetSystemIdentifier(), MyDatabaseId};
 	char *text = palloc0(32);
@@ -60,8 +60,9 @@ ks_kafka_cluster_id(void)
 	return text;
 }
 
-void
-ks_kafka_advertised(KsKafkaRequest *request, KwString *host, int32 *port)
+/* Host and port at which clients reach this server. */
+static void
+advertised(KsKafkaRequest *request, KwString *host, int32 *port)
 {
 	const char *setting = ks_kafka_advertised_listener;
 	const char *colon = setting != NULL ? strrchr(setting, ':') : NULL;
@@ -264,8 +265,8 @@ ks_kafka_handle_metadata(KsKafkaRequest *request, void *response)
 
 	KS_KAFKA_STRUCTS(request, answer->brokers, MetadataResponseResponseBroker, 1);
 	answer->brokers.items[0].node_id = ks_kafka_node_id;
-	ks_kafka_advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
-	answer->cluster_id = ks_wire_string(ks_kafka_cluster_id());
+	advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
+	answer->cluster_id = ks_wire_string(cluster_id());
 	answer->controller_id = ks_kafka_node_id;
 	if (!all)
 		list_wanted(request, &listing);
@@ -281,12 +282,12 @@ ks_kafka_handle_describe_cluster(KsKafkaRequest *request, void *response)
 {
 	KwDescribeClusterResponse *answer = response;
 
-	answer->cluster_id = ks_wire_string(ks_kafka_cluster_id());
+	answer->cluster_id = ks_wire_string(cluster_id());
 	answer->controller_id = ks_kafka_node_id;
 	answer->endpoint_type = 1;
 	KS_KAFKA_STRUCTS(request, answer->brokers, DescribeClusterResponseBroker, 1);
 	answer->brokers.items[0].broker_id = ks_kafka_node_id;
-	ks_kafka_advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
+	advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
 	return true;
 }
 
@@ -299,7 +300,7 @@ ks_kafka_handle_find_coordinator(KsKafkaRequest *request, void *response)
 
 	/* Version 4 asks about several keys at once. */
 	answer->node_id = ks_kafka_node_id;
-	ks_kafka_advertised(request, &answer->host, &answer->port);
+	advertised(request, &answer->host, &answer->port);
 	KS_KAFKA_STRUCTS(request, answer->coordinators, FindCoordinatorResponseCoordinator, Max(wanted->coordinator_keys.count, 0));
 	for (i = 0; i < answer->coordinators.count; i++)
 	{

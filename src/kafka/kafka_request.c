@@ -74,8 +74,9 @@ ks_kafka_handler(int16 key)
 	return NULL;
 }
 
-int16
-ks_kafka_error_number(const ErrorData *error)
+/* Kafka's number of an error: of our own ones, and where PostgreSQL has its own code. */
+static int16
+error_number(const ErrorData *error)
 {
 	int code = ks_error_code(error);
 
@@ -165,7 +166,7 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 
 		MemoryContextSwitchTo(request->context);
 		error = CopyErrorData();
-		number = ks_kafka_error_number(error);
+		number = error_number(error);
 		if (number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR)
 			EmitErrorReport();
 		FlushErrorState();

@@ -84,9 +84,6 @@ extern KsKafkaHandler ks_kafka_handler(int16 key);
 typedef void (*KsKafkaWork)(KsKafkaRequest *request, void *arg);
 extern int16 ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message);
 
-/* Kafka's number of an error; of class KS and where PostgreSQL has its own code. */
-extern int16 ks_kafka_error_number(const ErrorData *error);
-
 /* Any right by which a topic may be seen. */
 #define KS_KAFKA_ANY_RIGHT (ACL_SELECT | ACL_INSERT | ACL_TRUNCATE)
 
@@ -131,9 +128,5 @@ extern bool ks_kafka_handle_list_reassignments(KsKafkaRequest *request, void *re
 extern bool ks_kafka_handle_elect_leaders(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_describe_acls(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_offset_for_leader_epoch(KsKafkaRequest *request, void *response); /* kafka_offsets.c */
-
-/* How clients reach this server: host and port to advertise (kafka_metadata.c). */
-extern void ks_kafka_advertised(KsKafkaRequest *request, KwString *host, int32 *port);
-extern char *ks_kafka_cluster_id(void);
 
 #endif /* KS_KAFKA_KAFKA_REQUEST_H */

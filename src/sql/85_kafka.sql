@@ -7,7 +7,7 @@ CREATE FUNCTION kstream.kafka_connection_list(OUT pid int, OUT client_id text, O
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_kafka_connections';
 COMMENT ON FUNCTION kstream.kafka_connection_list() IS 'connections of Kafka clients; behind the view kafka_connections';
 
-CREATE VIEW kstream.kafka_connections AS
+CREATE VIEW kstream.kafka_connections WITH (security_barrier) AS
     SELECT c.pid, c.client_id, c.software, pg_catalog.pg_get_userbyid(c.role) AS role, c.address, c.tls,
            c.requests, c.errors, c.bytes_in, c.bytes_out, c.since, c.last_request
     FROM kstream.kafka_connection_list() c;

@@ -119,8 +119,8 @@ ks_status_launcher_begin(void)
 	on_shmem_exit(launcher_gone, (Datum) 0);
 }
 
-void
-ks_status_launcher_wake(void)
+static void
+wake_launcher(void)
 {
 	int launcher;
 
@@ -146,7 +146,7 @@ ks_status_announce(Oid dbid)
 	else
 		shared->announced_too_many = true;
 	LWLockRelease(&shared->lock);
-	ks_status_launcher_wake();
+	wake_launcher();
 }
 
 bool
@@ -255,7 +255,7 @@ detach(int code, Datum arg)
 		my_slot->long_inside = false;
 	}
 	LWLockRelease(&shared->lock);
-	ks_status_launcher_wake();
+	wake_launcher();
 }
 
 bool
@@ -286,7 +286,7 @@ ks_status_attach(KsWorkerRole role, bool *was_turn)
 	my_role = role;
 	on_shmem_exit(detach, (Datum) 0);
 	/* It may look into the next database now. */
-	ks_status_launcher_wake();
+	wake_launcher();
 	return true;
 }
 

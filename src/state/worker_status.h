@@ -71,7 +71,6 @@ extern void ks_worker_shmem_init(void);
 
 /* The launcher: enter itself, be woken by workers that leave. */
 extern void ks_status_launcher_begin(void);
-extern void ks_status_launcher_wake(void);
 
 /*
  * The launcher should look into a database: tell it.  Throws nothing.  The launcher takes the databases; false in the end, or *all when

@@ -29,8 +29,9 @@
 #include "topic/capacity.h"
 #include "topic/topic.h"
 
-int64
-ks_capacity_partitions(void)
+/* Partitions of all topics of this database, by the latest catalog. */
+static int64
+count_partitions(void)
 {
 	Relation rel = ks_catalog_open(&ks_catalog()->topic);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
@@ -51,7 +52,7 @@ ks_capacity_partitions(void)
 void
 ks_capacity_warn(void)
 {
-	int64 count = ks_capacity_partitions();
+	int64 count = count_partitions();
 
 	if (count <= ks_max_partitions)
 		return;
@@ -72,6 +73,6 @@ ks_capacity_check_standby(void)
 	if (checked)
 		return;
 	checked = true;
-	if (ks_capacity_partitions() > ks_max_partitions && ks_state_may_warn())
+	if (count_partitions() > ks_max_partitions && ks_state_may_warn())
 		ks_capacity_warn();
 }

@@ -8,9 +8,6 @@
 #ifndef KS_TOPIC_CAPACITY_H
 #define KS_TOPIC_CAPACITY_H
 
-/* Partitions of all topics of this database, by the latest catalog. */
-extern int64 ks_capacity_partitions(void);
-
 /* WARNING when they cannot all be in use at once. */
 extern void ks_capacity_warn(void);
 
