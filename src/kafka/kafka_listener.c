@@ -217,20 +217,38 @@ log_refusal(void)
 	refusals = 0;
 }
 
+/* There are no descriptors: what waits to be accepted stays readable, so look away for a while. */
+static void
+pause_accepting(void)
+{
+	ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not accept a Kafka client: %m")));
+	accept_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ACCEPT_PAUSE);
+}
+
 /* The next connection of a listening socket, or PGINVALID_SOCKET. */
 static pgsocket
 accept_next(pgsocket sock, struct sockaddr_storage *address)
 {
 	socklen_t len = sizeof(*address);
 	pgsocket accepted = accept(sock, (struct sockaddr *) address, &len);
+	int spare;
 
-	if (accepted == PGINVALID_SOCKET && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+	if (accepted == PGINVALID_SOCKET)
 	{
-		/* It stays readable: look away for a while, and let those in that have been accepted. */
-		ereport(LOG, (errcode_for_socket_access(), errmsg("could not accept a Kafka client: %m")));
-		accept_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ACCEPT_PAUSE);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting();
+		return accepted;
 	}
-	return accepted;
+	/* The next wait takes a descriptor too. */
+	spare = dup(accepted);
+	if (spare >= 0)
+	{
+		close(spare);
+		return accepted;
+	}
+	pause_accepting();
+	closesocket(accepted);
+	return PGINVALID_SOCKET;
 }
 
 static void

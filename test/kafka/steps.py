@@ -5,6 +5,7 @@ A connection that was closed prints "closed".
 """
 import os
 import sys
+import threading
 
 from raw import *  # noqa: F403: for the expressions
 
@@ -45,6 +46,50 @@ def create(topic):
     """The error of CreateTopics 2."""
     return error_of(19, 2, struct.pack('>i', 1) + string(topic) + struct.pack('>ihiiib', 1, 1, 0, 0, 10000, 0),
                     4 + 4 + 2 + len(topic))
+
+
+def fetch_wide(count, wait):
+    """The error of a Fetch of many partitions of the topic wide, in which nothing comes."""
+    body = struct.pack('>iiiib', -1, wait, 1, 1 << 20, 0) + struct.pack('>i', 1) + string('wide') + struct.pack('>i', count)
+    body += b''.join(struct.pack('>iqi', n, 0, 1 << 20) for n in range(count))
+    answer = c.call(FETCH, 4, body)
+    return struct.unpack('>h', answer[4 + 4 + 2 + 4 + 4 + 4:][:2])[0]
+
+
+def flood_of_frames(count):
+    """Send requests for ApiVersions in one piece; how many were answered."""
+    frame = struct.pack('>hhi', API_VERSIONS, 0, 1) + string('raw')
+    piece = (struct.pack('>i', len(frame)) + frame) * count
+    sender = threading.Thread(target=c.socket.sendall, args=(piece,))
+    sender.start()
+    got = 0
+    while got < count:
+        c.receive()
+        got += 1
+    sender.join()
+    return got
+
+
+many = []
+
+
+def connect_many(port, count, kept):
+    """Connect so many times, keep the last ones open."""
+    for n in range(count):
+        try:
+            many.append(socket.create_connection(('127.0.0.1', port), 30))
+        except ConnectionError:
+            pass
+        if len(many) > kept:
+            many.pop(0).close()
+    return count
+
+
+def disconnect_many():
+    for one in many:
+        one.close()
+    many.clear()
+    return 0
 
 
 for line in sys.stdin:
