@@ -12,7 +12,7 @@
  *	  the last stable offset back.  Only offset, leader epoch and (LogAppendTime) time
  *	  of a batch are set; its compression is the client's.
  *	  A batch of an idempotent producer that is in the log already is answered with its
- *	  offset, one that is out of order is refused (produce/sequence.c).
+ *	  offset, one that is out of order is refused (produce/producer_sequence.c).
  * 3. If that fails for more than one batch, each is tried alone, so that nobody's
  *	  record fails for another's.
  *

@@ -10,7 +10,7 @@
 
 #include "kafka/kafka_connection.h"
 #include "topic/topic.h"
-#include "wire/message.h"
+#include "wire/wire_message.h"
 
 /* Kafka's error numbers that have no SQLSTATE of ours (base/errors.h has the others). */
 #define KS_KAFKA_UNKNOWN_SERVER_ERROR (-1)

@@ -8,7 +8,7 @@
 #ifndef KS_KAFKA_KAFKA_SEQUENCES_H
 #define KS_KAFKA_KAFKA_SEQUENCES_H
 
-#include "produce/sequence.h"
+#include "produce/producer_sequence.h"
 
 /* A batch's place among those of its producer. */
 typedef struct KsKafkaSequence

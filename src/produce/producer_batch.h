@@ -8,7 +8,7 @@
 #ifndef KS_PRODUCE_PRODUCER_BATCH_H
 #define KS_PRODUCE_PRODUCER_BATCH_H
 
-#include "produce/sequence.h"
+#include "produce/producer_sequence.h"
 
 /* For _PG_init. */
 extern void ks_producer_define_settings(void);

@@ -39,12 +39,15 @@ class Connection:
 
     # -- frames --
 
-    def send(self, api, version, body=b'', client='raw'):
-        """Send a request with the old form of the header; returns its number."""
+    def frame(self, api, version, body=b'', client='raw'):
+        """A request with the old form of the header, its length in front."""
         self.correlation += 1
-        head = struct.pack('>hhi', api, version, self.correlation) + string(client)
-        frame = head + body
-        self.socket.sendall(struct.pack('>i', len(frame)) + frame)
+        frame = struct.pack('>hhi', api, version, self.correlation) + string(client) + body
+        return struct.pack('>i', len(frame)) + frame
+
+    def send(self, api, version, body=b''):
+        """Send a request; returns its number."""
+        self.socket.sendall(self.frame(api, version, body))
         return self.correlation
 
     def receive_exactly(self, n):

@@ -64,6 +64,8 @@ sub program_connects
 
 my ($producer) = program('produce.py', 'crash') =~ /^state (\d+)$/m;
 program('clients.py');
+# debug point kafka.appended
+program('gather.py') if has_debug_points($node);
 
 $node->stop('immediate');
 $node->start;

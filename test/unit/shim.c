@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+
 #include "shim.h"
 
 MemoryContext CurrentMemoryContext = NULL;
@@ -133,3 +135,64 @@ ExceptionalCondition(const char *conditionName, const char *errorType,
 	abort();
 }
 #endif
+
+void *
+palloc0(Size size)
+{
+	void *chunk = palloc(size);
+
+	memset(chunk, 0, size > 0 ? size : 1);
+	return chunk;
+}
+
+char *
+pnstrdup(const char *in, Size len)
+{
+	Size n = strnlen(in, len);
+	char *copy = palloc(n + 1);
+
+	memcpy(copy, in, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+void
+initStringInfo(StringInfo str)
+{
+	str->maxlen = 64;
+	str->data = palloc0(str->maxlen);
+	str->len = 0;
+	str->cursor = 0;
+}
+
+void
+enlargeStringInfo(StringInfo str, int needed)
+{
+	while (str->maxlen - str->len <= needed)
+	{
+		str->maxlen *= 2;
+		str->data = repalloc(str->data, str->maxlen);
+	}
+}
+
+#if PG_VERSION_NUM >= 160000
+#define BYTES const void *
+#else
+#define BYTES const char *
+#endif
+
+void
+appendBinaryStringInfo(StringInfo str, BYTES data, int datalen)
+{
+	enlargeStringInfo(str, datalen);
+	if (datalen > 0)
+		memcpy(str->data + str->len, data, datalen);
+	str->len += datalen;
+	str->data[str->len] = '\0';
+}
+
+void
+appendStringInfoChar(StringInfo str, char ch)
+{
+	appendBinaryStringInfo(str, &ch, 1);
+}

@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * sequence.c
+ * producer_sequence.c
  *	  Kafka's rules for the sequence numbers of an idempotent producer.
  *
  * As ProducerAppendInfo and ProducerStateManager of Apache Kafka have them: a batch
@@ -9,12 +9,12 @@
  *
  * Pure: values in, values out.
  *
- * src/produce/sequence.c
+ * src/produce/producer_sequence.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "produce/sequence.h"
+#include "produce/producer_sequence.h"
 
 /* The number after one: PG_INT32_MAX is followed by 0. */
 static int32

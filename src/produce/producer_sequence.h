@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
- * sequence.h
+ * producer_sequence.h
  *	  Kafka's rules for the sequence numbers of an idempotent producer.
  *
- * src/produce/sequence.h
+ * src/produce/producer_sequence.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_PRODUCE_SEQUENCE_H
-#define KS_PRODUCE_SEQUENCE_H
+#ifndef KS_PRODUCE_PRODUCER_SEQUENCE_H
+#define KS_PRODUCE_PRODUCER_SEQUENCE_H
 
 /* So many batches of a producer can come again and be recognized. */
 #define KS_SEQUENCE_WINDOW 5
@@ -41,4 +41,4 @@ extern KsSequenceVerdict ks_sequence_judge(const KsProducerState *state, int16 e
 /* The batch was appended. */
 extern void ks_sequence_accept(KsProducerState *state, int16 epoch, int32 first, int32 last, int64 base_offset);
 
-#endif /* KS_PRODUCE_SEQUENCE_H */
+#endif /* KS_PRODUCE_PRODUCER_SEQUENCE_H */

@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * message.h
+ * wire_message.h
  *	  Kafka's requests and responses as C structures, and their bytes.
  *
  * messages.h describes each message once: the fields, and in which versions
@@ -10,11 +10,11 @@
  * A structure of any version has all members.  Decoding gives a member that the
  * version does not have its default; encoding leaves it out.
  *
- * src/wire/message.h
+ * src/wire/wire_message.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_WIRE_MESSAGE_H
-#define KS_WIRE_MESSAGE_H
+#ifndef KS_WIRE_WIRE_MESSAGE_H
+#define KS_WIRE_WIRE_MESSAGE_H
 
 #include "lib/stringinfo.h"
 
@@ -169,4 +169,4 @@ ks_wire_string_is(KwString string, const char *text)
 	return string.len == (int32) strlen(text) && memcmp(string.data, text, string.len) == 0;
 }
 
-#endif /* KS_WIRE_MESSAGE_H */
+#endif /* KS_WIRE_WIRE_MESSAGE_H */

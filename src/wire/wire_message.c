@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * message.c
+ * wire_message.c
  *	  One interpreter for all of Kafka's requests and responses.
  *
  * What a client sends is hostile.  A cursor never goes past its end; the first
@@ -15,14 +15,14 @@
  * its tagged fields: a count, then tag, size and value of each.  Unknown tags are
  * passed over.
  *
- * src/wire/message.c
+ * src/wire/wire_message.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
-#include "wire/message.h"
+#include "wire/wire_message.h"
 
 /* ---------- tables ---------- */
 
