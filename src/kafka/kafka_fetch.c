@@ -168,7 +168,7 @@ add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartiti
 		{
 			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
 
-			if (!ks_wait_add(&keys[n], seen))
+			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
 				*ready = true;
 		}
 	}
