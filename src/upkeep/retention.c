@@ -225,11 +225,10 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 		(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
 								" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 								log_start, topic->topic_id, partition, next->number);
-	if (!KS_MUTANT("drop_keeps_start"))
-		(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
-								" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-								" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
-								log_start, topic->topic_id, partition, log_start);
+	(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
+							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
+							" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
+							log_start, topic->topic_id, partition, log_start);
 	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch e"
 							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d) AND EXISTS"
 							" (SELECT FROM kstream.leader_epoch l"
@@ -293,8 +292,7 @@ take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const K
 	begin_with(topic, partition, next, log_start);
 	KS_DEBUG_POINT("retention.after_log_start");
 	ks_owner_end(&scope);
-	if (!KS_MUTANT("drop_keeps_start"))
-		ks_pending_log_start(topic, partition, log_start);
+	ks_pending_log_start(topic, partition, log_start);
 }
 
 bool
