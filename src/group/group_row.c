@@ -262,7 +262,8 @@ static pg_attribute_noreturn() void no_group(const char *name, const char *detai
 {
 	ereport(ERROR,
 			(errmsg("group \"%s\" does not exist", name),
-			 detail != NULL ? ks_error(KS_E_GROUP_ID_NOT_FOUND, "%s", detail) : ks_error(KS_E_GROUP_ID_NOT_FOUND, NULL)));
+			 detail != NULL ? ks_error(KS_E_GROUP_ID_NOT_FOUND, "%s", detail) : ks_error(KS_E_GROUP_ID_NOT_FOUND, NULL),
+			 detail != NULL ? 0 : errhint("kstream.create_group() makes a group, and so does a first poll that names topics.")));
 }
 
 static pg_attribute_noreturn() void being_dropped(const char *name)

@@ -252,8 +252,8 @@ fetch_round(KsKafkaRequest *request, FetchRound *round)
 
 /*
  * Ask to be woken when there is more than was seen; at the end of the transaction it
- * would be forgotten.  False: there is more already.  Throws when there are too many
- * that wait.
+ * would be forgotten.  False: there is more already.  Where a partition cannot be waited
+ * for, the caller looks again after LOOK_AROUND, as it does anyway.
  */
 static bool
 add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartitionKey *keys)
@@ -269,32 +269,11 @@ add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartiti
 		{
 			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
 
-			if (!ks_wait_add(&keys[n], seen))
+			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
 				ready = true;
 		}
 	}
 	return !ready;
-}
-
-/* The same; where there are too many that wait, this one looks by itself. */
-static bool
-try_to_wait(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartitionKey *keys, int64 *most)
-{
-	volatile bool waits = true;
-
-	PG_TRY();
-	{
-		waits = add_waits(wanted, answer, keys);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(request->context);
-		FlushErrorState();
-		ks_wait_end();
-		*most = Min(*most, LOOK_AROUND_STANDBY);
-	}
-	PG_END_TRY();
-	return waits;
 }
 
 typedef struct KeyList
@@ -341,7 +320,7 @@ wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResp
 	list.keys = palloc(Max(count, 1) * sizeof(KsPartitionKey));
 	if (ks_kafka_transaction(request, collect_keys, &list, NULL) != KS_KAFKA_NONE)
 		return true;
-	if (standby || try_to_wait(request, wanted, answer, list.keys, &most))
+	if (standby || add_waits(wanted, answer, list.keys))
 		ks_kafka_wait(request->connection, most, &request->gone);
 	ks_wait_end();
 	return !request->gone;

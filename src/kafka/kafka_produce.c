@@ -42,6 +42,7 @@
 #include "produce/partitioner.h"
 #include "produce/produce.h"
 #include "produce/producer_batch.h"
+#include "record/time.h"
 #include "topic/placement.h"
 
 /* Greatest payload of a batch when decompressed. */
@@ -97,11 +98,26 @@ check_header(ClientBatch *batch, const KsBatchHeader *header)
 	return KS_KAFKA_NONE;
 }
 
+/* May a record have this time, as ks_produce_event_time() asks of those from SQL? */
+static bool
+time_fits(const KsTopicOptions *options, int64 time, int64 now)
+{
+	/* -1 is no time at all, as in Kafka. */
+	if (options->append_time || time == -1)
+		return true;
+	/* No difference of two times below overflows. */
+	if (time < 0)
+		return options->timestamp_before_max == KS_UNLIMITED;
+	return (options->timestamp_after_max == KS_UNLIMITED || time - now <= options->timestamp_after_max) &&
+		   (options->timestamp_before_max == KS_UNLIMITED || now - time <= options->timestamp_before_max);
+}
+
 /* Walk through all records. */
 static int16
 check_records(ClientBatch *batch, KsBatchReader *reader)
 {
 	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
+	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
 	int64 greatest = -1;
 	int32 count = 0;
 	KsRecord record;
@@ -114,6 +130,8 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 		count++;
 		if (compacted && record.key_len < 0)
 			return refuse(batch, KS_E_INVALID_RECORD, "a record without a key in a compacted topic");
+		if (!time_fits(&batch->topic.options, record.timestamp, now))
+			return refuse(batch, KS_E_INVALID_TIMESTAMP, "a record's time is too far from the server's for the topic's message.timestamp.before.max.ms or after.max.ms");
 		greatest = Max(greatest, record.timestamp);
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
