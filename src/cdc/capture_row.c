@@ -67,11 +67,16 @@ read_triggers(ArrayType *array)
 {
 	uint32 triggers = 0;
 	Datum *values;
+	bool *nulls;
 	int count;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
+	/* with room for nulls, so that a damaged row is no error */
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
 	while (count-- > 0)
-		triggers |= ks_capture_trigger_of(TextDatumGetCString(values[count]));
+	{
+		if (!nulls[count])
+			triggers |= ks_capture_trigger_of(TextDatumGetCString(values[count]));
+	}
 	return triggers;
 }
 
@@ -90,7 +95,6 @@ make_triggers(uint32 triggers)
 	return construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* Without what the options say. */
 static KsCaptureRow *
 read_row(Relation catalog, HeapTuple tuple)
 {
@@ -121,12 +125,7 @@ ks_capture_rows(Oid relid)
 		return NIL;
 	scan = scan_catalog(catalog, relid, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		KsCaptureRow *row = read_row(catalog, tuple);
-
-		ks_capture_options_parse(row->given, &row->options);
-		rows = lappend(rows, row);
-	}
+		rows = lappend(rows, read_row(catalog, tuple));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return rows;
