@@ -57,3 +57,20 @@ SELECT kstream.create_topic('od');
 UPDATE pg_foreign_table SET ftoptions = ARRAY['topic=od', 'partitions=1', 'retention=soon', 'colour=red'] WHERE ftrelid = 'kstream_topic.od'::regclass;
 SELECT kstream.produce('od', NULL, 'v');
 SELECT kstream.drop_topic('od');
+
+-- a group
+CREATE TABLE damaged (id text, options jsonb);
+INSERT INTO damaged VALUES ('od1', '[]'), ('od2', '{"assignor": "lots", "session_timeout": {}, "colour": 1, "auto_offset_reset": "latest"}'), ('od3', '"x"');
+SELECT kstream.create_topic('od');
+SELECT kstream.create_group(id) FROM damaged;
+SELECT count(kstream.drop_group(id)) FROM damaged;
+INSERT INTO kstream.consumer_group (group_id, owner, options) SELECT id, current_user::text::kstream.group_owner, options FROM damaged;
+SELECT kstream.drop_group('od1');
+SELECT count(*) FROM kstream.poll('od2', '{od}', max_wait => '0');
+SELECT kstream.unsubscribe('od2');
+SELECT kstream.drop_group('od2');
+SELECT kstream.alter_group('od3', '{"assignor": "range"}');
+SELECT options FROM kstream.consumer_group;
+SELECT kstream.drop_group('od3');
+SELECT kstream.drop_topic('od');
+DROP TABLE damaged;

@@ -33,6 +33,9 @@ typedef struct KsCaptureOptions
 /* Parse options; 22023 for what is not one. */
 extern void ks_capture_options_parse(Jsonb *json, KsCaptureOptions *options);
 
+/* Are they options at all, each for itself? */
+extern bool ks_capture_options_are_valid(Jsonb *json);
+
 /* One row of kstream.capture. */
 typedef struct KsCaptureRow
 {

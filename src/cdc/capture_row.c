@@ -112,8 +112,9 @@ read_row(Relation catalog, HeapTuple tuple)
 	return row;
 }
 
-List *
-ks_capture_rows(Oid relid)
+/* The rows of one relation, or (InvalidOid) of all. */
+static List *
+read_rows(Oid relid)
 {
 	Relation catalog = open_catalog("capture", AccessShareLock);
 	List *rows = NIL;
@@ -123,12 +124,27 @@ ks_capture_rows(Oid relid)
 
 	if (catalog == NULL)
 		return NIL;
-	scan = scan_catalog(catalog, relid, &key);
+	if (OidIsValid(relid))
+		scan = scan_catalog(catalog, relid, &key);
+	else
+		scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		rows = lappend(rows, read_row(catalog, tuple));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return rows;
+}
+
+List *
+ks_capture_rows(Oid relid)
+{
+	return OidIsValid(relid) ? read_rows(relid) : NIL;
+}
+
+List *
+ks_capture_all_rows(void)
+{
+	return read_rows(InvalidOid);
 }
 
 bool
@@ -136,24 +152,6 @@ ks_capture_may_be_seen(Oid relid)
 {
 	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
 		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
-}
-
-List *
-ks_capture_all_rows(void)
-{
-	Relation catalog = open_catalog("capture", AccessShareLock);
-	List *rows = NIL;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	if (catalog == NULL)
-		return NIL;
-	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		rows = lappend(rows, read_row(catalog, tuple));
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return rows;
 }
 
 void

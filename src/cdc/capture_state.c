@@ -93,7 +93,7 @@ add_disabled(StringInfo list, const KsCaptureRow *row, Oid relid)
 static char *
 options_state(const KsCaptureRow *row)
 {
-	return JB_ROOT_IS_OBJECT(row->given) ? NULL : pstrdup("broken: its options are not valid");
+	return ks_capture_options_are_valid(row->given) ? NULL : pstrdup("broken: its options are not valid");
 }
 
 /* NULL: all are there. */
