@@ -47,15 +47,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
 #include "base/events.h"
+#include "base/subxact.h"
 #include "log/garbage.h"
 #include "log/log.h"
 #include "record/time.h"
@@ -238,6 +237,12 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 							topic->topic_id, partition, log_start);
 }
 
+static void
+add_garbage(void *relid)
+{
+	ks_garbage_add(*(Oid *) relid);
+}
+
 /*
  * Leave the table to garbage.c.  On a disk so full that there is no room for a
  * row it is dropped at once: that makes room, and a dump that misses it fails
@@ -246,34 +251,13 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 static void
 leave_table(Oid relid)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_full = false;
+	ErrorData *error = ks_subxact_run(add_garbage, &relid, CurrentMemoryContext);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		ks_garbage_add(relid);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_DISK_FULL)
-			ReThrowError(error);
-		is_full = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (is_full)
-		ks_segment_drop(relid);
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode != ERRCODE_DISK_FULL)
+		ReThrowError(error);
+	ks_segment_drop(relid);
 }
 
 static void
