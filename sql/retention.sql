@@ -16,7 +16,7 @@ CREATE PROCEDURE pg_temp.fill(t text, day date, calls int DEFAULT 1) LANGUAGE pl
 BEGIN
 	FOR i IN 1 .. calls LOOP
 		PERFORM kstream.produce_batch(t, NULL, array_agg(repeat('x', 50000)), partition => 0,
-									  event_times => array_agg(day + time '12:00')) FROM generate_series(1, 10);
+									  event_times => array_agg(least(day + time '12:00', localtimestamp))) FROM generate_series(1, 10);
 		COMMIT;
 		CALL kstream.run_maintenance();
 	END LOOP;

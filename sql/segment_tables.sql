@@ -118,6 +118,17 @@ SELECT count(*) FROM kstream.segment_garbage;
 SELECT count(*) = (SELECT count(*) + 2 FROM hostile) AS all_there FROM pg_class
 WHERE oid IN (SELECT relation FROM hostile UNION ALL VALUES ('public.important'::regclass), ('kstream_log.foreign_owner'));
 
+-- A table that is in a log is no garbage, whatever a row says.
+SELECT kstream.create_topic('kept');
+SELECT kstream.produce('kept', NULL, 'a');
+INSERT INTO kstream.segment_garbage SELECT relation FROM kstream.segments WHERE topic = 'kept';
+SET client_min_messages = error;
+CALL kstream.run_maintenance();
+RESET client_min_messages;
+SELECT count(*) FROM kstream.segment_garbage;
+SELECT kstream.text(value) FROM kstream.fetch('kept', 0, 0);
+SELECT kstream.drop_topic('kept');
+
 -- Offsets that no log can hold: nothing wraps, and verify() tells of them.
 SELECT kstream.create_topic('poisoned', 1);
 SELECT kstream.produce('poisoned', NULL, 'good');

@@ -130,7 +130,7 @@ check_tail(const KsAppend *append, const KsPartitionKey *key)
 	KsPartitionStart start;
 
 	ks_log_recover(append->topic, append->partition, &start);
-	ks_partition_confirm_tail(key, start.next_offset, start.committed_end);
+	ks_partition_confirm_tail(key, &start);
 }
 
 static bool

@@ -30,6 +30,10 @@
  * Locking: AccessExclusiveLock on the table, its toast table and its indexes,
  * each only if it is free at once.
  *
+ * A row names a table by its oid, and a dump carries it: a number that a restore
+ * took over would be another table's.  So a table that a log has is never dropped
+ * for its row here.
+ *
  * Abort and crash: both are ordinary transactions, so a table is a segment, or
  * garbage, or gone.
  *
@@ -123,6 +127,33 @@ tables_are_listed(void)
 	return count > 0;
 }
 
+/* Is the table part of a log?  Looked for where its name says, else everywhere. */
+static bool
+is_in_a_log(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+	KsOwnerScope scope;
+	int topic_id;
+	int partition;
+	bool found;
+
+	ks_owner_begin(&scope);
+	if (name != NULL && sscanf(name, "topic_%d_%d_", &topic_id, &partition) == 2)
+		found = ks_owner_execute("SELECT FROM kstream.segment"
+								 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
+								 " AND relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
+								 topic_id, partition, relid) > 0;
+	else
+		found = ks_owner_execute("SELECT FROM kstream.segment WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass", relid) > 0;
+	ks_owner_end(&scope);
+	if (found)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" is not dropped", name != NULL ? name : ""),
+				 errdetail("The catalog of kstream names it as garbage, but also as a segment of a log.")));
+	return found;
+}
+
 static void
 delete_row(Oid relid)
 {
@@ -149,8 +180,8 @@ ks_garbage_drop(const char *name)
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		return false;
 
-	/* Only what lies among the segments is locked further and dropped, whatever the row says. */
-	if (ks_segment_may_drop(relid))
+	/* Only what lies among the segments, and in no log, is locked further and dropped, whatever the row says. */
+	if (ks_segment_may_drop(relid) && !is_in_a_log(relid))
 	{
 		KsOwnerScope scope;
 

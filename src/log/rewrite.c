@@ -17,7 +17,8 @@
  *	  then nothing is left that it could have superseded;
  *	- records without a key, which nothing supersedes (Kafka removes them);
  *	- a batch that cannot be read, as it is: verify() and readers tell of it;
- *	- a batch that belongs to a producer or transaction of Kafka's, as it is.
+ *	- a batch of a transaction of Kafka's, or a control batch, as it is.  (Those of
+ *	  idempotent producers may be taken apart: produce/producer_batch.c remembers them.)
  *
  * A batch that loses nothing, is large and has the right codec is copied as it
  * is.  Records share a batch only when they have the leader epoch in common,

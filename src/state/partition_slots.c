@@ -321,19 +321,20 @@ try_install(const KsPartitionKey *key, KsSlotUse use, uint64 generation, const K
 	KsPartition *part;
 
 	LWLockAcquire(&ks_shared->index_lock, LW_EXCLUSIVE);
+	if (pg_atomic_read_u64(generation_of(key)) != generation)
+		result = KS_INSTALL_STALE;
 	part = find_slot(key);
 	/*
 	 * A restore of a topic that was dropped brings its key back, perhaps before
-	 * the last waiter has left the slot.
+	 * the last waiter has left the slot.  (This raises the generation; what was
+	 * read since the drop is good all the same.)
 	 */
 	if (part != NULL && evict_slot(part, PRICE_NONE))
 		part = NULL;
-	else if (pg_atomic_read_u64(generation_of(key)) != generation)
-		result = KS_INSTALL_STALE;
-	if (part != NULL && part->dropped)
-		result = use == KS_SLOT_WRITE ? KS_INSTALL_STALE : KS_INSTALL_NO_ROOM;
-	else if (part != NULL)
+	if (part != NULL && !part->dropped)
 		result = KS_INSTALLED;
+	else if (part != NULL && result == KS_INSTALLED)
+		result = use == KS_SLOT_WRITE ? KS_INSTALL_STALE : KS_INSTALL_NO_ROOM;
 	else if (result == KS_INSTALLED && !take_slot(key, use, start))
 		result = KS_INSTALL_NO_ROOM;
 	LWLockRelease(&ks_shared->index_lock);

@@ -87,8 +87,25 @@ ks_partition_info_from_start(const KsPartitionStart *start, KsPartitionInfo *inf
 	info->epoch_first = start->next_offset;
 }
 
+/*
+ * The newest segment that holds something is another than when the slot was made:
+ * its rows were restored since.  Not over a roll that the tables do not show.
+ */
+static void
+move_to_active(KsPartition *part, const KsPartitionStart *start)
+{
+	if (start->active.number <= part->active.number || part->boundary_is_open)
+		return;
+	part->active = start->active;
+	part->active_base = start->active_base;
+	part->active_bytes = start->active_bytes;
+	part->active_since = start->active_since;
+	part->active_max_timestamp = start->active_max_timestamp;
+	part->spare = start->spare;
+}
+
 void
-ks_partition_confirm_tail(const KsPartitionKey *key, int64 next_offset, int64 committed_end)
+ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *start)
 {
 	KsPartition *part = ks_partition_lock(key, LW_EXCLUSIVE);
 
@@ -97,9 +114,10 @@ ks_partition_confirm_tail(const KsPartitionKey *key, int64 next_offset, int64 co
 	/* Once something is in flight or was committed, memory knows better. */
 	if (!part->tail_checked)
 	{
-		part->next_offset = Max(part->next_offset, next_offset);
+		move_to_active(part, start);
+		part->next_offset = Max(part->next_offset, start->next_offset);
 		part->epoch_first = part->next_offset;
-		part->committed_end = Max(part->committed_end, committed_end);
+		part->committed_end = Max(part->committed_end, start->committed_end);
 		part->tail_checked = true;
 	}
 	LWLockRelease(&part->lock);

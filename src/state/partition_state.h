@@ -159,10 +159,11 @@ extern bool ks_state_may_warn(void);
 extern int ks_partition_sweep(void);
 
 /*
- * The tables were looked at again before the first reservation: raise the
- * next offset (and the committed end) to what they show.
+ * The tables were looked at again before the first reservation: raise the next
+ * offset and the committed end to what they show, and go on in the segment that
+ * they show to be the active one, if it is newer.
  */
-extern void ks_partition_confirm_tail(const KsPartitionKey *key, int64 next_offset, int64 committed_end);
+extern void ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *start);
 
 /* The row of the leader epoch was committed. */
 extern void ks_partition_epoch_noted(const KsPartitionKey *key, int32 leader_epoch);

@@ -66,7 +66,7 @@ is($watcher->query("SELECT count(*), count(DISTINCT (partition, \"offset\")) FRO
 # later commit are not given again.
 SKIP:
 {
-	skip 'not a test build', 8 unless has_debug_points($node);
+	skip 'not a test build', 7 unless has_debug_points($node);
 	my $before = latest($node, 't', 1);
 
 	is(sqlstate($node, "SET kstream.debug_point = 'precommit.reserved=error'; SELECT FROM kstream.produce_batch('t', NULL, array_fill('x'::text, '{10}'), partition => 1)"), '57000', 'ten offsets are burnt before a row is written');
@@ -107,7 +107,7 @@ SQL
 # the slot of that was evicted.
 SKIP:
 {
-	skip 'not a test build', 6 unless has_debug_points($node);
+	skip 'not a test build', 7 unless has_debug_points($node);
 	my $holder = session($node);
 	my $slow = session($node);
 
@@ -137,6 +137,17 @@ SKIP:
 	$holder->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
 	is($slow->finish->{sqlstate}, '42704', 'a topic that was dropped while its tables were looked at');
 	is($watcher->query($used), $before, 'has no slot');
+
+	# nor where the drop has left another's slot
+	$node->safe_psql('postgres', "SET client_min_messages = error; SELECT kstream.create_topic('brief')");
+	$holder->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+	$slow->query("SET kstream.debug_point = 'init.scan:1=wait'");
+	$slow->start("SELECT kstream.text(r.value) FROM kstream.fetch('brief', 0, 0) r");
+	wait_at_point($watcher, $slow->pid);
+	add($node, 'brief', 0, 'x');
+	$node->safe_psql('postgres', "SELECT kstream.drop_topic('brief')");
+	$holder->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+	is($slow->finish->{sqlstate}, '42704', 'a topic that was used and dropped meanwhile has no new slot in the place of its old one');
 	$_->quit foreach $holder, $slow;
 }
 

@@ -71,6 +71,7 @@ $node->stop('immediate');
 $node->start;
 wait_for_listener();
 program('again.py', $producer);
+program('turn.py'); # forgets them
 
 note(program('fuzz.py', $ENV{KSTREAM_FUZZ_SECONDS} || 15));
 is_quiet($node, 'after the fuzz');
