@@ -17,6 +17,7 @@
 #	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
 #	make check-assert	the suites on a PostgreSQL with assertions, built from source
 #	make check-sanitize	the suites with gcc's address and undefined behaviour sanitizers
+#	make check-kafka	Kafka clients by others; fetches them from PyPI, npm and the Go module proxy
 #	make deb			the Debian package for one version of PostgreSQL, into build/deb
 #	make check-deb		the package in a clean system (root)
 #	make check-mutants	prove that the tests find bugs put in on purpose
@@ -38,7 +39,7 @@
 
 SUITE_GOALS = check-unit check-regress check-isolation check-tap check-history check-style
 HOUSE  = demo check soak bench bench-quick bench-peers stage format check-mutants check-versions check-assert \
-		 check-sanitize deb check-deb $(SUITE_GOALS)
+		 check-sanitize check-kafka deb check-deb $(SUITE_GOALS)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
 
@@ -74,6 +75,13 @@ check-assert:
 
 check-sanitize:
 	@$(SETUP) build check source && bash test/check_sanitize.sh $(OR_NOT_RUN)
+
+# Kafka clients by others; those that can be had are fetched from their registries.
+KAFKA_CLIENTS ?= /var/tmp/kstream-kafka-clients
+
+check-kafka:
+	@$(SETUP) build && bash test/check_kafka.sh get $(KAFKA_CLIENTS)
+	@$(PRIVATE) test -- bash test/check_kafka.sh run $(KAFKA_CLIENTS) $(OR_NOT_RUN)
 
 deb:
 	@$(SETUP) build deb
