@@ -40,6 +40,9 @@
 #define LOOK_AROUND 1000
 #define LOOK_AROUND_STANDBY 100
 
+/* So many partitions of one request are waited for; at the others the session looks by itself. */
+#define WAITS_MAX 2048
+
 typedef struct FetchRound
 {
 	const KwFetchRequest *wanted;
@@ -203,8 +206,9 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 
 		entry->topic = wanted->topic;
 		entry->topic_id = wanted->topic_id;
-		entry->partitions.count = wanted->partitions.count;
+		entry->partitions.count = 0;
 		entry->partitions.items = ks_kafka_new_array_in(round->context, &ks_wire_FetchResponsePartitionData, wanted->partitions.count);
+		entry->partitions.count = wanted->partitions.count;
 		for (j = 0; j < wanted->partitions.count; j++)
 		{
 			entry->partitions.items[j].partition_index = wanted->partitions.items[j].partition;
@@ -269,6 +273,8 @@ add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartiti
 		{
 			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
 
+			if (n >= WAITS_MAX)
+				return !ready;
 			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
 				ready = true;
 		}

@@ -45,8 +45,17 @@
 #include "record/time.h"
 #include "topic/placement.h"
 
-/* Greatest payload of a batch when decompressed. */
-#define MAX_PAYLOAD ((size_t) MaxAllocSize)
+/*
+ * Greatest payload of a batch when decompressed (a larger max.message.bytes allows as
+ * much), and of one record's headers.  Whoever reads the batch, in SQL or for
+ * compaction, decompresses it, and jsonb ends at 256 MB: a few hundred kilobytes must
+ * not become what no reader can take.
+ */
+#define MAX_PAYLOAD ((int64) 256 * 1024 * 1024)
+#define MAX_HEADERS (4 * 1024 * 1024)
+
+/* A client is one producer; more than so many in one transaction are not locked together. */
+#define PRODUCERS_MAX 64
 
 /* So many requests are served in one transaction at most. */
 #define GATHER_REQUESTS 64
@@ -63,7 +72,8 @@ typedef struct ClientBatch
 	KsAppendBatch batch;
 	int arrival;
 	KsKafkaSequence sequence;
-	bool is_duplicate; /* it is in the log already */
+	bool is_duplicate; /* it is in the log already, or in this transaction */
+	int original;      /* place among the chosen of the batch that it repeats; -1: in the log */
 	bool by_hand;      /* a key is not where its hash would put it */
 	KwProduceResponsePartitionProduceResponse *entry;
 	const char *why; /* for the answer, or NULL */
@@ -132,6 +142,8 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 			return refuse(batch, KS_E_INVALID_RECORD, "a record without a key in a compacted topic");
 		if (!time_fits(&batch->topic.options, record.timestamp, now))
 			return refuse(batch, KS_E_INVALID_TIMESTAMP, "a record's time is too far from the server's for the topic's message.timestamp.before.max.ms or after.max.ms");
+		if (record.headers_len > MAX_HEADERS)
+			return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the headers of a record are larger than 4 MB");
 		greatest = Max(greatest, record.timestamp);
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
@@ -180,7 +192,8 @@ check_batch(ClientBatch *batch)
 	error = check_header(batch, &reader.header);
 	if (error != KS_KAFKA_NONE)
 		return error;
-	status = ks_batch_open(&reader, batch->bytes.data, batch->bytes.len, true, MAX_PAYLOAD);
+	status = ks_batch_open(&reader, batch->bytes.data, batch->bytes.len, true,
+						   (size_t) Max(MAX_PAYLOAD, (int64) batch->topic.options.max_message_bytes));
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
 	error = check_records(batch, &reader);
@@ -271,12 +284,17 @@ make_appends(const Appending *appending, KsAppend *appends)
 	return n;
 }
 
-/* The producers of the batches, locked in the order of their ids, so that two sessions never wait for each other. */
+/*
+ * The producers of the batches, locked in the order of their ids, so that two sessions
+ * never wait for each other.  Of too many none is locked: they would fill the server's
+ * table of locks, and 54000 has each batch tried alone.
+ */
 static bool
 lock_producers(const Appending *appending)
 {
 	int64 *ids = palloc(sizeof(int64) * appending->count);
 	int count = 0;
+	int producers = 0;
 	int i;
 
 	for (i = 0; i < appending->count; i++)
@@ -287,24 +305,32 @@ lock_producers(const Appending *appending)
 	qsort(ids, count, sizeof(int64), compare_ids);
 	for (i = 0; i < count; i++)
 	{
-		if (i == 0 || ids[i] != ids[i - 1])
-			ks_producer_lock(ids[i]);
+		if (i == 0 || ids[i] != ids[producers - 1])
+			ids[producers++] = ids[i];
 	}
+	if (producers > PRODUCERS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %d producers in one transaction", PRODUCERS_MAX)));
+	for (i = 0; i < producers; i++)
+		ks_producer_lock(ids[i]);
 	pfree(ids);
-	return count > 0;
+	return producers > 0;
 }
 
 /* Judge a batch of a producer; true if it is to be appended. */
 static bool
-is_next(KsKafkaSequences *sequences, ClientBatch *batch, bool *duplicates)
+is_next(KsKafkaSequences *sequences, ClientBatch *batch, int place, bool *duplicates)
 {
 	switch (ks_kafka_sequences_judge(sequences, &batch->sequence, &batch->entry->base_offset))
 	{
 		case KS_SEQUENCE_NEXT:
-			ks_kafka_sequences_accept(sequences, &batch->sequence);
+			ks_kafka_sequences_accept(sequences, &batch->sequence, place);
 			return true;
 		case KS_SEQUENCE_DUPLICATE:
 			batch->is_duplicate = true;
+			if (batch->entry->base_offset < 0)
+				batch->original = ks_kafka_sequences_place(sequences, &batch->sequence);
 			*duplicates = true;
 			return false;
 		case KS_SEQUENCE_GAP:
@@ -329,10 +355,12 @@ choose_batches(Appending *appending, Appending *chosen)
 	{
 		ClientBatch *batch = appending->batches[i];
 
+		CHECK_FOR_INTERRUPTS();
 		batch->entry->error_code = KS_KAFKA_NONE;
 		batch->entry->base_offset = -1;
 		batch->is_duplicate = false;
-		if (batch->sequence.producer_id < 0 || is_next(sequences, batch, &duplicates))
+		batch->original = -1;
+		if (batch->sequence.producer_id < 0 || is_next(sequences, batch, chosen->count, &duplicates))
 			chosen->batches[chosen->count++] = batch;
 	}
 	/*
@@ -381,22 +409,6 @@ append_chosen(Appending *chosen)
 	}
 }
 
-/* A batch that came twice in one transaction has the offset of its first coming. */
-static void
-find_original(ClientBatch *batch, const Appending *chosen)
-{
-	int i;
-
-	for (i = 0; i < chosen->count; i++)
-	{
-		const KsKafkaSequence *sequence = &chosen->batches[i]->sequence;
-
-		if (same_partition(batch, chosen->batches[i]) && sequence->producer_id == batch->sequence.producer_id &&
-			sequence->epoch == batch->sequence.epoch && sequence->first == batch->sequence.first)
-			batch->entry->base_offset = chosen->batches[i]->entry->base_offset;
-	}
-}
-
 static void
 append_batches(KsKafkaRequest *request, void *arg)
 {
@@ -410,15 +422,21 @@ append_batches(KsKafkaRequest *request, void *arg)
 	if (lock_producers(appending))
 		table = ks_producer_open();
 	choose_batches(appending, &chosen);
-	/* From here on the offsets are taken: the transaction ends with this. */
+	/*
+	 * From here on the offsets are taken, and hold the last stable offset back: the
+	 * transaction ends with this, and what is left to do is linear.
+	 */
 	if (chosen.count > 0)
 		append_chosen(&chosen);
 	if (table != NULL)
 		note_producers(&chosen, table);
+	/* A batch that came twice in this transaction has the offset of its first coming. */
 	for (i = 0; i < appending->count; i++)
 	{
-		if (appending->batches[i]->is_duplicate && appending->batches[i]->entry->base_offset < 0)
-			find_original(appending->batches[i], &chosen);
+		ClientBatch *batch = appending->batches[i];
+
+		if (batch->original >= 0)
+			batch->entry->base_offset = chosen.batches[batch->original]->entry->base_offset;
 	}
 	KS_DEBUG_POINT("kafka.appended");
 }

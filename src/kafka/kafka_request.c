@@ -28,6 +28,9 @@
 /* The longest message of an error that a client is told, bytes. */
 #define MESSAGE_MAX 1000
 
+/* A request and its answer take no more memory than this; the longest frame has 100 MB. */
+#define MEMORY_MAX ((Size) 512 * 1024 * 1024)
+
 /* Never called: Produce is served together with the requests behind it. */
 static bool
 serve_nothing(KsKafkaRequest *request, void *response)
@@ -252,9 +255,15 @@ ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic
 void *
 ks_kafka_new_array_in(MemoryContext context, const KwStruct *def, int32 count)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
-	void *items = ks_wire_new_array(def, count);
+	MemoryContext old;
+	void *items;
 
+	if (MemoryContextMemAllocated(context, true) + Max(count, 0) * def->size > MEMORY_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a Kafka client's request wants too long an answer")));
+	old = MemoryContextSwitchTo(context);
+	items = ks_wire_new_array(def, count);
 	MemoryContextSwitchTo(old);
 	return items;
 }

@@ -100,13 +100,18 @@ extern List *ks_kafka_topic_ids(void);
 extern KwString ks_kafka_topic_name(KsKafkaRequest *request, const KsTopic *topic);
 extern KwUuid ks_kafka_topic_uuid(const KsTopic *topic);
 
-/* Arrays of a response, in the request's context: of structures, at their defaults, and of other values. */
+/*
+ * Arrays of a response, in the request's context: of structures, at their defaults, and
+ * of other values.  54000 when the context has more than any request needs: a few bytes
+ * can ask for much.  An array that cannot be made stays as it was, so that an answer
+ * whose making failed can be sent as far as it got.
+ */
 extern void *ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, int32 count);
 extern void *ks_kafka_new_array_in(MemoryContext context, const KwStruct *def, int32 count);
 #define KS_KAFKA_STRUCTS(request, array, structure, n) \
-	((array).count = (n), (array).items = ks_kafka_new_array((request), &ks_wire_##structure, (n)))
+	((array).items = ks_kafka_new_array((request), &ks_wire_##structure, (n)), (array).count = (n))
 #define KS_KAFKA_VALUES(request, array, n) \
-	((array).count = (n), (array).items = MemoryContextAllocZero((request)->context, Max((size_t) (n) * sizeof(*(array).items), 1)))
+	((array).items = MemoryContextAllocZero((request)->context, Max((size_t) (n) * sizeof(*(array).items), 1)), (array).count = (n))
 
 /* Handlers, by file. */
 extern bool ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response);

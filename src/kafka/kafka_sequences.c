@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "kafka/kafka_sequences.h"
@@ -27,49 +28,83 @@
 /* More than a client has partitions that fail at a time; the oldest is forgotten. */
 #define REFUSED_MAX 1024
 
-typedef struct Known
+/* A request may name as many producers as it has batches: looked up by hash. */
+typedef struct ProducerKey
 {
 	int64 producer_id;
 	int32 topic_id;
 	int32 partition;
+} ProducerKey;
+
+typedef struct Known
+{
+	ProducerKey key;
 	KsProducerState state;
 	bool resumed; /* the first sequence that the session refused has been accepted */
 } Known;
 
+/* A batch that the transaction has accepted. */
+typedef struct AcceptedKey
+{
+	ProducerKey producer;
+	int32 epoch;
+	int32 first;
+} AcceptedKey;
+
+typedef struct Accepted
+{
+	AcceptedKey key;
+	int place;
+} Accepted;
+
 struct KsKafkaSequences
 {
-	List *known; /* of Known */
+	HTAB *known;    /* of Known */
+	HTAB *accepted; /* of Accepted */
 };
 
 /* First sequences that were refused, of KsKafkaSequence *. */
 static List *refused = NIL;
 
+static HTAB *
+make_table(const char *name, Size key, Size entry)
+{
+	HASHCTL ctl = {.keysize = key, .entrysize = entry, .hcxt = CurrentMemoryContext};
+
+	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 KsKafkaSequences *
 ks_kafka_sequences_begin(void)
 {
-	return palloc0(sizeof(KsKafkaSequences));
+	KsKafkaSequences *sequences = palloc(sizeof(KsKafkaSequences));
+
+	sequences->known = make_table("kstream kafka producers", sizeof(ProducerKey), sizeof(Known));
+	sequences->accepted = make_table("kstream kafka batches", sizeof(AcceptedKey), sizeof(Accepted));
+	return sequences;
 }
 
 static Known *
 get_known(KsKafkaSequences *sequences, const KsKafkaSequence *sequence)
 {
-	ListCell *lc;
-	Known *known;
+	ProducerKey key = {sequence->producer_id, sequence->topic_id, sequence->partition};
+	bool found;
+	Known *known = hash_search(sequences->known, &key, HASH_ENTER, &found);
 
-	foreach (lc, sequences->known)
+	if (!found)
 	{
-		known = lfirst(lc);
-		if (known->producer_id == sequence->producer_id && known->topic_id == sequence->topic_id &&
-			known->partition == sequence->partition)
-			return known;
+		known->resumed = false;
+		ks_producer_read(sequence->producer_id, sequence->topic_id, sequence->partition, &known->state);
 	}
-	known = palloc0(sizeof(Known));
-	known->producer_id = sequence->producer_id;
-	known->topic_id = sequence->topic_id;
-	known->partition = sequence->partition;
-	ks_producer_read(sequence->producer_id, sequence->topic_id, sequence->partition, &known->state);
-	sequences->known = lappend(sequences->known, known);
 	return known;
+}
+
+static AcceptedKey
+accepted_key(const KsKafkaSequence *sequence)
+{
+	AcceptedKey key = {{sequence->producer_id, sequence->topic_id, sequence->partition}, sequence->epoch, sequence->first};
+
+	return key;
 }
 
 static KsKafkaSequence *
@@ -106,9 +141,22 @@ ks_kafka_sequences_judge(KsKafkaSequences *sequences, const KsKafkaSequence *seq
 }
 
 void
-ks_kafka_sequences_accept(KsKafkaSequences *sequences, const KsKafkaSequence *sequence)
+ks_kafka_sequences_accept(KsKafkaSequences *sequences, const KsKafkaSequence *sequence, int place)
 {
+	AcceptedKey key = accepted_key(sequence);
+	Accepted *accepted = hash_search(sequences->accepted, &key, HASH_ENTER, NULL);
+
+	accepted->place = place;
 	ks_sequence_accept(&get_known(sequences, sequence)->state, sequence->epoch, sequence->first, sequence->last, -1);
+}
+
+int
+ks_kafka_sequences_place(KsKafkaSequences *sequences, const KsKafkaSequence *sequence)
+{
+	AcceptedKey key = accepted_key(sequence);
+	Accepted *accepted = hash_search(sequences->accepted, &key, HASH_FIND, NULL);
+
+	return accepted != NULL ? accepted->place : -1;
 }
 
 void

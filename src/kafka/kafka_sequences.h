@@ -31,8 +31,14 @@ extern KsKafkaSequences *ks_kafka_sequences_begin(void);
  */
 extern KsSequenceVerdict ks_kafka_sequences_judge(KsKafkaSequences *sequences, const KsKafkaSequence *sequence, int64 *base_offset);
 
-/* It will be appended: later batches of the transaction follow it.  Its offset is not known so far. */
-extern void ks_kafka_sequences_accept(KsKafkaSequences *sequences, const KsKafkaSequence *sequence);
+/*
+ * It will be appended, at a place that the caller wants to know again: later batches of
+ * the transaction follow it.  Its offset is not known so far.
+ */
+extern void ks_kafka_sequences_accept(KsKafkaSequences *sequences, const KsKafkaSequence *sequence, int place);
+
+/* The place of the batch that was accepted in this transaction as the same; -1: there is none. */
+extern int ks_kafka_sequences_place(KsKafkaSequences *sequences, const KsKafkaSequence *sequence);
 
 /* After the transaction: the batch was refused, or has failed; it was appended. */
 extern void ks_kafka_sequence_refused(const KsKafkaSequence *sequence);

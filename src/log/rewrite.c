@@ -5,7 +5,7 @@
  * Reads a run of neighbouring sealed segments in order and writes what is to
  * be kept into a new table: the latest record of each key, at its own offset
  * and with its own time and headers, packed into batches as full as those of a
- * bulk load and compressed with the topic's codec.  What is kept:
+ * bulk load and compressed with the topic's codec, or the client's if that is none.  What is kept:
  *
  *	- of the records below keys_end those that no later record of their key
  *	  supersedes (the map knows the latest offset of each key that occurs from
@@ -94,6 +94,7 @@ typedef struct Target
 	KsBatchWriter writer;
 	int64 base_offset;
 	int32 leader_epoch;
+	KsCodec codec;
 	bool append_time;
 	int64 append_timestamp;
 	int64 horizon;       /* of its tombstones */
@@ -234,6 +235,16 @@ insert_row(Writer *writer, const KsBatchRow *row)
 	KS_DEBUG_POINT("compact.row_n");
 }
 
+/*
+ * The codec of a batch that is written: the topic's; where that is none, the one that
+ * the batch's client chose, so that what was sent compressed does not fill the disk.
+ */
+static KsCodec
+codec_for(const Writer *writer, const KsBatchHeader *header)
+{
+	return writer->codec != KS_CODEC_NONE ? writer->codec : (KsCodec) (header->attributes & KS_BATCH_ATTR_CODEC);
+}
+
 static void
 begin_target(Writer *writer, const KsBatchHeader *header, int64 base_offset)
 {
@@ -242,6 +253,7 @@ begin_target(Writer *writer, const KsBatchHeader *header, int64 base_offset)
 	ks_batch_init(&target->writer, writer->target_context);
 	target->base_offset = base_offset;
 	target->leader_epoch = header->leader_epoch;
+	target->codec = codec_for(writer, header);
 	target->append_time = (header->attributes & KS_BATCH_ATTR_APPEND_TIME) != 0;
 	target->append_timestamp = header->max_timestamp;
 	target->horizon = NO_HORIZON;
@@ -264,7 +276,7 @@ end_target(Writer *writer)
 	row.last_offset = target->base_offset + Max(target->writer.last_delta, target->writer.count - 1);
 	row.stable_offset = row.base_offset;
 	row.max_timestamp = target->writer.max_timestamp;
-	image = ks_batch_finish(&target->writer, writer->codec);
+	image = ks_batch_finish(&target->writer, target->codec);
 	ks_batch_set_base_offset(VARDATA(image), row.base_offset);
 	ks_batch_set_leader_epoch(VARDATA(image), target->leader_epoch);
 	if (target->append_time)
@@ -296,7 +308,7 @@ adopt_horizon(Writer *writer, int64 horizon, int64 size)
 		elog(ERROR, "could not read a batch that was just written");
 	while (ks_batch_next(&reader, &record) == KS_BATCH_OK)
 		ks_batch_append_at(&anew, &record, (int32) record.offset);
-	if (ks_segment_batch_is_full(&anew, size, writer->codec))
+	if (ks_segment_batch_is_full(&anew, size, target->codec))
 	{
 		pfree(anew.image);
 		return false;
@@ -317,10 +329,11 @@ fits_target(Writer *writer, const Source *source, const KsRecord *record, int64 
 	int64 size = ks_record_max_size(record);
 
 	if (target->writer.count == 0 || target->leader_epoch != header->leader_epoch ||
+		target->codec != codec_for(writer, header) ||
 		target->append_time != append_time ||
 		(append_time && target->append_timestamp != header->max_timestamp) ||
 		record->offset - target->base_offset > PG_INT32_MAX ||
-		ks_segment_batch_is_full(&target->writer, size, writer->codec))
+		ks_segment_batch_is_full(&target->writer, size, target->codec))
 		return false;
 	if (horizon == ANY_HORIZON || horizon == target->horizon)
 		return true;
@@ -378,7 +391,7 @@ is_good_as_it_is(const Writer *writer, const Source *source)
 {
 	KsCodec codec = source->reader.header.attributes & KS_BATCH_ATTR_CODEC;
 
-	return source->kept == source->count && source->count > 0 && !source->new_horizon && codec == writer->codec &&
+	return source->kept == source->count && source->count > 0 && !source->new_horizon && codec == codec_for(writer, &source->reader.header) &&
 		   source->plain_size >= (codec == KS_CODEC_NONE ? LARGE_PLAIN : LARGE_COMPRESSED);
 }
 
