@@ -89,7 +89,7 @@ public class Interop {
 
     static void consume(String topic, int partition, String from, int many) throws Exception {
         Map<String, Object> settings = login();
-        settings.put("fetch.max.wait.ms", 20000);
+        settings.put("fetch.max.wait.ms", from.equals("end") ? 20000 : 500);
         settings.put("enable.auto.commit", false);
         TopicPartition place = new TopicPartition(topic, partition);
         try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
