@@ -28,6 +28,7 @@ Words of "has": the commands of administration, from "create" on, and
 	idempotent
 	null-header					header values that are NULL
 	repeated-header				a name more than once, in order
+	sorted-header				headers are in the order of their names
 	null-both					records whose key and value are NULL
 	time						records are looked up by time
 	no-consumer					it cannot consume a partition that it assigns itself
@@ -218,6 +219,8 @@ def consumed(client, topic, written):
         ask('SELECT kstream.produce(%s, %s::bytea, %s::bytea, %s::jsonb, %s, to_timestamp(%s / 1000.0))', topic,
             record.key, record.value, headers_json(record.headers), record.partition, record.time)
         written = written + [record._replace(offset=sum(r.partition == record.partition for r in written))]
+    if client.can('sorted-header'):
+        written = unordered(written)
     for partition in range(PARTITIONS):
         everything = [r for r in written if r.partition == partition]
         got = client.run('consume', topic, partition, 'beginning', len(everything))

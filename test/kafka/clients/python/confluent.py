@@ -1,7 +1,7 @@
-"""confluent-kafka, librdkafka's own Python client."""
+"""confluent-kafka, librdkafka's own Python client; Debian's is on an old librdkafka."""
 import confluent_kafka as ck
-from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
-                                   ResourceType)
+from confluent_kafka import admin as kadmin
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 import loop
 
@@ -11,7 +11,7 @@ LOGIN = {'bootstrap.servers': loop.BOOTSTRAP, 'security.protocol': 'SASL_PLAINTE
 
 class Kafka:
     HAS = ('codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header repeated-header null-both time '
-           'create partitions list config alter grow trim delete')
+           'create partitions list config grow delete' + (' alter trim' if hasattr(kadmin, 'AlterConfigOpType') else ''))
 
     def __init__(self):
         self.admin = AdminClient(LOGIN)
@@ -60,12 +60,12 @@ class Kafka:
         return self.admin.list_topics(timeout=20).topics
 
     def config(self, topic, name):
-        resource = ConfigResource(ResourceType.TOPIC, topic)
+        resource = ConfigResource(kadmin.RESOURCE_TOPIC, topic)
         return [self.admin.describe_configs([resource])[resource].result(20)[name].value]
 
     def alter(self, topic, name, value):
-        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        entry = kadmin.ConfigEntry(name, value, incremental_operation=kadmin.AlterConfigOpType.SET)
+        resource = ConfigResource(kadmin.RESOURCE_TOPIC, topic, incremental_configs=[entry])
         self.admin.incremental_alter_configs([resource])[resource].result(20)
 
     def grow(self, topic, many):
