@@ -255,9 +255,11 @@ def woken(client, topic):
     wait_for(lambda: ask(fetching) != [(0,)])
     started = time.monotonic()
     ask("SELECT kstream.produce(%s, 'k', 'wake up', partition => 0)", topic)
-    got = client.answer()
-    is_([record_of(line).value for line in got], [b'wake up'], 'a waiting fetch is answered')
-    is_(time.monotonic() - started < 5, True, 'and without delay')
+    line = client.line(SECONDS)
+    seconds = time.monotonic() - started
+    client.answer()  # a client may wait for its next fetch before it closes
+    is_(record_of(line).value if '\t' in line else line, b'wake up', 'a waiting fetch is answered')
+    is_(seconds < 5, True, 'and without delay')
 
 
 def administered(client):

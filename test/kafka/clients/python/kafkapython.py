@@ -9,7 +9,7 @@ LOGIN = dict(bootstrap_servers=loop.BOOTSTRAP, security_protocol='SASL_PLAINTEXT
 
 
 class Kafka:
-    HAS = ('codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent repeated-header null-both time '
+    HAS = ('codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent repeated-header time '
            'create partitions list config alter grow trim delete')
 
     def __init__(self):
