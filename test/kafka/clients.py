@@ -72,7 +72,7 @@ is_(sorted(t for t in admin.list_topics() if t.startswith('py.')), ['py.None', '
 admin.create_partitions({'py.gzip': NewPartitions(3)})
 is_(ask("SELECT partitions FROM kstream.topics WHERE topic = 'py.gzip'"), [(3,)], 'partitions are added')
 admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, 'py.gzip', {'retention.ms': '7200000'})])
-is_(ask("SELECT options FROM kstream.topics WHERE topic = 'py.gzip'"), [({'retention': '7200000 ms'},)], 'options are changed')
+is_(ask("SELECT options FROM kstream.topics WHERE topic = 'py.gzip'"), [({'retention': '7200000 ms', 'timestamp_after_max': '1 hour'},)], 'options are changed')
 described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, 'py.gzip')])
 entries = {e[0]: e[1] for e in described[0].resources[0][4]}
 is_((entries['retention.ms'], entries['cleanup.policy'], entries['max.message.bytes']), ('7200000', 'delete', '1048588'), 'options are told by their names')
