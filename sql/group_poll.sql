@@ -90,6 +90,8 @@ SELECT kstream.unsubscribe('gp2');
 SELECT group_id, state, members FROM kstream.groups WHERE group_id = 'gp2';
 -- partitions that were taken over stay in view
 SELECT partition, member, committed_offset, records FROM kstream.lag WHERE group_id = 'gp2' ORDER BY 1;
+-- a poll without topics makes no group
+SELECT count(*) FROM kstream.poll('gp0');
 -- what was polled as a member is not to be committed as none
 SELECT * FROM kstream.commit('gp2');
 -- so the next poll starts again

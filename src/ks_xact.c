@@ -86,8 +86,7 @@ transaction_event(XactEvent event, void *arg)
 			/* Tells which of the dropped foreign tables were topics. */
 			ks_admin_pre_commit();
 			ks_cdc_pre_commit();
-			if (!KS_MUTANT("allow_prepare"))
-				refuse_prepare();
+			refuse_prepare();
 			break;
 		case XACT_EVENT_COMMIT:
 			KS_DEBUG_POINT("commit.before_dereg");

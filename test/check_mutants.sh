@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 #
 # check_mutants.sh
-#	Prove that the tests can fail: switch each seeded bug on and see it found.
+#	Prove that the tests can fail: put each seeded bug in and see it found.
 #
 # Usage: test/check_mutants.sh [MUTANT...]	in a tree that test/private-pg.sh
 #											has built with the debug points
 #
-# test/mutants.txt says which tests must fail under which mutant.  First all of
-# those tests run without a bug, where they must pass; then those of each mutant
-# run on servers that have it (KSTREAM_MUTANT), and each must fail.  Prints a
-# line for each and, last, "N passed, N failed".  A mutant that src/ has and the
-# table lacks, or the other way round, is a failure too.
+# A seeded bug is a patch, test/mutants/NAME.patch, that is applied to this tree,
+# built and taken back; a patch that no longer applies or builds is a failure.  A
+# few, which histories switch on at run time, are in src/ itself (KS_MUTANT) and
+# are chosen by a setting.  test/mutants.txt says which tests must fail under which
+# bug.  First all of those tests run without a bug, where they must pass; then
+# those of each bug run on servers that have it, and each must fail.  Prints a
+# line for each and, last, "N passed, N failed".  A bug that is neither a patch nor
+# in src/, or that the table lacks, is a failure too.
 #
-# With names, only those mutants.
+# With names, only those bugs.
 set -uo pipefail
 
 table=test/mutants.txt
@@ -20,7 +23,8 @@ OUT=$STAGE/out-mutants
 export OUT
 mkdir -p "$OUT"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+applied=
+trap 'take_back; rm -f "$log"' EXIT
 
 passed=0
 failed=0
@@ -34,6 +38,27 @@ result()
 		failed=$((failed + 1))
 	fi
 	echo "mutant $1 ... $2${3:+: $3}"
+}
+
+# Build and install this tree as test/private-build.sh did.
+build()
+{
+	eval "make -s -j$(nproc) $(cat "$STAGE/test/flags") all install" > "$log" 2>&1
+}
+
+# apply PATCH: put a bug in.
+apply()
+{
+	applied=$1
+	patch -p1 --fuzz=0 --no-backup-if-mismatch -s < "$1" > "$log" 2>&1 && build
+}
+
+# Take out the bug that was put in last.
+take_back()
+{
+	[ -n "$applied" ] || return 0
+	patch -p1 -R --fuzz=0 --no-backup-if-mismatch -s < "$applied" && build
+	applied=
 }
 
 # run MUTANT SUITE TEST...: the suite's output goes to the log.  A step that
@@ -54,7 +79,7 @@ passed_in_log()
 	grep -qE "^(test|tap|history) +$1 +\.\.\. ok\b|^ok +[0-9]+ +[-+] $1\b" "$log"
 }
 
-# The lines of the table, of the chosen mutants only.
+# The lines of the table, of the chosen bugs only.
 lines()
 {
 	awk -v chosen=" ${*:-} " '
@@ -62,15 +87,18 @@ lines()
 	' "$table"
 }
 
-# Each mutant of the source is in the table and the other way round.
+# Each bug is in the table and the other way round.
 check_table()
 {
 	local name
 
 	while read -r name; do
-		result "$name" FAILED "it is only in src/ or only in $table"
+		result "$name" FAILED "it is only a patch or in src/, or only in $table"
 	done < <(LC_ALL=C comm -3 \
-		<(grep -rhoE --exclude=debug.h 'KS_MUTANT\("[a-z_]+"\)' src | sed 's/.*"\(.*\)".*/\1/' | LC_ALL=C sort -u) \
+		<({
+			find test/mutants -name '*.patch' -printf '%f\n' | sed 's/\.patch$//'
+			grep -rhoE --exclude=debug.h 'KS_MUTANT\("[a-z_]+"\)' src | sed 's/.*"\(.*\)".*/\1/'
+		} | LC_ALL=C sort -u) \
 		<(awk '/^[a-z]/ { print $1 }' "$table" | LC_ALL=C sort -u) | tr -d '\t')
 }
 
@@ -87,14 +115,15 @@ check_sound()
 			if passed_in_log "$name"; then
 				result "none, $suite $name" ok
 			else
-				result "none, $suite $name" FAILED "it must pass without a mutant"
+				result "none, $suite $name" FAILED "it must pass without a bug"
 				tail -n 40 "$log"
 			fi
 		done
 	done < <(lines "$@" | awk '{ print $2 }' | LC_ALL=C sort -u)
 }
 
-check_mutant()
+# check_line MUTANT SUITE TESTS: one line of the table, with the bug in.
+check_line()
 {
 	local name
 	local -a tests
@@ -114,11 +143,27 @@ check_mutant()
 	done
 }
 
+check_mutant()
+{
+	local patch=test/mutants/$1.patch suite tests
+
+	if [ -e "$patch" ] && ! apply "$patch"; then
+		result "$1" FAILED "the patch does not apply or build"
+		tail -n 40 "$log"
+		take_back
+		return
+	fi
+	while read -r _ suite tests; do
+		check_line "$1" "$suite" "$tests" < /dev/null
+	done < <(lines "$1")
+	take_back
+}
+
 [ $# -gt 0 ] || check_table
 check_sound "$@"
-while read -r mutant suite tests; do
-	check_mutant "$mutant" "$suite" "$tests" < /dev/null
-done < <(lines "$@")
+while read -r mutant; do
+	check_mutant "$mutant" < /dev/null
+done < <(lines "$@" | awk '{ print $1 }' | awk '!seen[$0]++')
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -162,6 +162,20 @@ gate_unused()
 	perl test/figures.pl unused
 }
 
+# The bugs that prove the tests can still be put in.
+gate_mutants()
+{
+	local file found=0
+
+	for file in test/mutants/*.patch; do
+		if ! patch -p1 --dry-run --fuzz=0 -s < "$file"; then
+			echo "$file does not apply; make it anew from the code of today"
+			found=1
+		fi
+	done
+	return "$found"
+}
+
 # README.md is what a newcomer reads; the rest is in docs/.
 gate_readme()
 {
@@ -173,7 +187,7 @@ gate_readme()
 }
 
 failed=0
-[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults unused readme warnings
+[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults mutants unused readme warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"

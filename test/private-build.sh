@@ -100,10 +100,11 @@ build()
 	copy_postgres "$variant"
 	copy_tree "$variant"
 	# objects of other flags are of no use; a makefile may have changed them too
-	if [ "$(cat "$variant/flags" 2>/dev/null)" != "${flags[*]}" ] ||
+	# (as the shell would read them: check_mutants.sh builds with them)
+	if [ "$(cat "$variant/flags" 2>/dev/null)" != "$(printf '%q ' "${flags[@]}")" ] ||
 		[ "$tree/Makefile" -nt "$variant/flags" ]; then
 		find "$tree" \( -name '*.o' -o -name '*.so' -o -name '*.warnings' \) -delete
-		echo "${flags[*]}" > "$variant/flags"
+		printf '%q ' "${flags[@]}" > "$variant/flags"
 	fi
 	if ! (cd "$tree" && make -k -j"${KSTREAM_JOBS:-$(nproc)}" "${flags[@]}" all &&
 		make "${flags[@]}" install) > "$log" 2>&1; then

@@ -45,7 +45,7 @@ packages()
 			echo "pgbouncer libfaketime iproute2"
 			;;
 		style)
-			echo "clang-format-14 binutils"
+			echo "clang-format-14 binutils patch"
 			;;
 		deb)
 			echo "postgresql-server-dev-all debhelper dpkg-dev fakeroot lintian"

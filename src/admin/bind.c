@@ -46,7 +46,6 @@
 
 #include "admin/admin.h"
 #include "admin/register.h"
-#include "base/debug.h"
 #include "base/errors.h"
 #include "topic/owner.h"
 
@@ -152,8 +151,7 @@ bind_table(const char *name, Oid relid)
 						get_rel_name(relid), name)));
 	ks_admin_check_partitions_per_call(atoi(partitions));
 	ks_owner_begin(&scope);
-	if (!KS_MUTANT("bind_early"))
-		check_no_restore(name);
+	check_no_restore(name);
 	ks_admin_register(name, ks_admin_next_topic_id(), relid, atoi(partitions));
 	ks_owner_end(&scope);
 }

@@ -48,7 +48,6 @@
 
 #include "admin/guard.h"
 #include "base/compat.h"
-#include "base/debug.h"
 #include "topic/owner.h"
 
 /* The table that kstream itself is altering, if any. */
@@ -80,7 +79,7 @@ is_guarded(Oid relid, KsTopic *topic)
 {
 	if (relid == permitted || creating_extension || IsBinaryUpgrade)
 		return false;
-	if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE || !ks_catalog_exists() || KS_MUTANT("unguarded"))
+	if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE || !ks_catalog_exists())
 		return false;
 	if (GetForeignTable(relid)->serverid != get_foreign_server_oid("kstream", true))
 		return false;

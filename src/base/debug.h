@@ -15,8 +15,9 @@
  * macro is nothing.
  *
  * KS_MUTANT("name") is true while that build's setting kstream.mutant is the
- * name: a bug put there on purpose, by which the tests prove that they can fail.
- * It belongs into the configuration file, so that all processes have it.
+ * name: a bug put there on purpose, by which histories prove that they can fail.
+ * It belongs into the configuration file, so that all processes have it.  Bugs
+ * for the other tests are patches (test/mutants).
  *
  * src/base/debug.h
  *-------------------------------------------------------------------------

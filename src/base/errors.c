@@ -18,7 +18,6 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 
-#include "base/debug.h"
 #include "base/errors.h"
 
 bool ks_preloaded = false;
@@ -128,8 +127,6 @@ ks_require_preloaded(void)
 void
 ks_require_writable(const char *function)
 {
-	if (KS_MUTANT("read_only_ignored"))
-		return;
 	/* Both say 25006; every transaction on a standby is read-only too. */
 	if (RecoveryInProgress())
 		ereport(ERROR,

@@ -86,6 +86,7 @@ read_triggers(const char *text)
 static KsCaptureRow *
 read_arguments(Relation rel, const Trigger *trigger)
 {
+	KsCaptureOptions options;
 	KsCaptureRow *row;
 
 	if (trigger->tgisclone || trigger->tgnargs != ARGUMENTS || trigger->tgfoid != ks_capture_function() ||
@@ -97,7 +98,7 @@ read_arguments(Relation rel, const Trigger *trigger)
 	strlcpy(row->topic, trigger->tgargs[0], sizeof(row->topic));
 	row->role = rel->rd_rel->relowner;
 	row->given = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(trigger->tgargs[1])));
-	ks_capture_options_parse(row->given, &row->options);
+	ks_capture_options_parse(row->given, &options);
 	row->triggers = read_triggers(trigger->tgargs[2]);
 	row->default_key = strcmp(trigger->tgargs[3], DEFAULT_KEY) == 0;
 	return row;

@@ -395,13 +395,12 @@ fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDe
 	strlcpy(capture->topic, row->topic, sizeof(capture->topic));
 	capture->topic_len = strlen(capture->topic);
 	capture->role = row->role;
-	capture->options = row->options;
-	capture->options.source_name = row->options.source_name ? pstrdup(row->options.source_name) : NULL;
+	ks_capture_options_parse(row->given, &capture->options);
 	capture->root = RelationGetRelid(root);
 	capture->table_name = pstrdup(RelationGetRelationName(root));
 	keys = ks_capture_listed_columns(root, row, KS_TRIGGER_KEY);
-	ks_columns_init(&capture->columns, captured_columns(root, row), desc, row->options.format, capture->context);
-	ks_columns_init(&capture->keys, keys, desc, row->options.format, capture->context);
+	ks_columns_init(&capture->columns, captured_columns(root, row), desc, capture->options.format, capture->context);
+	ks_columns_init(&capture->keys, keys, desc, capture->options.format, capture->context);
 	prepare_source(capture, root);
 	MemoryContextSwitchTo(old);
 }

@@ -33,22 +33,26 @@ typedef struct KsCaptureOptions
 /* Parse options; 22023 for what is not one. */
 extern void ks_capture_options_parse(Jsonb *json, KsCaptureOptions *options);
 
+/* Are they options at all, each for itself? */
+extern bool ks_capture_options_are_valid(Jsonb *json);
+
 /* One row of kstream.capture. */
 typedef struct KsCaptureRow
 {
 	Oid relid;
 	char topic[KS_TOPIC_NAME_MAX + 1];
-	Oid role; /* may be gone */
-	Jsonb *given;
-	KsCaptureOptions options; /* the same; columns and condition are those of the triggers */
-	uint32 triggers;          /* bits 1 << KsCaptureTrigger: those that capture() made */
-	bool default_key;         /* of a unique index, not named by the caller */
+	Oid role;         /* may be gone */
+	Jsonb *given;     /* options; columns and condition are those of the triggers */
+	uint32 triggers;  /* bits 1 << KsCaptureTrigger: those that capture() made */
+	bool default_key; /* of a unique index, not named by the caller */
 } KsCaptureRow;
 
-/* The rows of a relation, as KsCaptureRow, in CurrentMemoryContext. */
+/*
+ * The rows of a relation, or of all, as KsCaptureRow, in CurrentMemoryContext.
+ * Nothing looks at what they have as options: a capture whose options are damaged
+ * can be seen, replaced, ended, and dropped with its table.
+ */
 extern List *ks_capture_rows(Oid relid);
-
-/* The rows of all, whose options are not looked at. */
 extern List *ks_capture_all_rows(void);
 
 /* May the current user see it in views: as one who may read the table, or a member of pg_monitor? */

@@ -363,9 +363,8 @@ end_statements(int guc_level)
 }
 
 static void
-create_triggers(Relation rel, const KsTopic *topic, List *keys, const KsCaptureRow *row)
+create_triggers(Relation rel, const KsTopic *topic, List *keys, const KsCaptureRow *row, const KsCaptureOptions *options)
 {
-	const KsCaptureOptions *options = &row->options;
 	Node *condition = options->when != NULL ? analyze_condition(rel, options->when) : NULL;
 	Definition definition;
 	int guc_level = begin_statements();
@@ -507,23 +506,24 @@ void
 ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, Jsonb *json)
 {
 	KsCaptureRow row = {0};
+	KsCaptureOptions options;
 	KsTopic topic;
 	List *keys;
 
-	ks_capture_options_parse(json, &row.options);
+	ks_capture_options_parse(json, &options);
 	keys = key_columns != NULL ? given_key(key_columns) : default_key(rel);
 	check_columns(rel, keys, "key_columns");
-	check_columns(rel, row.options.columns, "columns");
-	check_columns(rel, row.options.exclude, "exclude");
-	check_key_for_format(&row.options, keys);
+	check_columns(rel, options.columns, "columns");
+	check_columns(rel, options.exclude, "exclude");
+	check_key_for_format(&options, keys);
 	check_not_part(rel, topic_name);
-	get_topic(rel, topic_name, &row.options, &topic);
+	get_topic(rel, topic_name, &options, &topic);
 	check_key_for_topic(&topic, keys);
 	row.relid = RelationGetRelid(rel);
 	strlcpy(row.topic, topic_name, sizeof(row.topic));
 	row.role = GetUserId();
 	row.given = json;
-	row.triggers = ks_capture_triggers(&row.options, keys != NIL);
+	row.triggers = ks_capture_triggers(&options, keys != NIL);
 	row.default_key = key_columns == NULL;
 
 	/* of an earlier call */
@@ -533,7 +533,7 @@ ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, 
 
 	ks_capture_insert_row(&row);
 	CommandCounterIncrement();
-	create_triggers(rel, &topic, keys, &row);
+	create_triggers(rel, &topic, keys, &row, &options);
 }
 
 void

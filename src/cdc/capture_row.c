@@ -67,11 +67,16 @@ read_triggers(ArrayType *array)
 {
 	uint32 triggers = 0;
 	Datum *values;
+	bool *nulls;
 	int count;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
+	/* with room for nulls, so that a damaged row is no error */
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
 	while (count-- > 0)
-		triggers |= ks_capture_trigger_of(TextDatumGetCString(values[count]));
+	{
+		if (!nulls[count])
+			triggers |= ks_capture_trigger_of(TextDatumGetCString(values[count]));
+	}
 	return triggers;
 }
 
@@ -90,7 +95,6 @@ make_triggers(uint32 triggers)
 	return construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* Without what the options say. */
 static KsCaptureRow *
 read_row(Relation catalog, HeapTuple tuple)
 {
@@ -108,8 +112,9 @@ read_row(Relation catalog, HeapTuple tuple)
 	return row;
 }
 
-List *
-ks_capture_rows(Oid relid)
+/* The rows of one relation, or (InvalidOid) of all. */
+static List *
+read_rows(Oid relid)
 {
 	Relation catalog = open_catalog("capture", AccessShareLock);
 	List *rows = NIL;
@@ -119,17 +124,27 @@ ks_capture_rows(Oid relid)
 
 	if (catalog == NULL)
 		return NIL;
-	scan = scan_catalog(catalog, relid, &key);
+	if (OidIsValid(relid))
+		scan = scan_catalog(catalog, relid, &key);
+	else
+		scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		KsCaptureRow *row = read_row(catalog, tuple);
-
-		ks_capture_options_parse(row->given, &row->options);
-		rows = lappend(rows, row);
-	}
+		rows = lappend(rows, read_row(catalog, tuple));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return rows;
+}
+
+List *
+ks_capture_rows(Oid relid)
+{
+	return OidIsValid(relid) ? read_rows(relid) : NIL;
+}
+
+List *
+ks_capture_all_rows(void)
+{
+	return read_rows(InvalidOid);
 }
 
 bool
@@ -137,24 +152,6 @@ ks_capture_may_be_seen(Oid relid)
 {
 	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
 		   has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
-}
-
-List *
-ks_capture_all_rows(void)
-{
-	Relation catalog = open_catalog("capture", AccessShareLock);
-	List *rows = NIL;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	if (catalog == NULL)
-		return NIL;
-	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		rows = lappend(rows, read_row(catalog, tuple));
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return rows;
 }
 
 void

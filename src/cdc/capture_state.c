@@ -89,6 +89,13 @@ add_disabled(StringInfo list, const KsCaptureRow *row, Oid relid)
 	}
 }
 
+/* NULL: the row can be read. */
+static char *
+options_state(const KsCaptureRow *row)
+{
+	return ks_capture_options_are_valid(row->given) ? NULL : pstrdup("broken: its options are not valid");
+}
+
 /* NULL: all are there. */
 static char *
 missing_state(const KsCaptureRow *row)
@@ -207,7 +214,8 @@ append_names(StringInfo json, const char *label, List *names)
 static Datum
 current_options(Relation rel, const KsCaptureRow *row)
 {
-	char *condition = row->options.when != NULL ? ks_capture_condition(rel, row->topic, NULL) : NULL;
+	bool has_condition = (row->triggers & (1 << KS_TRIGGER_ENTER)) != 0;
+	char *condition = has_condition ? ks_capture_condition(rel, row->topic, NULL) : NULL;
 	StringInfoData json;
 
 	initStringInfo(&json);
@@ -220,6 +228,8 @@ current_options(Relation rel, const KsCaptureRow *row)
 		ks_json_string(&json, condition, strlen(condition));
 	}
 	appendStringInfoChar(&json, '}');
+	if (!JB_ROOT_IS_OBJECT(row->given))
+		return JsonbPGetDatum(row->given);
 	return DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(row->given),
 							   DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
@@ -255,7 +265,9 @@ kstream_capture_state(PG_FUNCTION_ARGS)
 	{
 		Relation rel = NULL;
 
-		status = missing_state(row);
+		status = options_state(row);
+		if (status == NULL)
+			status = missing_state(row);
 		if (status == NULL)
 			status = right_state(row);
 		if (status == NULL)

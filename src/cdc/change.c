@@ -51,7 +51,6 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
-#include "base/debug.h"
 #include "base/errors.h"
 #include "cdc/change.h"
 #include "cdc/held.h"
@@ -159,8 +158,6 @@ begin_buffer(StringInfo buffer, int size)
 static KsProducerTopic *
 begin_produce(KsCapture *capture)
 {
-	if (KS_MUTANT("capture_unchecked"))
-		capture->role = ks_catalog()->owner;
 	if (capture->role_serial != ks_topic_cache_serial)
 	{
 		if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(capture->role)))
@@ -218,8 +215,7 @@ begin_output(Output *output, KsCapture *capture, uint64 number)
 	output->capture = capture;
 	output->topic = begin_produce(capture);
 	output->number = number;
-	output->waits = number != KS_ORDER_NONE && (number > ks_order_lowest() || number > ks_held_lowest()) &&
-					!KS_MUTANT("firing_order");
+	output->waits = number != KS_ORDER_NONE && (number > ks_order_lowest() || number > ks_held_lowest());
 	output->record.key_len = -1;
 	output->record.value_len = -1;
 	output->record.timestamp = ks_ms_from_timestamptz(GetCurrentTimestamp());
@@ -318,8 +314,7 @@ put(Output *output, int32 partition)
 	}
 	for (i = 0; i < ks_produce_topic(output->topic)->partitions; i++)
 	{
-		if (i == 0 || !KS_MUTANT("truncate_once"))
-			(void) ks_produce_record(output->topic, i, record);
+		(void) ks_produce_record(output->topic, i, record);
 	}
 }
 
@@ -524,7 +519,7 @@ put_gone(Output *output, TupleTableSlot *row)
 
 		set_envelope(output, columns, capture->options.before || columns->count > 0 ? row : NULL, NULL);
 		deliver(output, VALUE_ENVELOPE, 'd', KS_ANY_PARTITION);
-		if (!capture->options.tombstones || capture->keys.count == 0 || KS_MUTANT("no_tombstone"))
+		if (!capture->options.tombstones || capture->keys.count == 0)
 			return;
 	}
 	else
@@ -573,12 +568,6 @@ put_moved(Output *old_row, Output *new_row, TupleTableSlot *before, TupleTableSl
 	{
 		set_header(old_row, "__debezium.newkey", new_row->record.key, new_row->record.key_len);
 		set_header(new_row, "__debezium.oldkey", old_row->record.key, old_row->record.key_len);
-	}
-	if (KS_MUTANT("key_change_swapped"))
-	{
-		put_row(new_row, 'c', NULL, after);
-		put_gone(old_row, before);
-		return;
 	}
 	put_gone(old_row, before);
 	put_row(new_row, 'c', NULL, after);

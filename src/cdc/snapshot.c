@@ -59,6 +59,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/options.h"
 #include "cdc/change.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
@@ -465,72 +466,19 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 
 /* ---- options ---- */
 
-static int64
-get_rows(const JsonbValue *value)
-{
-	int64 rows = 0;
+#define MEMBER(name) KS_OPTION_MEMBER(KsSnapshotOptions, name)
 
-	if (value->type == jbvNumeric)
-	{
-		char *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
-		char *end;
+static const KsOption option_defs[] = {
+	{"chunk_size", NULL, KS_OPTION_INTEGER, MEMBER(chunk_size),
+	 DEFAULT_CHUNK_SIZE, 1, PG_INT64_MAX, NULL, "an integer of 1 or more."},
+	{"restart", NULL, KS_OPTION_BOOL, MEMBER(restart), false, 0, 0, NULL, "true or false."},
+};
 
-		errno = 0;
-		rows = strtoi64(text, &end, 10);
-		if (errno != 0 || *end != '\0')
-			rows = 0;
-	}
-	if (rows < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for snapshot option \"%s\"", "chunk_size"),
-				 errdetail("It must be %s.", "an integer of 1 or more")));
-	return rows;
-}
-
-static bool
-get_bool(const JsonbValue *value)
-{
-	if (value->type != jbvBool)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for snapshot option \"%s\"", "restart"),
-				 errdetail("It must be %s.", "true or false")));
-	return value->val.boolean;
-}
+static const KsOptionTable snapshot_options = {"snapshot", option_defs, lengthof(option_defs)};
 
 void
 ks_snapshot_options_parse(Jsonb *json, KsSnapshotOptions *options)
 {
-	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
-	JsonbIteratorToken token;
-	JsonbValue key;
-	JsonbValue value;
-
-	options->chunk_size = DEFAULT_CHUNK_SIZE;
-	options->restart = false;
-	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("snapshot options must be a JSON object")));
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
-	{
-		char *name;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(key.val.string.val, key.val.string.len);
-		(void) JsonbIteratorNext(&iterator, &value, true);
-		if (strcmp(name, "chunk_size") != 0 && strcmp(name, "restart") != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unrecognized snapshot option \"%s\"", name),
-					 errhint("Snapshot options are chunk_size and restart.")));
-		if (value.type == jbvNull)
-			continue;
-		if (strcmp(name, "restart") == 0)
-			options->restart = get_bool(&value);
-		else
-			options->chunk_size = get_rows(&value);
-	}
+	ks_options_default(&snapshot_options, options);
+	ks_options_parse(&snapshot_options, json, options, NULL);
 }

@@ -125,7 +125,7 @@ read_record(KsFetch *fetch, KsRecord *record)
 			CHECK_FOR_INTERRUPTS();
 			if (!ks_log_scan_next(&fetch->scan, &fetch->row))
 				return false;
-			if (fetch->by_time && fetch->row.max_timestamp < fetch->since + (KS_MUTANT("since_exclusive") ? 1 : 0))
+			if (fetch->by_time && fetch->row.max_timestamp < fetch->since)
 				continue;
 			open_batch(fetch);
 		}
@@ -330,8 +330,7 @@ ks_fetch_start(KsFetch *fetch, int64 max_wait)
 {
 	instr_time start;
 
-	if (!KS_MUTANT("wait_uncapped"))
-		max_wait = Min(max_wait, ks_max_wait);
+	max_wait = Min(max_wait, ks_max_wait);
 	fetch->is_open = false;
 	fetch->records = 0;
 	fetch->bytes = 0;

@@ -141,7 +141,7 @@ recall_latest(KsConsumer *consumer)
 	int i;
 
 	found = list_latest(consumer, &count, &loss);
-	if (loss.at != 0 && !KS_MUTANT("forget_lost_latest"))
+	if (loss.at != 0)
 		ks_error_lost_latest(&consumer->key, consumer->name, topic_name(loss.topic_id), &loss);
 	for (i = 0; i < count; i++)
 	{

@@ -32,7 +32,7 @@ ks_error_unknown_member(const char *group, const char *member)
 			(member != NULL ? errmsg("\"%s\" is not a member of group \"%s\"", member, group)
 							: errmsg("this session is not a member of group \"%s\"", group),
 			 ks_error(KS_E_UNKNOWN_MEMBER_ID, NULL),
-			 errhint("Poll to join the group, and resume from the last committed offset.")));
+			 errhint("A poll that names topics joins the group, and goes on at the committed offsets.")));
 }
 
 void

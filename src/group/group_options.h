@@ -16,11 +16,17 @@
 extern void ks_group_default_options(KsGroupOptions *options);
 
 /*
- * Apply the members of a JSON object.  "owner" is handed out, everything else
- * goes into *options and into *canonical, a list of DefElem (NULL arg: reset).
- * is_stored: of a row, where a value above the limit is brought below it.
+ * What a user gives: *options with the defaults of what is not given, *owner (NULL:
+ * not given), and all else in *canonical, a list of DefElem (NULL arg: reset).
  * 22023 for what is not allowed.
  */
-extern void ks_group_parse_options(Jsonb *json, bool is_stored, KsGroupOptions *options, char **owner, List **canonical);
+extern void ks_group_parse_options(Jsonb *json, KsGroupOptions *options, char **owner, List **canonical);
+
+/*
+ * What a row keeps.  No error: a value above its limit is brought below it, and
+ * what is not valid is passed over with a warning, so that a group whose row is
+ * damaged can be altered and dropped.
+ */
+extern void ks_group_stored_options(Jsonb *json, KsGroupOptions *options);
 
 #endif /* KS_GROUP_GROUP_OPTIONS_H */

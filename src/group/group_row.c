@@ -118,8 +118,6 @@ static void
 read_row(const char *name, Oid user, KsGroupStart *start)
 {
 	bool isnull;
-	char *role = NULL;
-	List *ignored = NIL;
 	HeapTuple row;
 	TupleDesc desc;
 
@@ -139,7 +137,7 @@ read_row(const char *name, Oid user, KsGroupStart *start)
 	desc = SPI_tuptable->tupdesc;
 	start->has_row = true;
 	start->owner = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
-	ks_group_parse_options(DatumGetJsonbP(SPI_getbinval(row, desc, 2, &isnull)), true, &start->options, &role, &ignored);
+	ks_group_stored_options(DatumGetJsonbP(SPI_getbinval(row, desc, 2, &isnull)), &start->options);
 	start->next_stamp = first_stamp(DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)));
 	start->empty_for = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 }
@@ -262,7 +260,8 @@ static pg_attribute_noreturn() void no_group(const char *name, const char *detai
 {
 	ereport(ERROR,
 			(errmsg("group \"%s\" does not exist", name),
-			 detail != NULL ? ks_error(KS_E_GROUP_ID_NOT_FOUND, "%s", detail) : ks_error(KS_E_GROUP_ID_NOT_FOUND, NULL)));
+			 detail != NULL ? ks_error(KS_E_GROUP_ID_NOT_FOUND, "%s", detail) : ks_error(KS_E_GROUP_ID_NOT_FOUND, NULL),
+			 detail != NULL ? 0 : errhint("kstream.create_group() makes a group, and so does a first poll that names topics.")));
 }
 
 static pg_attribute_noreturn() void being_dropped(const char *name)
@@ -568,8 +567,7 @@ ks_group_create(const char *name, Jsonb *json)
 	Oid owner;
 
 	ks_group_check_name(name);
-	ks_group_default_options(&options);
-	ks_group_parse_options(json, false, &options, &given, &canonical);
+	ks_group_parse_options(json, &options, &given, &canonical);
 	owner = owner_role(given);
 	(void) lock_row_key(name, true);
 	ks_owner_begin(&scope);
@@ -626,8 +624,7 @@ ks_group_alter(const KsGroupKey *key, Jsonb *json)
 	StringInfoData resets;
 	ListCell *lc;
 
-	ks_group_default_options(&options);
-	ks_group_parse_options(json, false, &options, &given, &canonical);
+	ks_group_parse_options(json, &options, &given, &canonical);
 	if (given != NULL)
 		set_owner = psprintf(", owner = %u::pg_catalog.oid", owner_role(given));
 	initStringInfo(&resets);
@@ -638,7 +635,8 @@ ks_group_alter(const KsGroupKey *key, Jsonb *json)
 	ks_owner_begin(&scope);
 	if (given != NULL)
 		check_role_limit(get_role_oid(given, false));
-	(void) ks_owner_execute("UPDATE kstream.consumer_group SET options = (options%s) OPERATOR(pg_catalog.||) %s%s"
+	(void) ks_owner_execute("UPDATE kstream.consumer_group SET options ="
+							" (CASE WHEN pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.=) 'object' THEN options ELSE '{}' END%s) OPERATOR(pg_catalog.||) %s%s"
 							" WHERE group_id OPERATOR(pg_catalog.=) %s",
 							resets.data, options_sql(canonical), set_owner, quote_literal_cstr(key->name));
 	read_row(key->name, InvalidOid, &start);

@@ -188,7 +188,7 @@ end_session(const SessionMembership *session)
 	membership.member = session->member;
 	membership.incarnation = session->incarnation;
 	wake_count = 0;
-	if (ks_group_member_of(group, &membership) != NULL && !KS_MUTANT("session_stays"))
+	if (ks_group_member_of(group, &membership) != NULL)
 	{
 		ks_group_remove_member(group, session->member, KS_LOST_LEFT);
 		ended = true;
@@ -286,7 +286,7 @@ try_lock_name(const KsGroupKey *key, const char *name)
 
 	hash = hash_bytes_extended((const unsigned char *) name, strlen(name), hash);
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, (uint32) (hash >> 32), (uint16) hash);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL || KS_MUTANT("share_name");
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /* One transaction at a time may be a named member. */

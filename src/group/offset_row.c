@@ -178,7 +178,7 @@ find_at(const Access *access, Snapshot snapshot, const RowKey *key, const ItemPo
 	row.t_self = *tid;
 	if (!heap_fetch(access->rel, snapshot, &row, &buffer, false))
 		return NULL;
-	if (has_key(access, &row, key) || KS_MUTANT("tid_trusted"))
+	if (has_key(access, &row, key))
 		found = heap_copytuple(&row);
 	ReleaseBuffer(buffer);
 	return found;
@@ -328,7 +328,7 @@ lock_partition(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
 
 	hash = hash_bytes_extended((const unsigned char *) topic, sizeof(pg_uuid_t), hash);
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->segment, (uint32) (hash >> 32), (uint16) hash);
-	return KS_MUTANT("no_partition_lock") || LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void

@@ -308,7 +308,7 @@ let_go(KsGroup *group, int32 m, KsHeldTest is_held)
 		KsShare *share = &ks_shares[s];
 		int32 next = share->next_owned;
 
-		if (share->target != m && (!is_held(&group->key, share) || KS_MUTANT("release_held")))
+		if (share->target != m && !is_held(&group->key, share))
 		{
 			ks_share_lose(group, s, KS_LOST_REBALANCE);
 			freed = true;
@@ -334,13 +334,9 @@ reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 	{
 		KsShare *share = &ks_shares[s];
 
-		if (share->target != m || share->owner == m || (share->owner >= 0 && !KS_MUTANT("take_owned")))
+		if (share->target != m || share->owner == m || share->owner >= 0)
 			continue;
-		if (share->owner >= 0)
-			ks_share_lose(group, s, KS_LOST_REBALANCE);
 		ks_share_own(group, s, m);
-		if (KS_MUTANT("born_confirmed"))
-			ks_share_confirm(group, s);
 	}
 	member->reconciled = group->version;
 	if (freed)

@@ -34,7 +34,6 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
-#include "base/debug.h"
 #include "group/shared.h"
 
 /* After this long a name that owns nothing does not keep its group's slot, ms. */
@@ -630,9 +629,6 @@ int64
 ks_monotonic_ms(void)
 {
 	instr_time now;
-
-	if (KS_MUTANT("wall_clock"))
-		return GetCurrentTimestamp() / 1000;
 
 	/* CLOCK_MONOTONIC wherever there is one */
 	INSTR_TIME_SET_CURRENT(now);

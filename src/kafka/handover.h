@@ -49,7 +49,7 @@ typedef struct KsKafkaAnswer
 	uint8 salt[KS_KAFKA_SALT_MAX];
 	uint8 stored_key[KS_KAFKA_KEY_LEN];
 	uint8 server_key[KS_KAFKA_KEY_LEN];
-	char reason[160]; /* for the log, where the client is refused */
+	char reason[160]; /* a sentence for the log, where the client is refused */
 } KsKafkaAnswer;
 
 /* ---- the listener's side; sockets are nonblocking ---- */

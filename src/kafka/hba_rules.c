@@ -213,13 +213,13 @@ verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **re
 {
 	if (line->clientcert != clientCertOff && !question->has_peer)
 	{
-		*reason = "the line of pg_hba.conf that fits wants a client certificate";
+		*reason = "The line of pg_hba.conf that fits wants a client certificate.";
 		return KS_KAFKA_HBA_REFUSE;
 	}
 	if (line->clientcert == clientCertFull &&
 		(line->clientcertname != clientCertCN || strcmp(question->peer, question->role) != 0))
 	{
-		*reason = "the name in the client's certificate is not the role's";
+		*reason = "The name in the client's certificate is not the role's.";
 		return KS_KAFKA_HBA_REFUSE;
 	}
 	switch (line->auth_method)
@@ -233,10 +233,10 @@ verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **re
 			return KS_KAFKA_HBA_PASSWORD;
 		case uaReject:
 		case uaImplicitReject:
-			*reason = "pg_hba.conf rejects the connection";
+			*reason = "pg_hba.conf rejects the connection.";
 			break;
 		default:
-			*reason = "the line of pg_hba.conf that fits has a method that Kafka clients cannot use";
+			*reason = "The line of pg_hba.conf that fits has a method that Kafka clients cannot use.";
 			break;
 	}
 	return KS_KAFKA_HBA_REFUSE;
@@ -257,12 +257,12 @@ ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storag
 			continue;
 		if (line->hostname != NULL)
 		{
-			*reason = "the line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients";
+			*reason = "The line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients.";
 			return KS_KAFKA_HBA_REFUSE;
 		}
 		if (address_fits(line, client))
 			return verdict_of(line, question, reason);
 	}
-	*reason = "there is no line of pg_hba.conf that fits";
+	*reason = "There is no line of pg_hba.conf that fits.";
 	return KS_KAFKA_HBA_REFUSE;
 }

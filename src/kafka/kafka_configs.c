@@ -139,6 +139,7 @@ change_topic(KsKafkaRequest *request, void *arg)
 	Change *change = arg;
 	KsTopic topic;
 
+	ks_require_writable("AlterConfigs");
 	ks_topic_get(ks_wire_cstring(change->topic), &topic);
 	ks_topic_check_owner(&topic);
 	ks_admin_alter_topic(&topic, change->options);

@@ -160,19 +160,23 @@ front_frame(const KsKafkaConnection *connection, int32 max, char **frame, int32 
  * together.  A client that is gone is found out when its frames are done with.
  */
 static void
-drain(KsKafkaConnection *connection)
+drain(KsKafkaConnection *connection, int32 max)
 {
-	while (connection->in.len - connection->used < GATHER_MAX && read_some(connection) == READ_SIZE)
+	while (connection->in.len - connection->used < Min(GATHER_MAX, max) && read_some(connection) == READ_SIZE)
 		;
 }
 
-/* Move what is not used yet to the front, and give a large buffer back. */
+/*
+ * Move what is not used yet to the front, and give a large buffer back.  Not for each
+ * frame, of which there may be a hundred thousand: when more has been used than is
+ * left, so that in all no more is moved than was read.
+ */
 static void
 compact_buffer(KsKafkaConnection *connection)
 {
 	int left = connection->in.len - connection->used;
 
-	if (connection->used == 0)
+	if (connection->used == 0 || connection->used < left)
 		return;
 	memmove(connection->in.data, connection->in.data + connection->used, left);
 	connection->in.len = left;
@@ -202,7 +206,7 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 			return false;
 		if (found > 0)
 		{
-			drain(connection);
+			drain(connection, max);
 			(void) front_frame(connection, max, frame, len);
 			connection->used += 4 + *len;
 			return true;

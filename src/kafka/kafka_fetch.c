@@ -44,9 +44,10 @@ typedef struct FetchRound
 {
 	const KwFetchRequest *wanted;
 	KwFetchResponse *answer;
-	int64 left;  /* bytes that the answer may still take */
-	int64 bytes; /* that it has */
-	bool failed; /* a partition has an error: answer at once */
+	MemoryContext context; /* of the bytes that it reads */
+	int64 left;            /* bytes that the answer may still take */
+	int64 bytes;           /* that it has */
+	bool failed;           /* a partition has an error: answer at once */
 } FetchRound;
 
 /* Refuse a client that knows another leader epoch than ours. */
@@ -110,7 +111,10 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 		return KS_E_OFFSET_OUT_OF_RANGE;
 	if (wanted->fetch_offset >= info.end)
 		return KS_KAFKA_NONE;
-	old = MemoryContextSwitchTo(request->context);
+	/* What is too much for the answer is not looked at. */
+	if (round->left <= 0 && round->bytes > 0)
+		return KS_KAFKA_NONE;
+	old = MemoryContextSwitchTo(round->context);
 	initStringInfo(&out);
 	MemoryContextSwitchTo(old);
 	read_batches(topic, wanted, &info, round, &out);
@@ -121,43 +125,140 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	return KS_KAFKA_NONE;
 }
 
+/* One partition, whose answer is at its defaults. */
 static void
-fetch_topic(KsKafkaRequest *request, FetchRound *round, const KwFetchRequestTopic *wanted, KwFetchResponseableTopicResponse *entry)
+fetch_one(KsKafkaRequest *request, FetchRound *round, int topic_index, int partition_index)
 {
+	const KwFetchRequestTopic *wanted = &round->wanted->topics.items[topic_index];
+	const KwFetchRequestPartition *partition = &wanted->partitions.items[partition_index];
+	KwFetchResponsePartitionData *entry = &round->answer->responses.items[topic_index].partitions.items[partition_index];
+	KsTopic topic;
+
+	entry->error_code = ks_kafka_topic_find(wanted->topic, &wanted->topic_id, ACL_SELECT, &topic);
+	if (entry->error_code == KS_KAFKA_NONE)
+		entry->error_code = fetch_partition(request, &topic, partition, round, entry);
+	round->failed |= entry->error_code != KS_KAFKA_NONE;
+}
+
+static void
+fetch_topic(KsKafkaRequest *request, FetchRound *round, int index)
+{
+	const KwFetchRequestTopic *wanted = &round->wanted->topics.items[index];
+	KwFetchResponseableTopicResponse *entry = &round->answer->responses.items[index];
 	KsTopic topic;
 	int16 error = ks_kafka_topic_find(wanted->topic, &wanted->topic_id, ACL_SELECT, &topic);
 	int i;
 
-	entry->topic = wanted->topic;
-	entry->topic_id = wanted->topic_id;
-	KS_KAFKA_STRUCTS(request, entry->partitions, FetchResponsePartitionData, wanted->partitions.count);
 	for (i = 0; i < wanted->partitions.count; i++)
 	{
 		KwFetchResponsePartitionData *part = &entry->partitions.items[i];
 
-		part->partition_index = wanted->partitions.items[i].partition;
-		part->high_watermark = -1;
 		part->error_code = error != KS_KAFKA_NONE ? error : fetch_partition(request, &topic, &wanted->partitions.items[i], round, part);
 		round->failed |= part->error_code != KS_KAFKA_NONE;
 	}
 }
 
+/* Everything in one transaction. */
 static void
-fetch_round(KsKafkaRequest *request, void *arg)
+fetch_all(KsKafkaRequest *request, void *arg)
 {
 	FetchRound *round = arg;
 	int i;
 
 	for (i = 0; i < round->wanted->topics.count; i++)
-		fetch_topic(request, round, &round->wanted->topics.items[i], &round->answer->responses.items[i]);
+		fetch_topic(request, round, i);
+}
+
+typedef struct OnePartition
+{
+	FetchRound *round;
+	int topic;
+	int partition;
+} OnePartition;
+
+static void
+fetch_alone(KsKafkaRequest *request, void *arg)
+{
+	OnePartition *one = arg;
+
+	fetch_one(request, one->round, one->topic, one->partition);
+}
+
+/* Forget what a round has read, and lay the answer out anew. */
+static void
+begin_round(KsKafkaRequest *request, FetchRound *round)
+{
+	int64 most = Min(Max(round->wanted->max_bytes, 0), ANSWER_MAX);
+	int i;
+	int j;
+
+	MemoryContextReset(round->context);
+	round->left = most;
+	round->bytes = 0;
+	round->failed = false;
+	for (i = 0; i < round->wanted->topics.count; i++)
+	{
+		const KwFetchRequestTopic *wanted = &round->wanted->topics.items[i];
+		KwFetchResponseableTopicResponse *entry = &round->answer->responses.items[i];
+
+		entry->topic = wanted->topic;
+		entry->topic_id = wanted->topic_id;
+		entry->partitions.count = wanted->partitions.count;
+		entry->partitions.items = ks_kafka_new_array_in(round->context, &ks_wire_FetchResponsePartitionData, wanted->partitions.count);
+		for (j = 0; j < wanted->partitions.count; j++)
+		{
+			entry->partitions.items[j].partition_index = wanted->partitions.items[j].partition;
+			entry->partitions.items[j].high_watermark = -1;
+		}
+	}
+}
+
+/* What an error of a partition's own transaction is to its client. */
+static int16
+partition_error(int16 error)
+{
+	/* Canceled, or in the way of what a standby replays: there is nothing to read now, and the client asks again. */
+	if (error == KS_KAFKA_REQUEST_TIMED_OUT || (error == KS_KAFKA_KAFKA_STORAGE_ERROR && RecoveryInProgress()))
+		return KS_KAFKA_NONE;
+	return error;
+}
+
+/* Read all that is wanted; what cannot be read costs its own partition alone. */
+static void
+fetch_round(KsKafkaRequest *request, FetchRound *round)
+{
+	int i;
+	int j;
+
+	begin_round(request, round);
+	if (ks_kafka_transaction(request, fetch_all, round, NULL) == KS_KAFKA_NONE)
+		return;
+	begin_round(request, round);
+	for (i = 0; i < round->wanted->topics.count; i++)
+	{
+		for (j = 0; j < round->wanted->topics.items[i].partitions.count; j++)
+		{
+			OnePartition one = {round, i, j};
+			int16 error = ks_kafka_transaction(request, fetch_alone, &one, NULL);
+
+			if (error != KS_KAFKA_NONE)
+				round->answer->responses.items[i].partitions.items[j].error_code = partition_error(error);
+		}
+	}
+	round->failed = true;
 }
 
 /* ---------- waiting ---------- */
 
-/* Ask to be woken when there is more than was seen; at the end of the transaction it would be forgotten. */
-static void
-add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartitionKey *keys, bool *ready)
+/*
+ * Ask to be woken when there is more than was seen; at the end of the transaction it
+ * would be forgotten.  False: there is more already.  Where a partition cannot be waited
+ * for, the caller looks again after LOOK_AROUND, as it does anyway.
+ */
+static bool
+add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartitionKey *keys)
 {
+	bool ready = false;
 	int n = 0;
 	int i;
 	int j;
@@ -168,10 +269,11 @@ add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartiti
 		{
 			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
 
-			if (!ks_wait_add(&keys[n], seen))
-				*ready = true;
+			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
+				ready = true;
 		}
 	}
+	return !ready;
 }
 
 typedef struct KeyList
@@ -208,20 +310,18 @@ static bool
 wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 rest)
 {
 	bool standby = RecoveryInProgress();
-	bool ready = false;
+	int64 most = Min(rest, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND);
 	KeyList list = {wanted, NULL};
 	int count = 0;
 	int i;
 
 	for (i = 0; i < wanted->topics.count; i++)
 		count += wanted->topics.items[i].partitions.count;
-	list.keys = MemoryContextAlloc(request->context, Max(count, 1) * sizeof(KsPartitionKey));
+	list.keys = palloc(Max(count, 1) * sizeof(KsPartitionKey));
 	if (ks_kafka_transaction(request, collect_keys, &list, NULL) != KS_KAFKA_NONE)
 		return true;
-	if (!standby)
-		add_waits(wanted, answer, list.keys, &ready);
-	if (!ready)
-		ks_kafka_wait(request->connection, Min(rest, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND), &request->gone);
+	if (standby || add_waits(wanted, answer, list.keys))
+		ks_kafka_wait(request->connection, most, &request->gone);
 	ks_wait_end();
 	return !request->gone;
 }
@@ -232,23 +332,25 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 	KwFetchResponse *answer = response;
 	const KwFetchRequest *wanted = request->body;
 	int64 limit = Min(Max(wanted->max_wait_ms, 0), WAIT_MAX);
+	FetchRound round = {wanted, answer, AllocSetContextCreate(request->context, "kstream kafka fetch", ALLOCSET_DEFAULT_SIZES)};
 	instr_time start;
 
 	INSTR_TIME_SET_CURRENT(start);
 	KS_KAFKA_STRUCTS(request, answer->responses, FetchResponseableTopicResponse, wanted->topics.count);
 	for (;;)
 	{
-		FetchRound round = {wanted, answer, Min(Max(wanted->max_bytes, 0), ANSWER_MAX), 0, false};
 		instr_time elapsed;
 		int64 rest;
 
-		answer->error_code = ks_kafka_transaction(request, fetch_round, &round, NULL);
+		fetch_round(request, &round);
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		rest = limit - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
-		if (answer->error_code != KS_KAFKA_NONE || round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
+		if (round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
 			return true;
+		MemoryContextSwitchTo(round.context);
 		if (!wait_for_more(request, wanted, answer, rest))
 			return false;
+		MemoryContextSwitchTo(request->context);
 	}
 }

@@ -54,6 +54,12 @@
 /* A client that no process could be started for is let go of after this, ms. */
 #define START_LIMIT 5000
 
+/* When there are no descriptors for another client, none is accepted for so long, ms. */
+#define ACCEPT_PAUSE 500
+
+/* Refusals are logged at most so often, ms, with their number. */
+#define REFUSAL_INTERVAL 1000
+
 /* A session that asked for its socket and says nothing more, ms. */
 #define SESSION_LIMIT 120000
 
@@ -73,6 +79,13 @@ static pgsocket listening[MAX_LISTEN];
 static int listening_count = 0;
 static pgsocket handover;
 static dlist_head clients = DLIST_STATIC_INIT(clients);
+
+/* No client is accepted before this time. */
+static TimestampTz accept_again = 0;
+
+/* Clients refused since that was logged last. */
+static int refusals = 0;
+static TimestampTz last_refusal = 0;
 
 /* Sockets of sessions that have not said which client is theirs. */
 static List *strangers = NIL;
@@ -174,23 +187,83 @@ start_session(Client *client)
 	return RegisterDynamicBackgroundWorker(&worker, &client->handle);
 }
 
+/* Clients whose session has not come for its socket, and so has no slot. */
+static int
+count_waiting(void)
+{
+	int count = 0;
+	dlist_iter iter;
+
+	dlist_foreach (iter, &clients)
+		count += dlist_container(Client, node, iter.cur)->socket != PGINVALID_SOCKET;
+	return count;
+}
+
+/* A flood of clients must not become one of lines in the log. */
+static void
+log_refusal(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	refusals++;
+	if (!TimestampDifferenceExceeds(last_refusal, now, REFUSAL_INTERVAL))
+		return;
+	ereport(LOG,
+			(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
+			 errmsg("too many Kafka connections"),
+			 errdetail("The setting kstream.kafka_max_connections is %d; connections closed since the last such line: %d.",
+					   ks_kafka_max_connections, refusals)));
+	last_refusal = now;
+	refusals = 0;
+}
+
+/* There are no descriptors: what waits to be accepted stays readable, so look away for a while. */
+static void
+pause_accepting(void)
+{
+	ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not accept a Kafka client: %m")));
+	accept_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ACCEPT_PAUSE);
+}
+
+/* The next connection of a listening socket, or PGINVALID_SOCKET. */
+static pgsocket
+accept_next(pgsocket sock, struct sockaddr_storage *address)
+{
+	socklen_t len = sizeof(*address);
+	pgsocket accepted = accept(sock, (struct sockaddr *) address, &len);
+	int spare;
+
+	if (accepted == PGINVALID_SOCKET)
+	{
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting();
+		return accepted;
+	}
+	/* The next wait takes a descriptor too. */
+	spare = dup(accepted);
+	if (spare >= 0)
+	{
+		close(spare);
+		return accepted;
+	}
+	pause_accepting();
+	closesocket(accepted);
+	return PGINVALID_SOCKET;
+}
+
 static void
 accept_client(pgsocket sock)
 {
 	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	pgsocket accepted = accept(sock, (struct sockaddr *) &address, &len);
+	pgsocket accepted = accept_next(sock, &address);
 	int one = 1;
 	Client *client;
 
 	if (accepted == PGINVALID_SOCKET)
 		return; /* it went before we came */
-	if (ks_kafka_slots_used() >= ks_kafka_max_connections)
+	if (ks_kafka_slots_used() + count_waiting() >= ks_kafka_max_connections)
 	{
-		ereport(LOG,
-				(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
-				 errmsg("too many Kafka connections"),
-				 errdetail("The setting kstream.kafka_max_connections is %d.", ks_kafka_max_connections)));
+		log_refusal();
 		closesocket(accepted);
 		return;
 	}
@@ -326,6 +399,12 @@ add_source(WaitEventSet *set, EventSource *source, EventKind kind, pgsocket sock
 	AddWaitEventToSet(set, WL_SOCKET_READABLE, sock, NULL, source);
 }
 
+static bool
+is_pausing(void)
+{
+	return accept_again != 0 && GetCurrentTimestamp() < accept_again;
+}
+
 /* A set for one wait: what there is to listen to changes all the time. */
 static WaitEventSet *
 make_set(EventSource *sources, int count)
@@ -337,9 +416,10 @@ make_set(EventSource *sources, int count)
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	for (i = 0; i < listening_count; i++)
+	for (i = 0; i < listening_count && !is_pausing(); i++)
 		add_source(set, sources++, EVENT_LISTEN, listening[i], NULL);
-	add_source(set, sources++, EVENT_HANDOVER, handover, NULL);
+	if (!is_pausing())
+		add_source(set, sources++, EVENT_HANDOVER, handover, NULL);
 	foreach (lc, strangers)
 		add_source(set, sources++, EVENT_STRANGER, lfirst_int(lc), NULL);
 	dlist_foreach (iter, &clients)
@@ -366,6 +446,7 @@ count_sources(void)
 static void
 handle_event(const EventSource *source)
 {
+	struct sockaddr_storage address;
 	pgsocket session;
 	MemoryContext old;
 
@@ -375,7 +456,7 @@ handle_event(const EventSource *source)
 			accept_client(source->socket);
 			break;
 		case EVENT_HANDOVER:
-			session = accept(handover, NULL, NULL);
+			session = accept_next(handover, &address);
 			if (session != PGINVALID_SOCKET && pg_set_noblock(session))
 			{
 				old = MemoryContextSwitchTo(TopMemoryContext);
@@ -403,7 +484,7 @@ wait_once(void)
 	EventSource *sources = palloc0(count * sizeof(EventSource));
 	WaitEventSet *set = make_set(sources, count);
 	WaitEvent event;
-	int n = WaitEventSetWait(set, dlist_is_empty(&clients) ? -1 : 200, &event, 1, KS_WAIT_EVENT("KstreamKafkaListener"));
+	int n = WaitEventSetWait(set, dlist_is_empty(&clients) && !is_pausing() ? -1 : 200, &event, 1, KS_WAIT_EVENT("KstreamKafkaListener"));
 
 	FreeWaitEventSet(set);
 	if (n == 1 && event.user_data != NULL)

@@ -219,7 +219,7 @@ fill_one(KsKafkaRequest *request, One *one)
 
 	if (error != KS_KAFKA_NONE)
 		one->entry->error_code = error;
-	if (one->entry->error_code == KS_E_UNKNOWN_TOPIC_OR_PARTITION && one->create && ks_kafka_auto_create_topics)
+	if (one->entry->error_code == KS_E_UNKNOWN_TOPIC_OR_PARTITION && one->create && ks_kafka_auto_create_topics && !RecoveryInProgress())
 	{
 		error = ks_kafka_transaction(request, create_one, one, NULL);
 		one->entry->error_code = error;

@@ -25,7 +25,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -33,12 +35,14 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "codec/batch.h"
+#include "kafka/kafka_commit.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
 #include "log/log.h"
 #include "produce/partitioner.h"
 #include "produce/produce.h"
 #include "produce/producer_batch.h"
+#include "record/time.h"
 #include "topic/placement.h"
 
 /* Greatest payload of a batch when decompressed. */
@@ -46,6 +50,9 @@
 
 /* So many requests are served in one transaction at most. */
 #define GATHER_REQUESTS 64
+
+/* Time for a request that names none, and at most, ms: as long as Kafka's clients wait for an answer. */
+#define DEFAULT_TIMEOUT 30000
 
 /* A batch that a client sent, and what became of it. */
 typedef struct ClientBatch
@@ -91,11 +98,26 @@ check_header(ClientBatch *batch, const KsBatchHeader *header)
 	return KS_KAFKA_NONE;
 }
 
+/* May a record have this time, as ks_produce_event_time() asks of those from SQL? */
+static bool
+time_fits(const KsTopicOptions *options, int64 time, int64 now)
+{
+	/* -1 is no time at all, as in Kafka. */
+	if (options->append_time || time == -1)
+		return true;
+	/* No difference of two times below overflows. */
+	if (time < 0)
+		return options->timestamp_before_max == KS_UNLIMITED;
+	return (options->timestamp_after_max == KS_UNLIMITED || time - now <= options->timestamp_after_max) &&
+		   (options->timestamp_before_max == KS_UNLIMITED || now - time <= options->timestamp_before_max);
+}
+
 /* Walk through all records. */
 static int16
 check_records(ClientBatch *batch, KsBatchReader *reader)
 {
 	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
+	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
 	int64 greatest = -1;
 	int32 count = 0;
 	KsRecord record;
@@ -108,6 +130,8 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 		count++;
 		if (compacted && record.key_len < 0)
 			return refuse(batch, KS_E_INVALID_RECORD, "a record without a key in a compacted topic");
+		if (!time_fits(&batch->topic.options, record.timestamp, now))
+			return refuse(batch, KS_E_INVALID_TIMESTAMP, "a record's time is too far from the server's for the topic's message.timestamp.before.max.ms or after.max.ms");
 		greatest = Max(greatest, record.timestamp);
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
@@ -128,6 +152,17 @@ status_error(ClientBatch *batch, KsBatchStatus status)
 				  ks_batch_status_text(status));
 }
 
+static void
+set_sequence(ClientBatch *batch, const KsBatchHeader *header)
+{
+	batch->sequence.producer_id = header->producer_id;
+	batch->sequence.topic_id = batch->topic.topic_id;
+	batch->sequence.partition = batch->partition;
+	batch->sequence.epoch = header->producer_epoch;
+	batch->sequence.first = header->base_sequence;
+	batch->sequence.last = ks_sequence_last(header->base_sequence, header->record_count);
+}
+
 /* Check a batch, and make its image: a varlena, as the log's rows have it. */
 static int16
 check_batch(ClientBatch *batch)
@@ -141,6 +176,7 @@ check_batch(ClientBatch *batch)
 	status = ks_batch_read_header(batch->bytes.data, batch->bytes.len, &reader.header);
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
+	set_sequence(batch, &reader.header);
 	error = check_header(batch, &reader.header);
 	if (error != KS_KAFKA_NONE)
 		return error;
@@ -151,12 +187,6 @@ check_batch(ClientBatch *batch)
 	ks_batch_close(&reader);
 	if (error != KS_KAFKA_NONE)
 		return error;
-	batch->sequence.producer_id = reader.header.producer_id;
-	batch->sequence.topic_id = batch->topic.topic_id;
-	batch->sequence.partition = batch->partition;
-	batch->sequence.epoch = reader.header.producer_epoch;
-	batch->sequence.first = reader.header.base_sequence;
-	batch->sequence.last = ks_sequence_last(reader.header.base_sequence, reader.header.record_count);
 	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
 	batch->batch.image = palloc(batch->batch.bytes);
 	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
@@ -172,14 +202,28 @@ typedef struct Appending
 	ClientBatch **batches;
 	int count;
 	int16 acks;
+	int32 timeout; /* ms; locks are waited for so long */
 } Appending;
 
 static void
-set_durability(int16 acks)
+set_local(const char *name, const char *value)
 {
-	if (acks == 0 || acks == 1)
-		(void) set_config_option("synchronous_commit", acks == 0 ? "off" : "local", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static void
+set_durability(const Appending *appending)
+{
+	char text[12];
+
+	if (appending->acks == 0 || appending->acks == 1)
+		set_local("synchronous_commit", appending->acks == 0 ? "off" : "local");
+	/* The role may have a shorter limit. */
+	if (LockTimeout == 0 || LockTimeout > appending->timeout)
+	{
+		snprintf(text, sizeof(text), "%d", appending->timeout);
+		set_local("lock_timeout", text);
+	}
 }
 
 static bool
@@ -201,6 +245,7 @@ compare_ids(const void *a, const void *b)
 static int
 make_appends(const Appending *appending, KsAppend *appends)
 {
+	bool placed = false;
 	int n = 0;
 	int i;
 
@@ -217,11 +262,11 @@ make_appends(const Appending *appending, KsAppend *appends)
 			append->batches = palloc(sizeof(KsAppendBatch) * (appending->count - i));
 		}
 		append->batches[append->batch_count++] = batch->batch;
-		if (batch->by_hand && !batch->topic.placed_by_hand)
-		{
+		if (batch->by_hand && !batch->topic.placed_by_hand && !placed)
 			ks_placement_add(&batch->topic, KS_PLACED_BY_HAND);
-			batch->topic.placed_by_hand = true;
-		}
+		/* What is known of the topic does not change: this may be rolled back and be done again. */
+		placed = (placed || batch->by_hand) && i + 1 < appending->count &&
+				 appending->batches[i + 1]->topic.topic_id == batch->topic.topic_id;
 	}
 	return n;
 }
@@ -285,17 +330,17 @@ choose_batches(Appending *appending, Appending *chosen)
 		ClientBatch *batch = appending->batches[i];
 
 		batch->entry->error_code = KS_KAFKA_NONE;
+		batch->entry->base_offset = -1;
 		batch->is_duplicate = false;
 		if (batch->sequence.producer_id < 0 || is_next(sequences, batch, &duplicates))
 			chosen->batches[chosen->count++] = batch;
 	}
 	/*
 	 * An answer that rests on what an earlier transaction wrote is given when that
-	 * is as durable as the answer promises: with an id of its own this one's commit
-	 * is flushed, and waits for standbys, as any other.
+	 * is as durable as the answer promises.
 	 */
 	if (duplicates)
-		(void) GetCurrentTransactionId();
+		ks_kafka_commit_something();
 }
 
 static void
@@ -356,12 +401,12 @@ static void
 append_batches(KsKafkaRequest *request, void *arg)
 {
 	Appending *appending = arg;
-	Appending chosen = {palloc(sizeof(ClientBatch *) * appending->count), 0, appending->acks};
+	Appending chosen = {palloc(sizeof(ClientBatch *) * appending->count), 0, appending->acks, appending->timeout};
 	KsProducerTable *table = NULL;
 	int i;
 
 	ks_require_writable("Produce");
-	set_durability(appending->acks);
+	set_durability(appending);
 	if (lock_producers(appending))
 		table = ks_producer_open();
 	choose_batches(appending, &chosen);
@@ -387,37 +432,54 @@ fail(ClientBatch *batch, int16 error, const char *why)
 	ks_kafka_sequence_refused(&batch->sequence);
 }
 
-/* What the session remembers of batches whose transaction has committed. */
+/* What the session remembers of batches whose transaction has committed, and whether they can be acknowledged. */
 static void
-remember(ClientBatch **batches, int count)
+acknowledge(const Appending *appending)
 {
+	bool replicated = appending->acks != -1 || ks_kafka_commit_is_replicated();
 	int i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < appending->count; i++)
 	{
-		if (batches[i]->entry->error_code == KS_KAFKA_NONE)
-			ks_kafka_sequence_appended(&batches[i]->sequence);
+		ClientBatch *batch = appending->batches[i];
+
+		if (batch->entry->error_code != KS_KAFKA_NONE)
+			continue;
+		ks_kafka_sequence_appended(&batch->sequence);
+		if (replicated)
+			continue;
+		/* It is in the log; when it comes again it is recognized, and waits for the standbys again. */
+		batch->entry->error_code = KS_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
+		batch->entry->base_offset = -1;
 	}
 }
 
 /* Append them together; one by one, in the order of arrival within a partition, if that fails. */
 static void
-append_all(KsKafkaRequest *request, ClientBatch **batches, int count, int16 acks)
+append_all(KsKafkaRequest *request, Appending *appending)
 {
-	Appending appending = {batches, count, acks};
 	char *message = NULL;
 	int16 error;
 	int i;
 
-	if (count == 0)
+	if (appending->count == 0)
 		return;
-	error = ks_kafka_transaction(request, append_batches, &appending, &message);
+	/* Who wants no answer may send and go. */
+	if (appending->acks != 0)
+		ks_kafka_watch_client(request->connection->socket);
+	error = ks_kafka_transaction(request, append_batches, appending, &message);
+	if (appending->acks != 0)
+		ks_kafka_watch_end();
 	if (error == KS_KAFKA_NONE)
-		remember(batches, count);
-	else if (count == 1)
-		fail(batches[0], error, message);
-	for (i = 0; error != KS_KAFKA_NONE && count > 1 && i < count; i++)
-		append_all(request, &batches[i], 1, acks);
+		acknowledge(appending);
+	else if (appending->count == 1)
+		fail(appending->batches[0], error, message);
+	for (i = 0; error != KS_KAFKA_NONE && appending->count > 1 && i < appending->count; i++)
+	{
+		Appending alone = {&appending->batches[i], 1, appending->acks, appending->timeout};
+
+		append_all(request, &alone);
+	}
 }
 
 /* ---------- taking requests in ---------- */
@@ -431,6 +493,7 @@ typedef struct Gathering
 	ClientBatch **batches; /* those that passed all checks */
 	int count;
 	int room;
+	bool lost; /* not even the batches are known: what comes behind them must not be served */
 } Gathering;
 
 static int
@@ -461,9 +524,11 @@ take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartit
 	batch->bytes = data->records;
 	batch->entry = entry;
 	batch->arrival = gather->count;
+	batch->sequence.producer_id = -1;
 	error = check_batch(batch);
 	if (error != KS_KAFKA_NONE)
 	{
+		ks_kafka_sequence_refused(&batch->sequence);
 		entry->error_message = ks_wire_string(batch->why);
 		return error;
 	}
@@ -494,7 +559,7 @@ take_topic(KsKafkaRequest *request, Gathering *gather, const KwProduceRequestTop
 
 		part->index = wanted->partition_data.items[i].index;
 		part->base_offset = -1;
-		part->error_code = error != KS_KAFKA_NONE ? error : take_batch(gather, &topic, &wanted->partition_data.items[i], part);
+		part->error_code = error == KS_KAFKA_NONE ? take_batch(gather, &topic, &wanted->partition_data.items[i], part) : error;
 	}
 }
 
@@ -589,6 +654,23 @@ next_request(const KsKafkaRequest *first)
 	return next;
 }
 
+/* Time that the requests give to their batches, ms: that of the most impatient one. */
+static int32
+shortest_timeout(const Gathering *gather)
+{
+	int32 timeout = DEFAULT_TIMEOUT;
+	int i;
+
+	for (i = 0; i < gather->request_count; i++)
+	{
+		const KwProduceRequest *wanted = gather->requests[i]->body;
+
+		if (wanted->timeout_ms > 0)
+			timeout = Min(timeout, wanted->timeout_ms);
+	}
+	return timeout;
+}
+
 static void
 serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
 {
@@ -601,13 +683,33 @@ serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
 	error = ks_kafka_transaction(first, take_all, gather, NULL);
 	if (error == KS_KAFKA_NONE)
 	{
+		Appending appending = {gather->batches, gather->count, acks, shortest_timeout(gather)};
+
 		if (gather->count > 1)
 			qsort(gather->batches, gather->count, sizeof(ClientBatch *), compare_batches);
-		append_all(first, gather->batches, gather->count, acks);
+		append_all(first, &appending);
 		return;
 	}
+	gather->lost = true;
 	for (i = 0; i < gather->request_count; i++)
 		fail_request(gather->requests[i]->body, gather->answers[i], first, error);
+}
+
+static bool
+has_error(const KwProduceResponse *answer)
+{
+	int i;
+	int j;
+
+	for (i = 0; i < answer->responses.count; i++)
+	{
+		for (j = 0; j < answer->responses.items[i].partition_responses.count; j++)
+		{
+			if (answer->responses.items[i].partition_responses.items[j].error_code != KS_KAFKA_NONE)
+				return true;
+		}
+	}
+	return false;
 }
 
 bool
@@ -623,13 +725,18 @@ ks_kafka_serve_produce(KsKafkaRequest *first)
 		serve_gathered(first, &gather, wanted->acks);
 	else
 		fail_request(wanted, gather.answers[0], first, error);
-	/* A client that wants no acknowledgement gets no answer at all. */
-	for (i = 0; i < gather.request_count && wanted->acks != 0; i++)
+	/*
+	 * A client that wants no acknowledgement gets no answer at all.  The end of the
+	 * connection tells it of an error, as Kafka does, so that it asks for metadata.
+	 */
+	for (i = 0; i < gather.request_count; i++)
 	{
-		if (!ks_kafka_respond(gather.requests[i], gather.answers[i], gather.requests[i]->header.version))
+		if (wanted->acks == 0 ? has_error(gather.answers[i])
+							  : !ks_kafka_respond(gather.requests[i], gather.answers[i], gather.requests[i]->header.version))
 			return false;
 	}
-	return true;
+	/* A client that connects again begins with the first batch that was not stored. */
+	return !gather.lost;
 }
 
 bool
@@ -642,6 +749,16 @@ ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
 	if (wanted->transactional_id.len >= 0)
 	{
 		answer->error_code = KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+		return true;
+	}
+	/*
+	 * It could have one, but the errors that follow would be another request's.  This
+	 * one makes clients try again; "not coordinator" makes Java's ask for a coordinator
+	 * of a transactional id that it does not have.
+	 */
+	if (RecoveryInProgress())
+	{
+		answer->error_code = KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 		return true;
 	}
 	/* Random, so that no crash, failover or restore gives an id twice; nothing is stored for it. */

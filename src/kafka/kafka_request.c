@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/pg_bswap.h"
@@ -23,6 +24,9 @@
 
 #include "base/errors.h"
 #include "kafka/kafka_request.h"
+
+/* The longest message of an error that a client is told, bytes. */
+#define MESSAGE_MAX 1000
 
 /* Never called: Produce is served together with the requests behind it. */
 static bool
@@ -74,9 +78,26 @@ ks_kafka_handler(int16 key)
 	return NULL;
 }
 
-/* Kafka's number of an error: of our own ones, and where PostgreSQL has its own code. */
+/* What a standby answers to a request that writes: the number by which its client looks for another server. */
 static int16
-error_number(const ErrorData *error)
+standby_error(int16 api)
+{
+	switch (api)
+	{
+		case 19: /* CreateTopics */
+		case 20: /* DeleteTopics */
+		case 33: /* AlterConfigs */
+		case 37: /* CreatePartitions */
+		case 44: /* IncrementalAlterConfigs */
+			return KS_KAFKA_NOT_CONTROLLER;
+		default:
+			return KS_KAFKA_NOT_LEADER_OR_FOLLOWER;
+	}
+}
+
+/* Kafka's number of an error in a request of an API: of our own ones, and where PostgreSQL has its own code. */
+static int16
+error_number(const ErrorData *error, int16 api)
 {
 	int code = ks_error_code(error);
 
@@ -87,7 +108,7 @@ error_number(const ErrorData *error)
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
 			return KS_E_TOPIC_AUTHORIZATION_FAILED;
 		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
-			return RecoveryInProgress() ? KS_KAFKA_NOT_LEADER_OR_FOLLOWER : KS_E_TOPIC_AUTHORIZATION_FAILED;
+			return RecoveryInProgress() ? standby_error(api) : KS_E_TOPIC_AUTHORIZATION_FAILED;
 		case ERRCODE_UNDEFINED_OBJECT:
 			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 		case ERRCODE_DUPLICATE_OBJECT:
@@ -147,6 +168,16 @@ begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+/* A message for the client; it may quote names as long as the client made them, and a string has its limit. */
+static char *
+clip_message(KsKafkaRequest *request, const char *text)
+{
+	char *copy = MemoryContextStrdup(request->context, text);
+
+	copy[pg_mbcliplen(copy, strlen(copy), MESSAGE_MAX)] = '\0';
+	return copy;
+}
+
 int16
 ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message)
 {
@@ -166,20 +197,33 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 
 		MemoryContextSwitchTo(request->context);
 		error = CopyErrorData();
-		number = error_number(error);
+		number = error_number(error, request->header.key);
 		if (number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR)
 			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
 		ks_wait_end();
 		if (message != NULL)
-			*message = MemoryContextStrdup(request->context, error->message);
+			*message = clip_message(request, error->message);
 		if (request->connection->slot != NULL)
 			request->connection->slot->errors++;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
+	/*
+	 * A session that was terminated while its commit waited for a standby answers
+	 * nothing: it ends here.  A cancel has nothing to cancel any more.
+	 */
+	QueryCancelPending = false;
+	CHECK_FOR_INTERRUPTS();
 	return number;
+}
+
+/* A standby cannot make a topic of a table. */
+static bool
+find_or_bind(const char *name, KsTopic *topic)
+{
+	return RecoveryInProgress() ? ks_topic_find(name, topic) : ks_topic_find_or_bind(name, topic);
 }
 
 int16
@@ -192,7 +236,7 @@ ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic
 	{
 		char *copy = ks_wire_cstring(name);
 
-		found = name.len <= KS_TOPIC_NAME_MAX && ks_topic_find_or_bind(copy, topic);
+		found = name.len <= KS_TOPIC_NAME_MAX && (int32) strlen(copy) == name.len && find_or_bind(copy, topic);
 		pfree(copy);
 		if (!found)
 			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
@@ -206,13 +250,19 @@ ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic
 }
 
 void *
-ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, int32 count)
+ks_kafka_new_array_in(MemoryContext context, const KwStruct *def, int32 count)
 {
-	MemoryContext old = MemoryContextSwitchTo(request->context);
+	MemoryContext old = MemoryContextSwitchTo(context);
 	void *items = ks_wire_new_array(def, count);
 
 	MemoryContextSwitchTo(old);
 	return items;
+}
+
+void *
+ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, int32 count)
+{
+	return ks_kafka_new_array_in(request->context, def, count);
 }
 
 KwString

@@ -17,6 +17,7 @@
 #define KS_KAFKA_NONE 0
 #define KS_KAFKA_NOT_LEADER_OR_FOLLOWER 6
 #define KS_KAFKA_REQUEST_TIMED_OUT 7
+#define KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS 14
 #define KS_KAFKA_COORDINATOR_NOT_AVAILABLE 15
 #define KS_KAFKA_INVALID_TOPIC_EXCEPTION 17
 #define KS_KAFKA_CLUSTER_AUTHORIZATION_FAILED 31
@@ -33,6 +34,7 @@
 #define KS_KAFKA_SASL_AUTHENTICATION_FAILED 58
 #define KS_KAFKA_FENCED_LEADER_EPOCH 74
 #define KS_KAFKA_UNKNOWN_LEADER_EPOCH 75
+#define KS_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND 20
 #define KS_KAFKA_INVALID_REQUIRED_ACKS 21
 #define KS_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER 45
 #define KS_KAFKA_INVALID_PRODUCER_EPOCH 47
@@ -79,7 +81,8 @@ extern KsKafkaHandler ks_kafka_handler(int16 key);
  * Do work in a transaction of its own.  KS_KAFKA_NONE when it has committed; else it
  * has rolled back and this is Kafka's number of the error, and *message (if
  * wanted) its text in the request's context.  What the work leaves for the answer
- * belongs into that context: it runs in the transaction's.
+ * belongs into that context: it runs in the transaction's.  Does not return
+ * when the session was terminated meanwhile.
  */
 typedef void (*KsKafkaWork)(KsKafkaRequest *request, void *arg);
 extern int16 ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message);
@@ -99,6 +102,7 @@ extern KwUuid ks_kafka_topic_uuid(const KsTopic *topic);
 
 /* Arrays of a response, in the request's context: of structures, at their defaults, and of other values. */
 extern void *ks_kafka_new_array(KsKafkaRequest *request, const KwStruct *def, int32 count);
+extern void *ks_kafka_new_array_in(MemoryContext context, const KwStruct *def, int32 count);
 #define KS_KAFKA_STRUCTS(request, array, structure, n) \
 	((array).count = (n), (array).items = ks_kafka_new_array((request), &ks_wire_##structure, (n)))
 #define KS_KAFKA_VALUES(request, array, n) \

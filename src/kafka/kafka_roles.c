@@ -81,7 +81,7 @@ set_keys(const char *role, KsKafkaAnswer *answer)
 		!parse_secret(secret, &salt, answer))
 	{
 		set_mock_keys(role, answer);
-		strlcpy(answer->reason, secret == NULL && detail != NULL ? detail : "the role has no SCRAM secret",
+		strlcpy(answer->reason, secret == NULL && detail != NULL ? detail : "The role has no SCRAM secret.",
 				sizeof(answer->reason));
 		return;
 	}
@@ -89,7 +89,7 @@ set_keys(const char *role, KsKafkaAnswer *answer)
 	if (answer->salt_len < 0)
 	{
 		set_mock_keys(role, answer);
-		strlcpy(answer->reason, "the salt of the role's secret is too long", sizeof(answer->reason));
+		strlcpy(answer->reason, "The salt of the role's secret is too long.", sizeof(answer->reason));
 	}
 }
 
@@ -105,12 +105,12 @@ refusal_of_role(Oid role, Oid database)
 		return "the role does not exist";
 	form = (Form_pg_authid) GETSTRUCT(tuple);
 	if (!form->rolcanlogin)
-		reason = "the role is not permitted to log in";
+		reason = "The role is not permitted to log in.";
 	else if (KS_DATABASE_ACLCHECK(database, role, ACL_CONNECT) != ACLCHECK_OK)
-		reason = "the role lacks the privilege CONNECT on the database";
+		reason = "The role lacks the privilege CONNECT on the database.";
 	else if (form->rolconnlimit >= 0 && !form->rolsuper &&
 			 CountUserBackends(role) + ks_kafka_slots_of_role(role) >= form->rolconnlimit)
-		reason = "too many connections for the role";
+		reason = "There are too many connections for the role.";
 	ReleaseSysCache(tuple);
 	return reason;
 }
@@ -152,7 +152,7 @@ look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, 
 	if (!OidIsValid(answer->database))
 	{
 		verdict = KS_KAFKA_HBA_REFUSE;
-		reason = "the database of kstream.kafka_database does not exist";
+		reason = "The database of kstream.kafka_database does not exist.";
 	}
 	if (verdict == KS_KAFKA_HBA_REFUSE)
 	{

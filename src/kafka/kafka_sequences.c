@@ -33,6 +33,7 @@ typedef struct Known
 	int32 topic_id;
 	int32 partition;
 	KsProducerState state;
+	bool resumed; /* the first sequence that the session refused has been accepted */
 } Known;
 
 struct KsKafkaSequences
@@ -90,12 +91,16 @@ find_refused(const KsKafkaSequence *sequence)
 KsSequenceVerdict
 ks_kafka_sequences_judge(KsKafkaSequences *sequences, const KsKafkaSequence *sequence, int64 *base_offset)
 {
-	KsSequenceVerdict verdict = ks_sequence_judge(&get_known(sequences, sequence)->state, sequence->epoch,
-												  sequence->first, sequence->last, base_offset);
+	Known *known = get_known(sequences, sequence);
+	KsSequenceVerdict verdict = ks_sequence_judge(&known->state, sequence->epoch, sequence->first, sequence->last, base_offset);
 	KsKafkaSequence *earlier = find_refused(sequence);
 
-	if (verdict == KS_SEQUENCE_NEXT && earlier != NULL && earlier->epoch == sequence->epoch &&
-		earlier->first != sequence->first)
+	if (earlier == NULL || earlier->epoch != sequence->epoch || known->resumed)
+		return verdict;
+	/* It has come again; those behind it may be part of this transaction. */
+	if (earlier->first == sequence->first && verdict != KS_SEQUENCE_GAP)
+		known->resumed = true;
+	else if (verdict == KS_SEQUENCE_NEXT)
 		return KS_SEQUENCE_GAP;
 	return verdict;
 }

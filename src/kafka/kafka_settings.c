@@ -25,6 +25,25 @@ int ks_kafka_max_connections = 100;
 int ks_kafka_node_id = 1;
 bool ks_kafka_auto_create_topics = false;
 
+/* Empty, or what Metadata can split: a host, a colon and a port. */
+static bool
+check_advertised_listener(char **value, void **extra, GucSource source)
+{
+	const char *colon = strrchr(*value, ':');
+	char *end;
+	long port;
+
+	if ((*value)[0] == '\0')
+		return true;
+	port = colon != NULL ? strtol(colon + 1, &end, 10) : 0;
+	if (colon == NULL || colon == *value || port < 1 || port > 65535 || *end != '\0')
+	{
+		GUC_check_errdetail("It must be empty or of the form host:port.");
+		return false;
+	}
+	return true;
+}
+
 void
 ks_kafka_define_settings(void)
 {
@@ -33,13 +52,13 @@ ks_kafka_define_settings(void)
 							&ks_kafka_port, 0, 0, 65535, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_listen_addresses", "Addresses at which Kafka clients may connect.",
 							   "A list of host names or addresses as in listen_addresses; '*' is all.",
-							   &ks_kafka_listen_addresses, "localhost", PGC_SIGHUP, 0, NULL, NULL, NULL);
+							   &ks_kafka_listen_addresses, "localhost", PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_database", "Database whose topics Kafka clients see.", NULL,
 							   &ks_kafka_database, "postgres", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_advertised_listener",
 							   "Host and port that Kafka clients are told to connect to.",
 							   "As host:port.  Empty: the address at which the client connected.",
-							   &ks_kafka_advertised_listener, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+							   &ks_kafka_advertised_listener, "", PGC_SIGHUP, 0, check_advertised_listener, NULL, NULL);
 	DefineCustomIntVariable("kstream.kafka_max_connections", "Greatest number of Kafka connections.",
 							"Each is a background worker while it lasts; max_worker_processes must have room for them.",
 							&ks_kafka_max_connections, 100, 1, 10000, PGC_POSTMASTER, 0, NULL, NULL, NULL);

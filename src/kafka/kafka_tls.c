@@ -85,9 +85,10 @@ ks_kafka_tls_start(pgsocket sock, int limit)
 	tls = MemoryContextAllocZero(TopMemoryContext, sizeof(KsKafkaTls));
 	port = MemoryContextAllocZero(TopMemoryContext, sizeof(Port) + PORT_SLACK);
 	port->sock = sock;
-	port->noblock = true;
 	handshaking = sock;
 	pqsignal(SIGTERM, terminate_handshake);
+	/* A termination that came before the handler was there. */
+	CHECK_FOR_INTERRUPTS();
 	enable_timeout_after(handshake_timeout, limit);
 	rc = be_tls_open_server(port);
 	disable_timeout(handshake_timeout, false);
@@ -95,6 +96,7 @@ ks_kafka_tls_start(pgsocket sock, int limit)
 	handshaking = -1;
 	if (rc != 0)
 		return NULL;
+	port->noblock = true;
 	tls->port = port;
 	return tls;
 }

@@ -58,6 +58,9 @@ check_creation(Creation *creation)
 	int i;
 	int j;
 
+	/* A name with a 0 in it would be taken for what stands before. */
+	if (wanted->name.len > 0 && memchr(wanted->name.data, '\0', wanted->name.len) != NULL)
+		return KS_KAFKA_INVALID_TOPIC_EXCEPTION;
 	creation->partitions = wanted->num_partitions;
 	if (wanted->replication_factor != 1 && wanted->replication_factor != -1)
 	{
@@ -88,6 +91,7 @@ create_topic(KsKafkaRequest *request, void *arg)
 	KsTopic topic;
 	int i;
 
+	ks_require_writable("CreateTopics");
 	ks_kafka_options_begin(&options);
 	for (i = 0; i < wanted->configs.count; i++)
 		ks_kafka_options_add(&options, ks_wire_cstring(wanted->configs.items[i].name), ks_wire_cstring(wanted->configs.items[i].value));
@@ -151,6 +155,7 @@ delete_topic(KsKafkaRequest *request, void *arg)
 	Deletion *deletion = arg;
 	KsTopic topic;
 
+	ks_require_writable("DeleteTopics");
 	deletion->entry->error_code = ks_kafka_topic_find(deletion->name, &deletion->id, KS_KAFKA_ANY_RIGHT, &topic);
 	if (deletion->entry->error_code != KS_KAFKA_NONE)
 		return;
@@ -206,6 +211,7 @@ add_partitions(KsKafkaRequest *request, void *arg)
 	Growth *growth = arg;
 	KsTopic topic;
 
+	ks_require_writable("CreatePartitions");
 	ks_topic_get(ks_wire_cstring(growth->wanted->name), &topic);
 	ks_topic_check_owner(&topic);
 	if (growth->wanted->count == topic.partitions)
@@ -258,6 +264,7 @@ delete_records(KsKafkaRequest *request, void *arg)
 	KsPartitionInfo info;
 	int64 offset = cut->wanted->offset;
 
+	ks_require_writable("DeleteRecords");
 	cut->entry->error_code = ks_kafka_topic_find(cut->name, &no_id, KS_KAFKA_ANY_RIGHT, &topic);
 	if (cut->entry->error_code != KS_KAFKA_NONE)
 		return;
@@ -266,7 +273,6 @@ delete_records(KsKafkaRequest *request, void *arg)
 		cut->entry->error_code = KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 		return;
 	}
-	ks_require_writable("DeleteRecords");
 	ks_topic_check_right(&topic, ACL_TRUNCATE);
 	/* -1 means up to the end. */
 	if (offset == -1)

@@ -119,12 +119,12 @@ static void
 refuse(KsKafkaSasl *sasl)
 {
 	const char *user = sasl->scram.user != NULL ? sasl->scram.user : "";
-	const char *reason = sasl->keys.reason[0] != '\0' ? sasl->keys.reason : "the password does not fit";
+	const char *reason = sasl->keys.reason[0] != '\0' ? sasl->keys.reason : "The password does not fit.";
 
 	ereport(LOG,
 			(errcode(ERRCODE_INVALID_PASSWORD),
 			 errmsg("SASL authentication failed for user \"%s\"", user),
-			 errdetail("A Kafka client at %s was refused: %s.", sasl->connection->slot->address, reason)));
+			 errdetail("%s The Kafka client is at %s.", reason, sasl->connection->slot->address)));
 	(void) pg_usleep(FAILURE_DELAY * 1000L);
 	(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
 }
@@ -191,7 +191,7 @@ challenge(KsKafkaSasl *sasl, KwString message)
 		return false;
 	if (sasl->keys.method == KS_KAFKA_PASSWORD)
 	{
-		strlcpy(sasl->keys.reason, "pg_hba.conf wants a password in clear", sizeof(sasl->keys.reason));
+		strlcpy(sasl->keys.reason, "pg_hba.conf wants a password in clear, which a Kafka client sends by PLAIN over TLS.", sizeof(sasl->keys.reason));
 		refuse(sasl);
 		return false;
 	}
@@ -253,6 +253,24 @@ take_api_versions(KsKafkaSasl *sasl, const KwApi *api, bool known)
 	return send_response(sasl, api, response);
 }
 
+/* May a client send this before it has proven who it is? */
+static bool
+is_for_strangers(int16 key)
+{
+	return key == API_API_VERSIONS || key == API_SASL_HANDSHAKE || key == API_SASL_AUTHENTICATE;
+}
+
+/* The protocol has no answer for it, so the client sees a closed connection: say why here. */
+static void
+report_stranger(const KsKafkaSasl *sasl, const KwApi *api)
+{
+	ereport(LOG,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("a Kafka client has not authenticated"),
+			 errdetail("The Kafka client at %s sent %s first.", sasl->connection->slot->address, api->name),
+			 errhint("Set its security.protocol to SASL_PLAINTEXT or SASL_SSL.")));
+}
+
 /* One request with a header; false when the conversation is over. */
 static bool
 take_request(KsKafkaSasl *sasl, const char *frame, int32 len)
@@ -265,6 +283,11 @@ take_request(KsKafkaSasl *sasl, const char *frame, int32 len)
 	if (!ks_wire_decode_header(frame, len, &sasl->header, &used))
 		return false;
 	api = ks_wire_api(sasl->header.key);
+	if (api != NULL && !is_for_strangers(api->key))
+	{
+		report_stranger(sasl, api);
+		return false;
+	}
 	known = api != NULL && sasl->header.version >= api->min_version && sasl->header.version <= api->max_version;
 	if (api == NULL || (!known && api->key != API_API_VERSIONS))
 		return false;

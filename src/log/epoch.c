@@ -32,7 +32,6 @@
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 
-#include "base/debug.h"
 #include "log/epoch.h"
 #include "topic/owner.h"
 
@@ -50,7 +49,7 @@ epochs_since(HeapTuple newest, TupleDesc desc)
 	if (timeline == ours)
 		return 0;
 	/* Without an archive a restore may begin a timeline of a lower number. */
-	return KS_MUTANT("epoch_by_one") ? 1 : Max(ours - timeline, 1);
+	return Max(ours - timeline, 1);
 }
 
 void

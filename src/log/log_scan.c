@@ -110,10 +110,10 @@ check_not_removed(const KsLogScan *scan)
 {
 	KsPartitionRow row;
 
-	if (scan->end == KS_LOG_NO_END && !KS_MUTANT("tail_out_of_range"))
+	if (scan->end == KS_LOG_NO_END)
 		return;
 	ks_topic_partition_row(scan->topic, scan->partition, &row);
-	if (scan->next_offset < row.log_start && !KS_MUTANT("drop_skips"))
+	if (scan->next_offset < row.log_start)
 		ks_log_offset_out_of_range(scan->topic, scan->partition, scan->next_offset, row.log_start,
 								   Max(scan->end, row.log_start));
 }
@@ -174,11 +174,8 @@ open_next(KsLogScan *scan)
 			return false;
 		case KS_SEGMENT_CHANGED:
 			scan->reopened = true;
-			if (!KS_MUTANT("swap_skips"))
-			{
-				open_by_offset(scan);
-				return true;
-			}
+			open_by_offset(scan);
+			return true;
 			if (!ks_segment_after(scan->topic, scan->partition, ended, &next))
 				return false;
 			break;

@@ -109,7 +109,7 @@ read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
 	memset(tail, 0, sizeof(SegmentTail));
 	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
 		return;
-	tail->has_rows = ks_segment_last_row(heap, index, KS_MUTANT("recover_visible") ? snapshot : SnapshotAny, &tail->last_row);
+	tail->has_rows = ks_segment_last_row(heap, index, SnapshotAny, &tail->last_row);
 	if (tail->has_rows)
 	{
 		check_row(heap, &tail->last_row);
@@ -272,13 +272,13 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 			 * again, whether a row is left below it or not.
 			 */
 			start->committed_end = Max(start->committed_end, segment->base_offset);
-			if (!tail.has_rows && !KS_MUTANT("groups_ahead"))
+			if (!tail.has_rows)
 				start->committed_end = Max(start->committed_end, greatest_committed(topic, partition));
 			break;
 		}
 		spare = segment;
 	}
-	if (topic->options.append_time && !KS_MUTANT("append_time_forgotten"))
+	if (topic->options.append_time)
 		start->append_time = last_append_time(segments, snapshot);
 	UnregisterSnapshot(snapshot);
 	list_free_deep(segments);
@@ -346,10 +346,7 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 
 		end = Max(end, row.stable_offset);
 		/* What compaction removed leaves gaps, but below a boundary only. */
-		if (!KS_MUTANT("standby_stops_at_gap"))
-			end = Max(end, Min(boundary, row.last_offset + 1));
-		if (KS_MUTANT("standby_reads_ahead"))
-			end = row.last_offset + 1;
+		end = Max(end, Min(boundary, row.last_offset + 1));
 		KS_DEBUG_POINT("standby.tail");
 		ks_log_scan_begin(&scan, topic, partition, end, KS_LOG_NO_END, NULL, snapshot);
 		while (ks_log_scan_next(&scan, &row) && row.base_offset <= end)

@@ -132,11 +132,7 @@ is_kept(const KsRewrite *rewrite, const Source *source, const KsRecord *record)
 		return false;
 	if (rewrite->keys == NULL || record->key_len < 0 || record->offset >= rewrite->keys_end)
 		return true;
-	if (KS_MUTANT("compact_keeps_older"))
-		return ks_keymap_get(rewrite->keys, record->key, record->key_len) >= record->offset;
 	if (ks_keymap_get(rewrite->keys, record->key, record->key_len) > record->offset)
-		return false;
-	if (KS_MUTANT("tombstone_at_once") && is_tombstone(record))
 		return false;
 	return !is_tombstone(record) || source->horizon == NO_HORIZON || rewrite->now < source->horizon;
 }
@@ -273,8 +269,7 @@ end_target(Writer *writer)
 	if (target->append_time)
 		ks_batch_set_append_time(VARDATA(image), VARSIZE(image) - VARHDRSZ, target->append_timestamp);
 	row.batch = PointerGetDatum(image);
-	if (!(KS_MUTANT("merge_loses_row") && writer->rows == 1))
-		insert_row(writer, &row);
+	insert_row(writer, &row);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(writer->target_context);
 	target->writer.count = 0;
@@ -500,7 +495,7 @@ ks_rewrite_run(KsRewrite *rewrite)
 	/* Read what is there now, not what was meant to be written. */
 	written.relid = rewrite->relid;
 	if (!ks_seal_read(rewrite->topic, rewrite->partition, &written, rewrite->end, &rewrite->seal) ||
-		(rewrite->seal.rows != writer.rows && !KS_MUTANT("merge_loses_row")))
+		rewrite->seal.rows != writer.rows)
 		elog(ERROR, "segment table %u does not hold the rows that were written to it", rewrite->relid);
 }
 

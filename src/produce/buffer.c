@@ -362,7 +362,8 @@ static pg_attribute_noreturn() void time_too_far(const KsTopic *topic, Timestamp
 			(errmsg("event time \"%s\" is too far from now for topic \"%s\"", timestamptz_to_str(event_time), topic->name),
 			 after ? ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms after the time of the server, the topic's timestamp_after_max.", max)
 				   : ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms before the time of the server, the topic's timestamp_before_max.", max),
-			 after ? errhint("A record whose time has not come keeps its segment, and all after it, from expiring.") : 0));
+			 after ? errhint("kstream.alter_topic() can raise the option; a record whose time has not come keeps its segment, and all after it, from expiring.")
+				   : errhint("kstream.alter_topic() can raise the option.")));
 }
 
 int64

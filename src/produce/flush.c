@@ -244,7 +244,7 @@ ks_produce_check_replicas(const KsAppend *appends, int count)
 			continue;
 		if (in_sync == 0)
 			in_sync = 1 + ks_replicas_in_sync();
-		if (in_sync < required && !KS_MUTANT("min_insync_ignored"))
+		if (in_sync < required)
 			ereport(ERROR,
 					(errmsg("topic \"%s\" needs " INT64_FORMAT " in-sync replicas", appends[i].topic->name, required),
 					 ks_error(KS_E_NOT_ENOUGH_REPLICAS, "%d in sync, this server included.", in_sync),
@@ -262,7 +262,7 @@ note_placement(const KsAppend *appends, int count)
 	{
 		KsProducerTopic *topic = ((KsPartitionBuffer *) appends[i].load_arg)->topic;
 
-		if (topic->by_hand && !KS_MUTANT("placement_unnoted"))
+		if (topic->by_hand)
 			ks_placement_add(&topic->topic, KS_PLACED_BY_HAND);
 		topic->by_hand = false;
 	}

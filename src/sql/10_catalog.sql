@@ -142,6 +142,10 @@ CREATE TABLE kstream.producer_turn (
 );
 INSERT INTO kstream.producer_turn VALUES (0, pg_catalog.clock_timestamp());
 COMMENT ON TABLE kstream.producer_turn IS 'which of the producer_batch tables is written to, and since when';
+-- A publication may name a table before kstream takes it out: no write here may fail for it.
+ALTER TABLE kstream.producer_batch_0 REPLICA IDENTITY FULL;
+ALTER TABLE kstream.producer_batch_1 REPLICA IDENTITY FULL;
+ALTER TABLE kstream.producer_turn REPLICA IDENTITY FULL;
 
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');

@@ -54,6 +54,8 @@ CREATE TABLE kstream.dropped_topic (
     dropped_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 COMMENT ON TABLE kstream.dropped_topic IS 'topics that were dropped within a day: what consumers have committed there meanwhile is removed; not dumped';
+-- No topic.  It keeps a page in the table, so that a topic can be dropped when the disk is full.
+INSERT INTO kstream.dropped_topic VALUES (0, 'infinity');
 
 SELECT pg_catalog.pg_extension_config_dump('kstream.consumer_group', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.committed_offset', '');

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION kstream.pool_states() IS 'how full each fixed pool of shared
 
 CREATE VIEW kstream.limits WITH (security_barrier) AS
     SELECT p.name, p.used, p."limit", p.setting,
-           CASE p.name WHEN 'partitions' THEN (SELECT pg_catalog.sum(t.partitions) FROM kstream.topic t)
+           CASE p.name WHEN 'partitions' THEN (SELECT COALESCE(pg_catalog.sum(t.partitions), 0) FROM kstream.topic t)
                        WHEN 'groups' THEN (SELECT pg_catalog.count(*) FROM kstream.consumer_group g) END AS in_database,
            p.evictions
     FROM kstream.pool_states() p;

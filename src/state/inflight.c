@@ -196,9 +196,6 @@ take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *re
 	part->last_append_time = Max(part->last_append_time, request->now);
 	reservation->append_time = part->last_append_time;
 
-	if (KS_MUTANT("no_relock"))
-		reservation->segment.relid = request->locked_active;
-
 	inflight->pid = MyProcPid;
 	inflight->since = request->since;
 	inflight->base_offset = part->next_offset;
@@ -259,8 +256,6 @@ ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 		result = KS_RESERVE_RELOCK;
 	if (!part->tail_checked)
 		result = KS_RESERVE_RELOCK;
-	if (KS_MUTANT("no_relock"))
-		result = KS_RESERVED;
 	if (result == KS_RESERVED)
 	{
 		take_range(part, request, reservation);
@@ -302,8 +297,7 @@ end_entry(int32 entry, bool committed)
 		part->counters.transactions--;
 		part->counters.records -= records;
 	}
-	if (committed || !KS_MUTANT("abort_wakes_nobody"))
-		ks_wait_collect(part);
+	ks_wait_collect(part);
 	LWLockRelease(&part->lock);
 	KS_DEBUG_POINT("commit.before_wake");
 	ks_wait_wake();
@@ -328,8 +322,7 @@ ks_inflight_end(bool committed)
 		return;
 	while (my_linked > 0)
 		end_entry(my_entries[--my_linked], committed);
-	if (committed || !KS_MUTANT("leak_entries"))
-		return_to_pools();
+	return_to_pools();
 	my_prepared = 0;
 }
 

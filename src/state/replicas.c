@@ -59,7 +59,6 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-#include "base/debug.h"
 #include "state/replicas.h"
 #include "state/state_internal.h"
 
@@ -151,8 +150,6 @@ is_logical(int pid)
 	bool found = false;
 	int i;
 
-	if (KS_MUTANT("logical_is_replica"))
-		return false;
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
 	for (i = 0; i < max_replication_slots && !found; i++)
 	{

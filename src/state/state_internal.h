@@ -18,7 +18,6 @@
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 
-#include "base/debug.h"
 #include "base/pool.h"
 #include "state/partition_state.h"
 
@@ -171,8 +170,6 @@ extern void ks_slots_raise_all_generations(void);
 static inline int64
 ks_partition_stable(const KsPartition *part)
 {
-	if (KS_MUTANT("lso_is_last") && part->inflight_tail >= 0)
-		return ks_inflights[part->inflight_tail].base_offset;
 	if (part->inflight_head >= 0)
 		return ks_inflights[part->inflight_head].base_offset;
 	return part->next_offset;
@@ -186,8 +183,6 @@ ks_partition_stable(const KsPartition *part)
 static inline int64
 ks_partition_visible_end(const KsPartition *part)
 {
-	if (KS_MUTANT("end_is_raw"))
-		return ks_partition_stable(part);
 	return Min(ks_partition_stable(part), part->committed_end);
 }
 

@@ -32,7 +32,6 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
-#include "base/debug.h"
 #include "state/state_internal.h"
 
 /* Entries of this backend. */
@@ -106,7 +105,7 @@ ks_wait_add(const KsPartitionKey *key, int64 offset)
 		result = ks_partition_is_dropped(key) ? KS_WAIT_READY : KS_WAIT_LOOK;
 	else
 	{
-		if (ks_partition_visible_end(part) <= offset || KS_MUTANT("late_waiter"))
+		if (ks_partition_visible_end(part) <= offset)
 		{
 			link_waiter(part, entry, offset);
 			my_waits[my_wait_count++] = entry;
@@ -208,7 +207,7 @@ ks_wait_wake(void)
 {
 	int i;
 
-	for (i = 0; i < wake_count && !KS_MUTANT("no_wake"); i++)
+	for (i = 0; i < wake_count; i++)
 		SetLatch(&ProcGlobal->allProcs[wake_list[i]].procLatch);
 	wake_count = 0;
 }

@@ -38,8 +38,6 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "base/debug.h"
-#include "fetch/fetch.h"
 #include "produce/partitioner.h"
 #include "record/time.h"
 #include "table/table.h"
@@ -64,8 +62,6 @@ timestamp_strategy(Oid opno)
 			return BTGreaterStrategyNumber;
 		case F_TIMESTAMPTZ_EQ:
 			return BTEqualStrategyNumber;
-		case F_TIMESTAMPTZ_LT:
-			return KS_MUTANT("late_record_ends") ? BTLessStrategyNumber : 0;
 		default:
 			return 0;
 	}
@@ -287,11 +283,7 @@ add_key_partitions(const KsRange *range, Bitmapset *set, List *counts, Datum key
 	{
 		int32 partition = ks_partition_for_key(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), lfirst_int(lc));
 
-		if (KS_MUTANT("key_partition_off"))
-			partition = (partition + 1) % range->partition_count;
 		set = add_partitions(range, set, partition, (int64) partition + 1);
-		if (KS_MUTANT("key_first_count"))
-			break;
 	}
 	return set;
 }
@@ -364,21 +356,14 @@ narrow_by_array(KsRange *range, const KsTopic *topic, const KsCond *cond, Datum 
 }
 
 static void
-narrow_by_time(KsRange *range, const KsTopic *topic, const KsCond *cond, TimestampTz since)
+narrow_by_time(KsRange *range, TimestampTz since)
 {
 	int64 ms;
-	int64 offset;
 
 	/* A time outside PostgreSQL's range is read as an infinite one. */
 	if (TIMESTAMP_NOT_FINITE(since))
 		return;
 	ms = ks_ms_from_timestamptz(since);
-	if (KS_MUTANT("late_record_ends") && cond->strategy == BTLessStrategyNumber)
-	{
-		if (ks_fetch_offset_at(topic, 0, ms, &offset, &ms))
-			range->to = Min(range->to, offset);
-		return;
-	}
 	range->since = range->by_time ? Max(range->since, ms) : ms;
 	range->by_time = true;
 }
@@ -391,7 +376,7 @@ ks_range_narrow(KsRange *range, const KsTopic *topic, const KsCond *cond, Datum 
 	else if (cond->any)
 		narrow_by_array(range, topic, cond, value);
 	else if (cond->column == KS_COLUMN_TIMESTAMP)
-		narrow_by_time(range, topic, cond, DatumGetTimestampTz(value));
+		narrow_by_time(range, DatumGetTimestampTz(value));
 	else
 		narrow_by_values(range, topic, cond, &value, 1);
 }

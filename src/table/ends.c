@@ -101,7 +101,7 @@ ks_query_end(EState *estate, const KsTopic *topic, int32 partition)
 	entry = find_ends(estate, topic);
 	if (partition >= entry->count)
 		grow_ends(entry, estate, Max(topic->partitions, partition + 1));
-	if (entry->ends[partition] < 0 || KS_MUTANT("end_per_scan"))
+	if (entry->ends[partition] < 0)
 	{
 		ks_log_info(topic, partition, &info);
 		entry->ends[partition] = info.end;

@@ -24,7 +24,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "base/debug.h"
 #include "state/wakeup.h"
 #include "topic/pending.h"
 
@@ -136,8 +135,6 @@ ks_pending_log_start(const KsTopic *topic, int32 partition, int64 log_start)
 	pending->topic = *topic;
 	pending->partition = partition;
 	pending->log_start = log_start;
-	if (KS_MUTANT("log_start_early"))
-		apply(pending, true);
 }
 
 bool
@@ -230,7 +227,7 @@ apply(const Pending *pending, bool committed)
 				forget_partitions(&pending->topic, pending->partition);
 			break;
 		case PENDING_DROPPED:
-			if (committed && !KS_MUTANT("drop_unmarked"))
+			if (committed)
 				forget_partitions(&pending->topic, 0);
 			break;
 		case PENDING_EXTENSION_DROPPED:

@@ -537,7 +537,7 @@ ks_topic_check_owner(const KsTopic *topic)
 void
 ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *key)
 {
-	key->dbid = KS_MUTANT("key_without_database") ? InvalidOid : MyDatabaseId;
+	key->dbid = MyDatabaseId;
 	key->extension = topic->extension;
 	key->topic = topic->uuid;
 	key->partition = partition;

@@ -2,11 +2,10 @@
  * topic_options.c
  *	  A topic's options: names, ranges, defaults.
  *
- * One table describes every option: its name, Kafka's name, its kind, range
- * and default.  A value has one canonical text, which is what the topic's
- * foreign table keeps in its OPTIONS (so that pg_dump carries it) and what the
- * view topics shows: intervals and sizes as the user wrote them, Kafka's
- * numbers with their unit put behind.
+ * One table describes every option (base/options.h).  A value's canonical text is
+ * what the topic's foreign table keeps in its OPTIONS (so that pg_dump carries it)
+ * and what the view topics shows: intervals and sizes as the user wrote them,
+ * Kafka's numbers with their unit put behind.
  *
  * An option whose default was not always what it is now is written down for each
  * new topic (for_new), so that topics that are older, or come out of a dump that
@@ -20,52 +19,17 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
-#include "utils/builtins.h"
-#include "utils/datetime.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
-#include "base/compat.h"
+#include "base/options.h"
 #include "topic/topic.h"
 #include "topic/topic_options.h"
 
-typedef enum OptionKind
-{
-	OPTION_INTERVAL, /* ms; KS_UNLIMITED where min says so */
-	OPTION_SIZE,     /* bytes */
-	OPTION_COUNT,
-	OPTION_RATIO,  /* millionths */
-	OPTION_CHOICE, /* one of a list of words, or several joined */
-	OPTION_CODEC   /* a codec's name, or one of a list of other words */
-} OptionKind;
-
-typedef struct Choice
-{
-	const char *word;
-	int64 value;
-} Choice;
-
-typedef struct OptionDef
-{
-	const char *name;
-	const char *kafka_name;
-	OptionKind kind;
-	size_t member; /* offset in KsTopicOptions */
-	int64 default_value;
-	int64 min;
-	int64 max;
-	const Choice *choices;
-	const char *allowed; /* for the detail of an error */
-	const char *for_new; /* what new topics are given; NULL: nothing */
-} OptionDef;
-
-static const Choice cleanup_choices[] = {
+static const KsOptionWord cleanup_words[] = {
 	{"delete", KS_CLEANUP_DELETE},
 	{"compact", KS_CLEANUP_COMPACT},
 	{"compact,delete", KS_CLEANUP_COMPACT | KS_CLEANUP_DELETE},
@@ -73,26 +37,36 @@ static const Choice cleanup_choices[] = {
 	{NULL, 0}};
 
 /* Beside the codecs' own names. */
-static const Choice compression_choices[] = {
+static const KsOptionWord compression_words[] = {
 	{"uncompressed", KS_CODEC_NONE},
 	{"producer", KS_CODEC_NONE},
 	{NULL, 0}};
 
-static const Choice timestamp_choices[] = {
+static const KsOptionWord timestamp_words[] = {
 	{"CreateTime", 0},
 	{"LogAppendTime", 1},
 	{NULL, 0}};
 
-static const Choice column_choices[] = {
+static const KsOptionWord column_words[] = {
 	{"bytea", KS_COLUMN_BYTEA},
 	{"text", KS_COLUMN_TEXT},
 	{"jsonb", KS_COLUMN_JSONB},
 	{NULL, 0}};
 
-#define MEMBER(name) offsetof(KsTopicOptions, name)
+static bool
+codec_by_name(const char *word, int64 *value)
+{
+	KsCodec codec;
+
+	if (!ks_codec_by_name(word, &codec))
+		return false;
+	*value = codec;
+	return true;
+}
+
+#define MEMBER(name) KS_OPTION_MEMBER(KsTopicOptions, name)
 #define MS_PER_DAY INT64CONST(86400000)
 #define MIB INT64CONST(1048576)
-#define INTERVAL_MAX_MS (PG_INT64_MAX / 1000) /* an interval's time is in microseconds */
 
 /* No record may need more than a palloc; the rest is room for the batch. */
 #define MAX_MESSAGE_BYTES (MaxAllocSize - 1024)
@@ -100,300 +74,57 @@ static const Choice column_choices[] = {
 #define INTERVAL_ALLOWED "An interval with a unit such as \"7 days\""
 #define INFINITE_ALLOWED INTERVAL_ALLOWED ", or \"infinite\"; under Kafka's name a number of milliseconds, or -1."
 
-static const OptionDef option_defs[] = {
-	{"retention", "retention.ms", OPTION_INTERVAL, MEMBER(retention),
+static const KsOption option_defs[] = {
+	{"retention", "retention.ms", KS_OPTION_INTERVAL, MEMBER(retention),
 	 7 * MS_PER_DAY, KS_UNLIMITED, PG_INT64_MAX, NULL, INFINITE_ALLOWED},
-	{"retention_bytes", "retention.bytes", OPTION_SIZE, MEMBER(retention_bytes),
+	{"retention_bytes", "retention.bytes", KS_OPTION_SIZE, MEMBER(retention_bytes),
 	 KS_UNLIMITED, KS_UNLIMITED, PG_INT64_MAX, NULL,
 	 "A number of bytes or a size with a unit such as \"1GB\", or -1 for no limit."},
-	{"cleanup_policy", "cleanup.policy", OPTION_CHOICE, MEMBER(cleanup_policy),
-	 KS_CLEANUP_DELETE, 0, 0, cleanup_choices,
+	{"cleanup_policy", "cleanup.policy", KS_OPTION_WORD, MEMBER(cleanup_policy),
+	 KS_CLEANUP_DELETE, 0, 0, cleanup_words,
 	 "\"delete\", \"compact\" or \"compact,delete\"."},
-	{"segment_bytes", "segment.bytes", OPTION_SIZE, MEMBER(segment_bytes),
+	{"segment_bytes", "segment.bytes", KS_OPTION_SIZE, MEMBER(segment_bytes),
 	 1024 * MIB, MIB, PG_INT32_MAX, NULL,
 	 "A number of bytes or a size with a unit such as \"1GB\", from 1MB to 2147483647 bytes."},
-	{"segment_age", "segment.ms", OPTION_INTERVAL, MEMBER(segment_age),
+	{"segment_age", "segment.ms", KS_OPTION_INTERVAL, MEMBER(segment_age),
 	 7 * MS_PER_DAY, 1, PG_INT64_MAX, NULL,
 	 INTERVAL_ALLOWED ", at least 1 ms; under Kafka's name a number of milliseconds."},
-	{"max_message_bytes", "max.message.bytes", OPTION_SIZE, MEMBER(max_message_bytes),
+	{"max_message_bytes", "max.message.bytes", KS_OPTION_SIZE, MEMBER(max_message_bytes),
 	 1048588, 0, MAX_MESSAGE_BYTES, NULL,
 	 "A number of bytes or a size with a unit such as \"1MB\", up to 1073740799 bytes."},
-	{"compression", "compression.type", OPTION_CODEC, MEMBER(compression),
-	 KS_CODEC_NONE, 0, 0, compression_choices,
-	 "\"none\", \"gzip\", \"snappy\", \"lz4\" or \"zstd\"."},
-	{"timestamp_type", "message.timestamp.type", OPTION_CHOICE, MEMBER(append_time),
-	 0, 0, 0, timestamp_choices,
+	{"compression", "compression.type", KS_OPTION_WORD, MEMBER(compression),
+	 KS_CODEC_NONE, 0, 0, compression_words,
+	 "\"none\", \"gzip\", \"snappy\", \"lz4\" or \"zstd\".", .by_name = codec_by_name},
+	{"timestamp_type", "message.timestamp.type", KS_OPTION_WORD, MEMBER(append_time),
+	 0, 0, 0, timestamp_words,
 	 "\"CreateTime\" or \"LogAppendTime\"."},
-	{"timestamp_before_max", "message.timestamp.before.max.ms", OPTION_INTERVAL, MEMBER(timestamp_before_max),
+	{"timestamp_before_max", "message.timestamp.before.max.ms", KS_OPTION_INTERVAL, MEMBER(timestamp_before_max),
 	 KS_UNLIMITED, KS_UNLIMITED, PG_INT64_MAX, NULL, INFINITE_ALLOWED},
-	{"timestamp_after_max", "message.timestamp.after.max.ms", OPTION_INTERVAL, MEMBER(timestamp_after_max),
+	{"timestamp_after_max", "message.timestamp.after.max.ms", KS_OPTION_INTERVAL, MEMBER(timestamp_after_max),
 	 KS_UNLIMITED, KS_UNLIMITED, PG_INT64_MAX, NULL, INFINITE_ALLOWED, .for_new = "1 hour"},
-	{"delete_retention", "delete.retention.ms", OPTION_INTERVAL, MEMBER(delete_retention),
+	{"delete_retention", "delete.retention.ms", KS_OPTION_INTERVAL, MEMBER(delete_retention),
 	 MS_PER_DAY, 0, PG_INT64_MAX, NULL,
 	 INTERVAL_ALLOWED "; under Kafka's name a number of milliseconds."},
-	{"min_cleanable_dirty_ratio", "min.cleanable.dirty.ratio", OPTION_RATIO, MEMBER(min_cleanable_dirty_ratio),
+	{"min_cleanable_dirty_ratio", "min.cleanable.dirty.ratio", KS_OPTION_RATIO, MEMBER(min_cleanable_dirty_ratio),
 	 500000, 0, 1000000, NULL,
 	 "A number from 0 to 1."},
-	{"min_compaction_lag", "min.compaction.lag.ms", OPTION_INTERVAL, MEMBER(min_compaction_lag),
+	{"min_compaction_lag", "min.compaction.lag.ms", KS_OPTION_INTERVAL, MEMBER(min_compaction_lag),
 	 0, 0, PG_INT64_MAX, NULL,
 	 INTERVAL_ALLOWED "; under Kafka's name a number of milliseconds."},
-	{"max_compaction_lag", "max.compaction.lag.ms", OPTION_INTERVAL, MEMBER(max_compaction_lag),
+	{"max_compaction_lag", "max.compaction.lag.ms", KS_OPTION_INTERVAL, MEMBER(max_compaction_lag),
 	 KS_UNLIMITED, KS_UNLIMITED, PG_INT64_MAX, NULL, INFINITE_ALLOWED},
-	{"min_insync_replicas", "min.insync.replicas", OPTION_COUNT, MEMBER(min_insync_replicas),
+	{"min_insync_replicas", "min.insync.replicas", KS_OPTION_COUNT, MEMBER(min_insync_replicas),
 	 1, 1, PG_INT32_MAX, NULL,
 	 "A whole number, at least 1."},
-	{"key_type", "key_type", OPTION_CHOICE, MEMBER(key_type),
-	 KS_COLUMN_BYTEA, 0, 0, column_choices,
+	{"key_type", NULL, KS_OPTION_WORD, MEMBER(key_type),
+	 KS_COLUMN_BYTEA, 0, 0, column_words,
 	 "\"bytea\", \"text\" or \"jsonb\"."},
-	{"value_type", "value_type", OPTION_CHOICE, MEMBER(value_type),
-	 KS_COLUMN_BYTEA, 0, 0, column_choices,
+	{"value_type", NULL, KS_OPTION_WORD, MEMBER(value_type),
+	 KS_COLUMN_BYTEA, 0, 0, column_words,
 	 "\"bytea\", \"text\" or \"jsonb\"."},
 };
 
-static pg_attribute_noreturn() void invalid_value(const OptionDef *def, const char *name, const char *value)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for topic option \"%s\": \"%s\"", name, value),
-			 errdetail("Allowed: %s", def->allowed)));
-}
-
-/* Find an option by either name; *kafka says by which it was found. */
-static const OptionDef *
-find_option(const char *name, bool *kafka)
-{
-	size_t i;
-
-	for (i = 0; i < lengthof(option_defs); i++)
-	{
-		*kafka = false;
-		if (strcmp(name, option_defs[i].name) == 0)
-			return &option_defs[i];
-		*kafka = true;
-		if (strcmp(name, option_defs[i].kafka_name) == 0)
-			return &option_defs[i];
-	}
-	return NULL;
-}
-
-static const OptionDef *
-get_option(const char *name, bool *kafka)
-{
-	const OptionDef *def = find_option(name, kafka);
-	StringInfoData names;
-	size_t i;
-
-	if (def != NULL)
-		return def;
-	initStringInfo(&names);
-	for (i = 0; i < lengthof(option_defs); i++)
-		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", option_defs[i].name);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unrecognized topic option \"%s\"", name),
-			 errdetail("Allowed are %s, and Kafka's names for them.", names.data)));
-}
-
-/* PostgreSQL's interval syntax, into ms; false when it is not that. */
-bool
-ks_topic_parse_interval(const char *text, int64 *ms)
-{
-	char workbuf[MAXDATELEN + 256];
-	char *field[MAXDATEFIELDS];
-	int ftype[MAXDATEFIELDS];
-	int nf;
-	int dtype;
-	struct pg_itm_in itm;
-	double days;
-	double result;
-
-	if (strlen(text) > MAXDATELEN)
-		return false;
-	if (ParseDateTime(text, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf) != 0)
-		return false;
-	/* A number without a unit would mean seconds to PostgreSQL, ms to Kafka. */
-	if (nf < 1 || ftype[nf - 1] == DTK_NUMBER)
-		return false;
-	memset(&itm, 0, sizeof(itm));
-	if ((DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 &&
-		 DecodeISO8601Interval(unconstify(char *, text), &dtype, &itm) != 0) ||
-		dtype != DTK_DELTA)
-		return false;
-	days = itm.tm_year * (double) DAYS_PER_YEAR + itm.tm_mon * (double) DAYS_PER_MONTH + itm.tm_mday;
-	result = days * MS_PER_DAY + (double) itm.tm_usec / 1000.0;
-	if (result < 0 || result >= 9e18)
-		return false;
-	*ms = (int64) result;
-	return true;
-}
-
-static bool
-parse_integer(const char *text, int64 *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoll(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0';
-}
-
-static bool
-parse_size(const char *text, int64 *value)
-{
-	double bytes;
-	const char *hint;
-
-	if (parse_integer(text, value))
-		return true;
-	if (!parse_real(text, &bytes, GUC_UNIT_BYTE, &hint) || isnan(bytes) ||
-		bytes >= 9e18 || bytes <= -9e18)
-		return false;
-	*value = (int64) bytes;
-	return (double) *value == bytes;
-}
-
-static bool
-parse_ratio(const char *text, int64 *value)
-{
-	char *end;
-	double ratio;
-
-	errno = 0;
-	ratio = strtod(text, &end);
-	if (errno != 0 || end == text || *end != '\0' || isnan(ratio) || ratio < 0 || ratio > 1)
-		return false;
-	*value = (int64) (ratio * 1000000 + 0.5);
-	return true;
-}
-
-static bool
-parse_choice(const OptionDef *def, const char *text, int64 *value)
-{
-	const Choice *choice;
-
-	for (choice = def->choices; choice->word != NULL; choice++)
-	{
-		if (pg_strcasecmp(choice->word, text) == 0)
-		{
-			*value = choice->value;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-parse_codec(const char *text, int64 *value)
-{
-	KsCodec codec;
-
-	if (!ks_codec_by_name(text, &codec))
-		return false;
-	*value = codec;
-	return true;
-}
-
-/* Parse the canonical text of an option's value. */
-static bool
-parse_value(const OptionDef *def, const char *text, int64 *value)
-{
-	bool valid = false;
-
-	switch (def->kind)
-	{
-		case OPTION_INTERVAL:
-			if (def->min == KS_UNLIMITED && pg_strcasecmp(text, "infinite") == 0)
-			{
-				*value = KS_UNLIMITED;
-				return true;
-			}
-			valid = ks_topic_parse_interval(text, value);
-			break;
-		case OPTION_SIZE:
-			valid = parse_size(text, value);
-			if (valid && *value < 0 && def->min == KS_UNLIMITED)
-				*value = KS_UNLIMITED; /* any negative number, as in Kafka */
-			break;
-		case OPTION_COUNT:
-			valid = parse_integer(text, value);
-			break;
-		case OPTION_RATIO:
-			return parse_ratio(text, value);
-		case OPTION_CHOICE:
-			return parse_choice(def, text, value);
-		case OPTION_CODEC:
-			return parse_codec(text, value) || parse_choice(def, text, value);
-	}
-	return valid && *value >= def->min && *value <= def->max;
-}
-
-/*
- * The canonical text of what the user gave: the same text, except that
- * Kafka's milliseconds get their unit.
- */
-static char *
-canonical_text(const OptionDef *def, bool kafka, bool is_number, char *text)
-{
-	int64 ms;
-
-	if (def->kind == OPTION_INTERVAL && kafka)
-	{
-		if (!parse_integer(text, &ms))
-			return NULL;
-		if (ms == KS_UNLIMITED && def->min == KS_UNLIMITED)
-			return pstrdup("infinite");
-		/* Kafka's way to say never is Long.MAX_VALUE; an interval ends before. */
-		if (ms > INTERVAL_MAX_MS && def->min == KS_UNLIMITED)
-			return pstrdup("infinite");
-		return ms < 0 ? NULL : psprintf(INT64_FORMAT " ms", Min(ms, INTERVAL_MAX_MS));
-	}
-	if ((def->kind == OPTION_CHOICE || def->kind == OPTION_CODEC) && is_number)
-		return NULL;
-	return text;
-}
-
-/* A JSON scalar as text; NULL for null. */
-static char *
-scalar_text(const OptionDef *def, const char *name, JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvNull:
-			return NULL;
-		case jbvString:
-			return pnstrdup(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
-		case jbvBool:
-			invalid_value(def, name, value->val.boolean ? "true" : "false");
-		default:
-			invalid_value(def, name, "(not a scalar)");
-	}
-}
-
-/* What a new topic says of itself; NULL: nothing. */
-static Node *
-new_value(const OptionDef *def)
-{
-	return def->for_new != NULL ? (Node *) makeString(pstrdup(def->for_new)) : NULL;
-}
-
-static DefElem *
-parse_option(const char *name, JsonbValue *json)
-{
-	bool kafka;
-	const OptionDef *def = get_option(name, &kafka);
-	char *given = scalar_text(def, name, json);
-	char *text;
-	int64 value;
-
-	if (given == NULL)
-		return makeDefElem(pstrdup(def->name), new_value(def), -1);
-	text = canonical_text(def, kafka, json->type == jbvNumeric, given);
-	if (text == NULL || !parse_value(def, text, &value))
-		invalid_value(def, name, given);
-	return makeDefElem(pstrdup(def->name), (Node *) makeString(text), -1);
-}
+static const KsOptionTable topic_options = {"topic", option_defs, lengthof(option_defs)};
 
 static bool
 is_given(List *options, const char *name)
@@ -411,34 +142,9 @@ is_given(List *options, const char *name)
 List *
 ks_topic_options_parse(Jsonb *options)
 {
-	JsonbIterator *it;
-	JsonbValue value;
-	JsonbIteratorToken token;
 	List *result = NIL;
 
-	if (!JB_ROOT_IS_OBJECT(options))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("topic options must be a JSON object")));
-
-	it = JsonbIteratorInit(&options->root);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		DefElem *elem;
-		char *name;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		(void) JsonbIteratorNext(&it, &value, true);
-		elem = parse_option(name, &value);
-		if (is_given(result, elem->defname))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("topic option \"%s\" is given twice", elem->defname),
-					 errdetail("Once under its own and once under Kafka's name.")));
-		result = lappend(result, elem);
-	}
+	ks_options_parse(&topic_options, options, NULL, &result);
 	return result;
 }
 
@@ -449,10 +155,10 @@ ks_topic_options_for_new(List *options)
 
 	for (i = 0; i < lengthof(option_defs); i++)
 	{
-		const OptionDef *def = &option_defs[i];
+		const KsOption *option = &option_defs[i];
 
-		if (def->for_new != NULL && !is_given(options, def->name))
-			options = lappend(options, makeDefElem(pstrdup(def->name), new_value(def), -1));
+		if (option->for_new != NULL && !is_given(options, option->name))
+			options = lappend(options, makeDefElem(pstrdup(option->name), (Node *) makeString(pstrdup(option->for_new)), -1));
 	}
 	return options;
 }
@@ -462,18 +168,13 @@ ks_topic_option_exists(const char *name)
 {
 	bool kafka;
 
-	return find_option(name, &kafka) != NULL && !kafka;
+	return ks_option_find(&topic_options, name, &kafka) != NULL && !kafka;
 }
 
 void
 ks_topic_option_check(const char *name, const char *text)
 {
-	bool kafka;
-	const OptionDef *def = get_option(name, &kafka);
-	int64 value;
-
-	if (!parse_value(def, text, &value))
-		invalid_value(def, name, text);
+	ks_option_check_text(&topic_options, name, text);
 }
 
 void
@@ -481,22 +182,19 @@ ks_topic_options_read(List *defelems, KsTopicOptions *options)
 {
 	bool age_is_set = false;
 	ListCell *lc;
-	size_t i;
 
-	for (i = 0; i < lengthof(option_defs); i++)
-		*(int64 *) ((char *) options + option_defs[i].member) = option_defs[i].default_value;
-
+	ks_options_default(&topic_options, options);
 	foreach (lc, defelems)
 	{
 		DefElem *elem = lfirst(lc);
 		bool kafka;
-		const OptionDef *def = find_option(elem->defname, &kafka);
+		const KsOption *option = ks_option_find(&topic_options, elem->defname, &kafka);
 		int64 value;
 
-		if (def == NULL || !parse_value(def, defGetString(elem), &value))
+		if (option == NULL || !ks_option_text_value(option, defGetString(elem), &value) || !ks_option_in_range(option, value))
 			continue;
-		*(int64 *) ((char *) options + def->member) = value;
-		if (def->member == MEMBER(segment_age))
+		ks_option_set(option, options, value);
+		if (option->member == offsetof(KsTopicOptions, segment_age))
 			age_is_set = true;
 	}
 
@@ -513,7 +211,7 @@ ks_topic_option_name(int n, const char **kafka_name)
 {
 	if (n >= (int) lengthof(option_defs))
 		return false;
-	*kafka_name = strcmp(option_defs[n].name, option_defs[n].kafka_name) != 0 ? option_defs[n].kafka_name : NULL;
+	*kafka_name = option_defs[n].kafka_name;
 	return true;
 }
 
@@ -522,32 +220,25 @@ ks_topic_option_is_kafka(const char *name)
 {
 	bool kafka;
 
-	return find_option(name, &kafka) != NULL && kafka;
+	return ks_option_find(&topic_options, name, &kafka) != NULL && kafka;
 }
 
 /* A number as Kafka writes it: ms, bytes, a ratio, or a word. */
 static char *
-kafka_text(const OptionDef *def, int64 value)
+kafka_text(const KsOption *option, int64 value)
 {
-	const Choice *choice;
+	const KsOptionWord *word;
 
-	switch (def->kind)
+	if (option->kind == KS_OPTION_RATIO)
+		return psprintf("%g", value / 1000000.0);
+	if (option->kind != KS_OPTION_WORD)
+		return psprintf(INT64_FORMAT, value);
+	if (option->by_name == codec_by_name)
+		return pstrdup(ks_codec_name((KsCodec) value));
+	for (word = option->words; word->word != NULL; word++)
 	{
-		case OPTION_INTERVAL:
-		case OPTION_SIZE:
-		case OPTION_COUNT:
-			break;
-		case OPTION_CODEC:
-			return pstrdup(ks_codec_name((KsCodec) value));
-		case OPTION_RATIO:
-			return psprintf("%g", value / 1000000.0);
-		case OPTION_CHOICE:
-			for (choice = def->choices; choice->word != NULL; choice++)
-			{
-				if (choice->value == value)
-					return pstrdup(choice->word);
-			}
-			break;
+		if (word->value == value)
+			return pstrdup(word->word);
 	}
 	return psprintf(INT64_FORMAT, value);
 }
@@ -555,22 +246,20 @@ kafka_text(const OptionDef *def, int64 value)
 bool
 ks_topic_option_text(const KsTopic *topic, int n, KsTopicOptionText *text)
 {
-	const OptionDef *def = &option_defs[n];
+	const KsOption *option = &option_defs[n];
 	ListCell *lc;
-	int64 value;
 
 	if (!ks_topic_option_name(n, &text->kafka_name))
 		return false;
 	text->is_set = false;
 	foreach (lc, GetForeignTable(topic->relid)->options)
-		text->is_set |= strcmp(((DefElem *) lfirst(lc))->defname, def->name) == 0;
-	value = *(const int64 *) ((const char *) &topic->options + def->member);
-	text->value = kafka_text(def, value);
+		text->is_set |= strcmp(((DefElem *) lfirst(lc))->defname, option->name) == 0;
+	text->value = kafka_text(option, ks_option_get(option, &topic->options));
 	return true;
 }
 
 const char *
 ks_column_type_name(KsColumnType type)
 {
-	return column_choices[type].word;
+	return column_words[type].word;
 }

@@ -11,6 +11,7 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+#include "base/options.h"
 #include "codec/compress.h"
 
 /* Column type of key and value in the topic's table. */
@@ -20,9 +21,6 @@ typedef enum KsColumnType
 	KS_COLUMN_TEXT,
 	KS_COLUMN_JSONB
 } KsColumnType;
-
-/* "infinite" of an interval, and "no limit" of retention_bytes. */
-#define KS_UNLIMITED (-1)
 
 /* Bits of cleanup_policy. */
 #define KS_CLEANUP_DELETE 1
@@ -93,9 +91,6 @@ extern bool ks_topic_option_name(int n, const char **kafka_name);
 extern bool ks_topic_option_is_kafka(const char *name);
 struct KsTopic;
 extern bool ks_topic_option_text(const struct KsTopic *topic, int n, KsTopicOptionText *text);
-
-/* PostgreSQL's interval syntax with a unit, into ms; false when it is not that. */
-extern bool ks_topic_parse_interval(const char *text, int64 *ms);
 
 extern const char *ks_column_type_name(KsColumnType type);
 

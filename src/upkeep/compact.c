@@ -129,7 +129,7 @@ is_past_lag(const KsTopic *topic, const KsSegment *segment, int64 now)
 
 	if (lag == 0 || TIMESTAMP_NOT_FINITE(segment->max_timestamp))
 		return true;
-	return ks_ms_from_timestamptz(segment->max_timestamp) <= now - lag || KS_MUTANT("compact_ignores_lag");
+	return ks_ms_from_timestamptz(segment->max_timestamp) <= now - lag;
 }
 
 /* Where the i-th segment ends, or -1 if it may still be written to. */
@@ -139,8 +139,6 @@ sealed_end(List *segments, int i)
 	const KsSegment *segment = list_nth(segments, i);
 	const KsSegment *next = i + 1 < list_length(segments) ? list_nth(segments, i + 1) : NULL;
 
-	if (KS_MUTANT("compact_active") && next != NULL && next->base_offset < 0)
-		return PG_INT64_MAX - 1;
 	return segment->sealed && next != NULL ? next->base_offset : -1;
 }
 

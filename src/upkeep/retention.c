@@ -47,15 +47,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
 #include "base/events.h"
+#include "base/subxact.h"
 #include "log/garbage.h"
 #include "log/log.h"
 #include "record/time.h"
@@ -225,11 +224,10 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 		(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
 								" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
 								log_start, topic->topic_id, partition, next->number);
-	if (!KS_MUTANT("drop_keeps_start"))
-		(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
-								" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-								" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
-								log_start, topic->topic_id, partition, log_start);
+	(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
+							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
+							" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
+							log_start, topic->topic_id, partition, log_start);
 	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch e"
 							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d) AND EXISTS"
 							" (SELECT FROM kstream.leader_epoch l"
@@ -237,6 +235,12 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 							" AND l.epoch OPERATOR(pg_catalog.>) e.epoch"
 							" AND l.first_offset OPERATOR(pg_catalog.<=) " INT64_FORMAT ")",
 							topic->topic_id, partition, log_start);
+}
+
+static void
+add_garbage(void *relid)
+{
+	ks_garbage_add(*(Oid *) relid);
 }
 
 /*
@@ -247,34 +251,13 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 static void
 leave_table(Oid relid)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_full = false;
+	ErrorData *error = ks_subxact_run(add_garbage, &relid, CurrentMemoryContext);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		ks_garbage_add(relid);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_DISK_FULL)
-			ReThrowError(error);
-		is_full = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (is_full)
-		ks_segment_drop(relid);
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode != ERRCODE_DISK_FULL)
+		ReThrowError(error);
+	ks_segment_drop(relid);
 }
 
 static void
@@ -293,8 +276,7 @@ take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const K
 	begin_with(topic, partition, next, log_start);
 	KS_DEBUG_POINT("retention.after_log_start");
 	ks_owner_end(&scope);
-	if (!KS_MUTANT("drop_keeps_start"))
-		ks_pending_log_start(topic, partition, log_start);
+	ks_pending_log_start(topic, partition, log_start);
 }
 
 bool

@@ -123,8 +123,6 @@ make_spare(const KsTopic *topic, int32 partition, int32 number, KsMaintenance *d
 	ks_owner_begin(&scope);
 	done->spare.relid = ks_segment_create(topic, partition, number, false);
 	ks_owner_end(&scope);
-	if (KS_MUTANT("spare_early"))
-		ks_maintain_publish(done);
 	KS_DEBUG_POINT("roll.created");
 }
 
@@ -180,7 +178,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	{
 		if (info->active_base < 0 || !OidIsValid(previous.relid))
 			return false;
-		if (info->stable_offset < info->active_base && !KS_MUTANT("boundary_early"))
+		if (info->stable_offset < info->active_base)
 			return false;
 		decide_base_offset(topic, partition, &active, &previous, info->active_base);
 		return true;

@@ -31,7 +31,6 @@
 #include "executor/spi.h"
 #include "utils/hsearch.h"
 
-#include "base/debug.h"
 #include "log/log.h"
 #include "topic/owner.h"
 #include "upkeep/upkeep.h"
@@ -117,8 +116,6 @@ ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *do
 	KsPartitionRow row;
 	int64 end;
 
-	if (KS_MUTANT("standby_not_told"))
-		return false;
 	if (!undecided_end(topic, partition, &done->key, &end))
 		return false;
 	ks_topic_partition_row(topic, partition, &row);

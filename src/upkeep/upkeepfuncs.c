@@ -23,10 +23,10 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "base/subxact.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
 #include "upkeep/passes.h"
@@ -64,47 +64,42 @@ note_error(Foreground *foreground, ErrorData *error)
 		foreground->first_error = error;
 }
 
+typedef struct StepWork
+{
+	KsStep step;
+	void *arg;
+	bool done;
+} StepWork;
+
+static void
+do_step(void *arg)
+{
+	StepWork *work = arg;
+	int guc_level = NewGUCNestLevel();
+
+	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	work->done = work->step(work->arg);
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, guc_level);
+}
+
 /*
  * The step, in a subtransaction, so that after an error the others can go on.
- * An error that means the CALL as a whole is not caught.
+ * An error that means the CALL as a whole is thrown.
  */
 static bool
 run_step(Foreground *foreground, KsStep step, void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	StepWork work = {step, arg, false};
+	ErrorData *error = ks_subxact_run(do_step, &work, foreground->context);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		int guc_level = NewGUCNestLevel();
-
-		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		done = step(arg);
-		PopActiveSnapshot();
-		AtEOXact_GUC(true, guc_level);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(foreground->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		note_error(foreground, error);
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		done = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return done;
+	if (error == NULL)
+		return work.done;
+	note_error(foreground, error);
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	return false;
 }
 
 /*

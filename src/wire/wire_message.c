@@ -80,6 +80,12 @@ is_nullable(const KwField *field, int16 version)
 
 /* ---------- reading ---------- */
 
+/*
+ * A message has at most so many elements in all its arrays.  Each may stand in a few
+ * bytes, and takes a hundred here and in the answer.
+ */
+#define ELEMENTS_MAX 500000
+
 typedef struct Reader
 {
 	const char *p;
@@ -87,6 +93,7 @@ typedef struct Reader
 	int16 version;
 	bool flexible;
 	bool failed;
+	int32 *elements; /* of all arrays so far */
 } Reader;
 
 static size_t
@@ -258,7 +265,7 @@ least_bytes(const KwStruct *def, int16 version, bool flexible)
 		else if (field->type == KW_STRING)
 			least += flexible ? 1 : 2;
 		else if (field->type == KW_STRUCT)
-			least += least_bytes(field->sub, version, flexible);
+			least += is_nullable(field, version) ? 1 : least_bytes(field->sub, version, flexible);
 		else
 			least += scalar_size(field->type);
 	}
@@ -290,11 +297,12 @@ read_array(Reader *reader, const KwField *field, KwArray *array)
 		reader->failed = true;
 	if (reader->failed || count <= 0)
 		return;
-	if ((uint64) count * element_bytes(reader, field) > left(reader) || (uint64) count * size > MaxAllocSize)
+	if ((uint64) count * element_bytes(reader, field) > left(reader) || count > ELEMENTS_MAX - *reader->elements)
 	{
 		reader->failed = true;
 		return;
 	}
+	*reader->elements += count;
 	array->items = palloc0(count * size);
 	for (i = 0; i < count && !reader->failed; i++)
 	{
@@ -400,7 +408,8 @@ read_struct(Reader *reader, const KwStruct *def, void *message)
 void *
 ks_wire_decode(const KwStruct *def, int16 version, bool flexible, const char *data, size_t len)
 {
-	Reader reader = {data, data + len, version, flexible, false};
+	int32 elements = 0;
+	Reader reader = {data, data + len, version, flexible, false, &elements};
 	void *message = palloc0(def->size);
 
 	read_struct(&reader, def, message);
@@ -412,7 +421,7 @@ ks_wire_decode_header(const char *data, size_t len, KwHeader *header, size_t *us
 {
 	static const KwField client_id = {KW_STRING, false, 0, 99, 0, -1, 0, KW_NULL, NULL};
 	static const KwStruct no_fields = {"", 0, 0, NULL};
-	Reader reader = {data, data + len, 0, false, false};
+	Reader reader = {data, data + len, 0, false, false, NULL};
 	const KwApi *api;
 
 	header->key = (int16) read_uint(&reader, 2);

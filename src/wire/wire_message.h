@@ -139,8 +139,8 @@ extern bool ks_wire_decode_header(const char *data, size_t len, KwHeader *header
 /*
  * Read a structure into CurrentMemoryContext; strings point into the bytes, which
  * must stay.  NULL if the bytes are no such structure.  Nothing is allocated for
- * a count that the bytes left cannot hold, so that what is allocated is at most
- * some thirty times the bytes.
+ * a count that the bytes left cannot hold, nor for more than half a million elements
+ * in all.
  */
 extern void *ks_wire_decode(const KwStruct *def, int16 version, bool flexible, const char *data, size_t len);
 

@@ -214,9 +214,9 @@ yield(void)
 	if (now - last_tick < TICK || InterruptHoldoffCount > 0 || CritSectionCount > 0)
 		return;
 	last_tick = now;
-	if (!ks_worker_database_is_free(MyDatabaseId) && !KS_MUTANT("worker_pins"))
+	if (!ks_worker_database_is_free(MyDatabaseId))
 		leave(KS_OUTCOME_YIELDED);
-	if (somebody_waits_for(MyProc) && !KS_MUTANT("worker_blocks"))
+	if (somebody_waits_for(MyProc))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("canceling step of maintenance"),
@@ -252,7 +252,7 @@ check_stay(void)
 	last_tick = ks_monotonic_ms();
 	if (!ks_worker_enabled)
 		leave(KS_OUTCOME_NONE);
-	is_free = ks_worker_database_is_free(MyDatabaseId) || KS_MUTANT("worker_pins");
+	is_free = ks_worker_database_is_free(MyDatabaseId);
 	if (my_role == KS_WORKER_MAIN)
 		ks_worker_look_after(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
 	if (!is_free)
@@ -496,8 +496,6 @@ fix_settings(void)
 		KS_TRANSACTION_TIMEOUT_OFF{"row_security", "on"}};
 	int i;
 
-	if (KS_MUTANT("worker_settings"))
-		return;
 	for (i = 0; i < (int) lengthof(settings); i++)
 		SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
 	for (i = 0; i < (int) lengthof(server_settings); i++)

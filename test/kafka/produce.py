@@ -4,6 +4,7 @@ Usage: produce.py PORT USER PASSWORD, with PGHOST and PGPORT for SQL.  Prints "o
 "not ok - WHAT".
 """
 import sys
+import time
 
 import psycopg2
 
@@ -40,6 +41,8 @@ def values(topic, partition=0):
 make('p')
 make('compacted', '{"cleanup_policy": "compact"}')
 make('small', '{"max_message_bytes": 200}')
+make('recent', '{"timestamp_before_max": "1 hour"}')
+make('received', '{"timestamp_type": "LogAppendTime"}')
 ask("SELECT kstream.create_topic('hidden')")
 c = Connection(port, user, password)
 
@@ -71,6 +74,11 @@ for what, wrong, code in (
     is_(c.produce('p', 0, wrong)[0], code, 'refused: ' + what)
 is_(c.produce('compacted', 0, batch([(None, b'v')]))[0], 87, 'refused: no key in a compacted topic')
 is_(c.produce('small', 0, batch([(b'k', b'v' * 300)]))[0], 10, 'refused: too large for the topic')
+ahead = int(time.time() * 1000) + 7200000
+is_(c.produce('p', 0, batch([(b'k', b'v')], time=ahead))[0], 32, 'refused: a time to come that is too far')
+is_(c.produce('recent', 0, batch([(b'k', b'v')], time=ahead - 14400000))[0], 32, 'refused: a time that is too long ago')
+is_(c.produce('recent', 0, batch([(b'k', b'v')], time=ahead - 7200000))[0], 0, 'a time that is near enough')
+is_(c.produce('received', 0, batch([(b'k', b'v')], time=ahead))[0], 0, 'LogAppendTime gives another time')
 is_(c.produce('p', 2, batch([(b'k', b'v')]))[0], 3, 'refused: a partition that is not there')
 is_(c.produce('nosuch', 0, batch([(b'k', b'v')]))[0], 3, 'refused: a topic that is not there')
 is_(c.produce('hidden', 0, batch([(b'k', b'v')]))[0], 29, 'refused: a topic without the right')

@@ -30,7 +30,6 @@ class Log:
         self.retention = None           # the least that was ever asked for, ms
         self.limited = False            # retention_bytes was ever set
         self.gone = set()               # seen to be gone
-        self.back = 0                   # and seen again: superseded ones, which nobody promises not to show
 
     def __repr__(self):
         return '%s/%d' % (self.name, self.number)
@@ -73,7 +72,7 @@ class Log:
             got[offset] = True
             record = self.records.get(offset)
             check(record is not None, '%r: offset %d was never committed: %r', self, offset, value)
-            self.back += offset in self.gone
+            check(offset not in self.gone, '%r: offset %d was gone, and is there again', self, offset)
             check((record.key, record.value) == (key, value), '%r: offset %d holds %r, not %r', self, offset,
                   (key, value and value[:30]), (record.key, record.value and record.value[:30]))
             if record.time is ANY:

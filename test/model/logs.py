@@ -297,10 +297,10 @@ class History:
         keyed = self.reader.rows(base + 'key = %s', (key.encode(),))
         at = r.randint(start, end)
         code, rows = self.scan(log, at, 'fetch')
-        after = set(self.all_of(log, r.choice(('fetch', 'table'))))
         if code == '':
             log.compare(at, rows, self.now())
-        else:
+        after = set(self.all_of(log, r.choice(('fetch', 'table'))))
+        if code != '':
             check(code == 'KS001' and at < log.start, '%r: fetch from %d of %d to %d: %s %s', log, at, start, end, code, self.reader.message)
         log.first_since(since, set(before), after, found[0][0] if found else None)
         log.chosen('timestamp >= %d' % since, lambda x: x.time >= since, set(before), after, [o for o, in later])
@@ -374,9 +374,8 @@ def explore(server, given):
     time.sleep(0.1)
     while not found.empty():
         texts.append(found.get())
-    print('logs: 1 runs, seed %d, %d steps, %d records, %d superseded ones seen again after they were gone, %d findings; %s' % (
-        given.seed, steps, sum(len(log.records) for log in history.all), sum(log.back for log in history.all), len(texts),
-        json.dumps(history.counts)))
+    print('logs: 1 runs, seed %d, %d steps, %d records, %d findings; %s' % (
+        given.seed, steps, sum(len(log.records) for log in history.all), len(texts), json.dumps(history.counts)))
     sys.exit(finish(server, sorted(set(texts))[:20], given))
 
 

@@ -22,6 +22,8 @@ use Test::More;
 my $primary = new_node('primary', init => { allows_streaming => 1 });
 my $warning = qr/WARNING:  not all partitions of this database can be in use at the same time/;
 
+is($primary->safe_psql('postgres', "SELECT name, in_database FROM kstream.limits WHERE name IN ('partitions', 'groups') ORDER BY name"),
+	"groups|0\npartitions|0", 'a database that is empty has none');
 $primary->safe_psql('postgres', "SELECT kstream.create_topic('wide', 40); SELECT kstream.create_group('a'), kstream.create_group('b')");
 $primary->safe_psql('postgres', "SELECT kstream.produce('wide', NULL, 'x', partition => p) FROM generate_series(0, 39) p");
 unlike(slurp_file($primary->logfile), $warning, 'the primary has room');

@@ -47,11 +47,16 @@ sub try
 $node->safe_psql('postgres', q{
 	CREATE TABLE secret AS SELECT 'mar' || 'ker-key' AS k, 'mar' || 'ker-value' AS v, jsonb_build_object('mar' || 'ker-header', 'mar' || 'ker-hv') AS h;
 	SELECT kstream.create_topic(t, 1, o) FROM (VALUES ('plain', '{}'::jsonb), ('zipped', '{"compression": "zstd"}'), ('keyed', '{"cleanup_policy": "compact", "segment_bytes": "1MB", "min_cleanable_dirty_ratio": 0}'),
-		('small', '{"max_message_bytes": 100}'), ('typed', '{"value_type": "jsonb", "key_type": "text"}')) x(t, o);
+		('small', '{"max_message_bytes": 100}'), ('typed', '{}')) x(t, o);
 	CREATE TABLE source (k text PRIMARY KEY, v text);
 	SELECT kstream.capture('source', 'captured');
 });
 try("SELECT kstream.produce(t, k, v, h) FROM secret, unnest('{plain,zipped,keyed,typed}'::text[]) t", '');
+# what was produced before a type was set stays as it is
+$node->safe_psql('postgres', q{SELECT kstream.alter_topic('typed', '{"value_type": "jsonb", "key_type": "text"}')});
+try("SELECT kstream.produce('typed', k, v, h) FROM secret", '22P02');
+try("SELECT kstream.produce('typed', k, convert_to(v, 'UTF8') || '\\xff', h) FROM secret", '22P02');
+try("SELECT kstream.produce('typed', convert_to(k, 'UTF8') || '\\xff', '1', h) FROM secret", '22021');
 try("INSERT INTO source SELECT k, v FROM secret", '');
 try("UPDATE source SET v = v || v; DELETE FROM source", '');
 try("SELECT kstream.produce('small', k, repeat(v, 20), h) FROM secret", '54000');

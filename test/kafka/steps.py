@@ -1,0 +1,100 @@
+"""A client that a test leads step by step: each line that it reads is an expression, whose value it prints.
+
+Usage: steps.py PORT USER PASSWORD.  Known are c (a connection that has logged in) and what raw.py has.
+A connection that was closed prints "closed".
+"""
+import os
+import sys
+import threading
+
+from raw import *  # noqa: F403: for the expressions
+
+port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+c = Connection(port, user, password, timeout=60)
+print('in', flush=True)
+
+
+def together(*bodies, version=7):
+    """Send Produce requests in one piece; the errors of their first partitions."""
+    frames = b''
+    for n, body in enumerate(bodies):
+        frame = struct.pack('>hhi', PRODUCE, version, 1000 + n) + string('raw') + body
+        frames += struct.pack('>i', len(frame)) + frame
+    c.socket.sendall(frames)
+    return [c.produce_answer(c.receive()[1])[0][2] for _ in bodies]
+
+
+def one(topic, partition, producer, sequence, n=5, epoch=0, acks=-1, timeout=30000, **wrong):
+    """The body of a Produce request of n records."""
+    sent = batch([(b'k', b'%d' % (sequence + i)) for i in range(n)], producer=producer, epoch=epoch, sequence=sequence, **wrong)
+    return c.produce_body([(topic, partition, sent)], acks, timeout)
+
+
+def error_of(api, version, body, at):
+    """The error number at a place of an answer."""
+    return struct.unpack('>h', c.call(api, version, body)[at:at + 2])[0]
+
+
+def metadata(topic):
+    """The error of a topic in Metadata 1."""
+    answer = c.call(METADATA, 1, struct.pack('>i', 1) + string(topic))
+    at = answer.index(string(topic))
+    return struct.unpack('>h', answer[at - 2:at])[0]
+
+
+def create(topic):
+    """The error of CreateTopics 2."""
+    return error_of(19, 2, struct.pack('>i', 1) + string(topic) + struct.pack('>ihiiib', 1, 1, 0, 0, 10000, 0),
+                    4 + 4 + 2 + len(topic))
+
+
+def fetch_wide(count, wait):
+    """The error of a Fetch of many partitions of the topic wide, in which nothing comes."""
+    body = struct.pack('>iiiib', -1, wait, 1, 1 << 20, 0) + struct.pack('>i', 1) + string('wide') + struct.pack('>i', count)
+    body += b''.join(struct.pack('>iqi', n, 0, 1 << 20) for n in range(count))
+    answer = c.call(FETCH, 4, body)
+    return struct.unpack('>h', answer[4 + 4 + 2 + 4 + 4 + 4:][:2])[0]
+
+
+def flood_of_frames(count):
+    """Send requests for ApiVersions in one piece; how many were answered."""
+    frame = struct.pack('>hhi', API_VERSIONS, 0, 1) + string('raw')
+    piece = (struct.pack('>i', len(frame)) + frame) * count
+    sender = threading.Thread(target=c.socket.sendall, args=(piece,))
+    sender.start()
+    got = 0
+    while got < count:
+        c.receive()
+        got += 1
+    sender.join()
+    return got
+
+
+many = []
+
+
+def connect_many(port, count, kept):
+    """Connect so many times, keep the last ones open."""
+    for n in range(count):
+        try:
+            many.append(socket.create_connection(('127.0.0.1', port), 30))
+        except ConnectionError:
+            pass
+        if len(many) > kept:
+            many.pop(0).close()
+    return count
+
+
+def disconnect_many():
+    for one in many:
+        one.close()
+    many.clear()
+    return 0
+
+
+for line in sys.stdin:
+    try:
+        print(repr(eval(line)), flush=True)
+    except (EOFError, ConnectionError):
+        print('closed', flush=True)
+        os._exit(0)
