@@ -54,6 +54,10 @@ packages()
 			# PostgreSQL from source (test/pg_source.sh)
 			echo "bison flex libxml2-dev"
 			;;
+		kafka-clients)
+			# a client on Debian's librdkafka
+			echo "python3-confluent-kafka"
+			;;
 		roots)
 			# other suites of Debian (test/roots.sh)
 			echo "debootstrap"

@@ -97,5 +97,7 @@ ks_placement_add(const KsTopic *topic, int32 partitions)
 	CatalogTupleInsert(rel, tuple);
 	heap_freetuple(tuple);
 	table_close(rel, RowExclusiveLock);
+	/* A request with several partitions of the topic asks for it again. */
+	CommandCounterIncrement();
 	ks_topic_invalidate();
 }

@@ -1,0 +1,327 @@
+"""Judges one Kafka client against the listener: what it writes is compared from SQL, what SQL writes is read by it.
+
+Usage: judge.py NAME COMMAND [ARGUMENT...], with KAFKA_BOOTSTRAP, KAFKA_USER and KAFKA_PASSWORD for the client
+and PGHOST and PGPORT for SQL.
+
+The client's program is a loop over lines of its standard input, words separated by tabs.  It answers each
+with lines of its own, the last of which is "ok" or "error MESSAGE".  A record is a line of partition, offset,
+time in milliseconds, key, value and headers; keys and values are hexadecimal, "-" is NULL, headers are
+name=value with commas between them, both hexadecimal, "." is none.
+
+	has							words of what the client can do, see below
+	produce TOPIC CODEC ACKS IDEMPOTENT N	N lines of records follow, to be sent in this order; answered by
+								a line "partition offset" for each (acks 0: by none)
+	consume TOPIC PARTITION FROM N	N records of an assigned partition; FROM is "beginning", "end" (say
+								"waiting" once the position is known) or a time in milliseconds
+	create TOPIC N NAME VALUE	a topic with a configuration
+	partitions TOPIC			the number of its partitions
+	list						names of topics, a line each
+	config TOPIC NAME			the value of a configuration
+	alter TOPIC NAME VALUE		change a configuration
+	grow TOPIC N				more partitions
+	trim TOPIC PARTITION OFFSET	delete the records before an offset
+	delete TOPIC
+
+Words of "has": the commands of administration, from "create" on, and
+	codec=NAME					a codec besides "none"
+	acks=N						0, 1 or all, besides those that follow from "idempotent"
+	idempotent
+	null-header					header values that are NULL
+	repeated-header				a name more than once, in order
+	sorted-header				headers are in the order of their names
+	null-both					records whose key and value are NULL
+	time						records are looked up by time
+	no-consumer					it cannot consume a partition that it assigns itself
+
+Prints a line "ok", "not ok" or "skip" for each thing judged.
+"""
+import collections
+import os
+import select
+import subprocess
+import sys
+import time
+
+import psycopg2
+
+NAME, COMMAND = sys.argv[1], sys.argv[2:]
+ADMIN = ('create', 'partitions', 'list', 'config', 'alter', 'grow', 'trim', 'delete')
+BASE = 1700000000000
+PARTITIONS = 3
+SECONDS = 60
+
+sql = psycopg2.connect(dbname='postgres', user='postgres')
+sql.autocommit = True
+sql.cursor().execute('SET ROLE ' + os.environ['KAFKA_USER'])
+
+Record = collections.namedtuple('Record', 'partition offset time key value headers')
+
+
+class Failed(Exception):
+    """The client answered with an error, or not at all."""
+
+
+def ask(query, *args):
+    with sql.cursor() as cursor:
+        cursor.execute(query, args)
+        return cursor.fetchall()
+
+
+def say(state, what, detail=''):
+    print('%s - %s: %s%s' % (state, NAME, what, ': %s' % detail if detail else ''), flush=True)
+
+
+def is_(got, want, what):
+    if got == want:
+        say('ok', what)
+    elif isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
+        say('not ok', what, next('number %d is %.200r, not %.200r' % (n, g, w) for n, (g, w) in enumerate(zip(got, want)) if g != w))
+    else:
+        say('not ok', what, '%.300r, not %.300r' % (got, want))
+
+
+def coded(data):
+    return '-' if data is None else data.hex()
+
+
+def decoded(text):
+    return None if text == '-' else bytes.fromhex(text)
+
+
+def line_of(record):
+    headers = ','.join('%s=%s' % (name.encode().hex(), coded(value)) for name, value in record.headers) or '.'
+    return '\t'.join(map(str, (record.partition, record.offset, record.time, coded(record.key), coded(record.value), headers)))
+
+
+def record_of(line):
+    partition, offset, at, key, value, headers = line.split('\t')
+    pairs = [] if headers == '.' else [pair.split('=') for pair in headers.split(',')]
+    return Record(int(partition), int(offset), int(at), decoded(key), decoded(value),
+                  [(bytes.fromhex(name).decode(), decoded(content)) for name, content in pairs])
+
+
+class Client:
+    """The running program."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.rest = b''
+        self.has = set()
+
+    def send(self, *words, lines=()):
+        text = '\t'.join(map(str, words)) + '\n' + ''.join(line + '\n' for line in lines)
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def line(self, seconds):
+        until = time.monotonic() + seconds
+        while b'\n' not in self.rest:
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                raise Failed('no answer in %d s' % seconds)
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:
+                raise Failed('the program ended')
+            self.rest += more
+        line, self.rest = self.rest.split(b'\n', 1)
+        return line.decode()
+
+    def answer(self):
+        lines = []
+        while True:
+            line = self.line(SECONDS)
+            if line == 'ok':
+                return lines
+            if line.startswith('error'):
+                raise Failed(line[6:])
+            lines.append(line)
+
+    def run(self, *words, lines=()):
+        self.send(*words, lines=lines)
+        return self.answer()
+
+    def can(self, word):
+        return word in self.has
+
+
+def sample(client, first, many):
+    """Records of all kinds, in an order of their own in each partition."""
+    def headers(n):
+        kinds = [[], [('h', b'%d' % n)], [('trace', b'a'), ('h', b'')], [('gr\u00fc\u00df', b'\x00\xff\x80')]]
+        kinds.append([('h', b'1'), ('g', b'2'), ('h', b'3')] if client.can('repeated-header') else [])
+        kinds.append([('null', None)] if client.can('null-header') else [])
+        return kinds[n % 6]
+
+    def value(n):
+        return (b'', bytes(range(256)), None, b'value %d ' % n * 100, b'{"n": %d}' % n)[n % 5]
+
+    def key(n):
+        kept = value(n) is not None or client.can('null-both')
+        return (None if kept else b'kept', b'', b'\xfe\x00key %d' % n, b'key %d' % n)[n % 4]
+
+    return [Record(n % PARTITIONS, 0, BASE + n, key(n), value(n), headers(n)) for n in range(first, first + many)]
+
+
+def stored(topic, partition, first=0):
+    """What SQL reads."""
+    import base64
+
+    def plain(value):
+        return base64.b64decode(value['base64']) if isinstance(value, dict) else value if value is None else value.encode()
+
+    def pairs(headers):
+        headers = headers or []
+        listed = headers if isinstance(headers, list) else [{'key': k, 'value': v} for k, v in headers.items()]
+        found = [(h['key'], plain(h['value'])) for h in listed]
+        return found if isinstance(headers, list) else sorted(found)
+
+    rows = ask('SELECT r."offset", round(extract(epoch FROM r.timestamp) * 1000), r.key, r.value, r.headers '
+               'FROM kstream.fetch(%s, %s, %s, max_records => 10000) r', topic, partition, first)
+    return [Record(partition, offset, int(at), None if key is None else bytes(key),
+                   None if value is None else bytes(value), pairs(headers)) for offset, at, key, value, headers in rows]
+
+
+def unordered(records):
+    """As SQL shows headers: an object has no order, an array for repeated names has."""
+    return [r if len(set(dict(r.headers))) < len(r.headers) else r._replace(headers=sorted(r.headers)) for r in records]
+
+
+def produced(client, topic, codec, acks, idempotent):
+    """One way to produce."""
+    what = '%s, acks %s%s' % (codec, acks, ', idempotent' if idempotent else '')
+    ask('SELECT kstream.create_topic(%s, %s)', topic, PARTITIONS)
+    records = sample(client, 0, 180)
+    lines = client.run('produce', topic, codec, acks, int(idempotent), len(records), lines=map(line_of, records))
+    counts = [0] * PARTITIONS
+    placed = []
+    for record in records:
+        placed.append(record._replace(offset=counts[record.partition]))
+        counts[record.partition] += 1
+    if acks != '0':
+        is_(lines, ['%d %d' % (r.partition, r.offset) for r in placed], 'produce, %s: offsets are told' % what)
+    else:
+        wait_for(lambda: sum(len(stored(topic, p)) for p in range(PARTITIONS)) == len(records))
+    for partition in range(PARTITIONS):
+        is_(stored(topic, partition), unordered([r for r in placed if r.partition == partition]),
+            'produce, %s: SQL reads partition %d' % (what, partition))
+    return placed
+
+
+def wait_for(condition):
+    until = time.monotonic() + SECONDS
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def consumed(client, topic, written):
+    """SQL adds to what the client wrote, and the client reads all of it."""
+    for record in sample(client, 1000, 60):
+        ask('SELECT kstream.produce(%s, %s::bytea, %s::bytea, %s::jsonb, %s, to_timestamp(%s / 1000.0))', topic,
+            record.key, record.value, headers_json(record.headers), record.partition, record.time)
+        written = written + [record._replace(offset=sum(r.partition == record.partition for r in written))]
+    if client.can('sorted-header'):
+        written = unordered(written)
+    for partition in range(PARTITIONS):
+        everything = [r for r in written if r.partition == partition]
+        got = client.run('consume', topic, partition, 'beginning', len(everything))
+        is_([record_of(line) for line in got], everything, '%s: reads partition %d from the beginning' % (topic, partition))
+    if client.can('time'):
+        since = BASE + 1000
+        late = [r for r in everything if r.time >= since]
+        got = client.run('consume', topic, partition, since, len(late))
+        is_([record_of(line) for line in got], late, '%s: reads from a time' % topic)
+
+
+def headers_json(headers):
+    import base64
+    import json
+
+    def value(data):
+        try:
+            return data if data is None else data.decode()
+        except UnicodeDecodeError:
+            return {'base64': base64.b64encode(data).decode()}
+
+    return json.dumps([{'key': name, 'value': value(data)} for name, data in headers])
+
+
+def woken(client, topic):
+    """A fetch that waits is answered when SQL commits.  The client's wait is 20 s."""
+    fetching = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'kstream kafka session' AND state = 'active' AND query = 'Fetch'"
+    wait_for(lambda: ask(fetching) == [(0,)])
+    client.send('consume', topic, 0, 'end', 1)
+    while client.line(SECONDS) != 'waiting':
+        pass
+    wait_for(lambda: ask(fetching) != [(0,)])
+    started = time.monotonic()
+    ask("SELECT kstream.produce(%s, 'k', 'wake up', partition => 0)", topic)
+    line = client.line(SECONDS)
+    seconds = time.monotonic() - started
+    client.answer()  # a client may wait for its next fetch before it closes
+    is_(record_of(line).value if '\t' in line else line, b'wake up', 'a waiting fetch is answered')
+    is_(seconds < 5, True, 'and without delay')
+
+
+def administered(client):
+    """Topics are made, changed and dropped."""
+    topic = NAME + '.admin'
+
+    def row(column):
+        return ask('SELECT %s FROM kstream.topics WHERE topic = %%s' % column, topic)
+
+    steps = {
+        'create': lambda: (client.run('create', topic, PARTITIONS, 'retention.ms', '3600000'),
+                           row("partitions, options ->> 'retention'"))[1:] == ([(PARTITIONS, '3600000 ms')],),
+        'partitions': lambda: client.run('partitions', topic) == [str(PARTITIONS)],
+        'list': lambda: topic in client.run('list'),
+        'config': lambda: client.run('config', topic, 'retention.ms') == [row("options ->> 'retention'")[0][0].split()[0]],
+        'alter': lambda: (client.run('alter', topic, 'retention.ms', '7200000'), row("options ->> 'retention'"))[1] == [('7200000 ms',)],
+        'grow': lambda: (client.run('grow', topic, PARTITIONS + 2), row('partitions'))[1] == [(PARTITIONS + 2,)],
+        'trim': lambda: (client.run('trim', topic, 0, 7), stored(topic, 0, 7)[0].offset)[1] == 7,
+        'delete': lambda: (client.run('delete', topic), row('partitions'))[1] == [],
+    }
+    if not client.can('create'):
+        ask("SELECT kstream.create_topic(%s, %s, '{\"retention\": \"3600000 ms\"}')", topic, PARTITIONS)
+    for step in ADMIN:
+        if not client.can(step):
+            say('skip', '%s: the client has it not' % step)
+            continue
+        if step == 'trim':
+            ask("SELECT kstream.produce(%s, NULL::text, g::text, partition => 0) FROM generate_series(1, 10) g", topic)
+        is_(steps[step](), True, step)
+
+
+def attempt(what, function, *args):
+    try:
+        return function(*args)
+    except (Failed, psycopg2.Error, IndexError, BrokenPipeError) as problem:
+        say('not ok', what, str(problem).strip())
+
+
+def main():
+    for (topic,) in ask("SELECT topic FROM kstream.topics WHERE topic LIKE %s", NAME + '.%'):
+        ask('SELECT kstream.drop_topic(%s)', topic)
+    client = Client()
+    client.has = set(attempt('has', lambda: client.run('has')[0].split()) or [])
+    codecs = ['none'] + sorted(word[6:] for word in client.has if word.startswith('codec='))
+    ways = [(codec, 'all', client.can('idempotent')) for codec in codecs]
+    ways += [('none', word[5:], False) for word in sorted(client.has) if word.startswith('acks=')]
+    for codec, acks, idempotent in ways:
+        topic = '%s.%s.%s%s' % (NAME, codec, acks, '.idempotent' if idempotent else '')
+        written = attempt('produce, %s, acks %s' % (codec, acks), produced, client, topic, codec, acks, idempotent)
+        if written and not client.can('no-consumer'):
+            attempt('consume %s' % topic, consumed, client, topic, written)
+    if client.can('no-consumer'):
+        say('skip', 'consume: the client has it with groups only')
+    else:
+        attempt('a waiting fetch', woken, client, topic)
+    attempt('administration', administered, client)
+    client.process.stdin.close()
+    try:
+        is_(client.process.wait(20), 0, 'the program ends')
+    except subprocess.TimeoutExpired:
+        client.process.kill()
+        say('not ok', 'the program ends')
+
+
+main()
