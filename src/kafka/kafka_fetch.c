@@ -275,7 +275,7 @@ add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartiti
 
 			if (n >= WAITS_MAX)
 				return !ready;
-			if (!ks_wait_add(&keys[n], seen))
+			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
 				ready = true;
 		}
 	}
