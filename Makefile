@@ -17,8 +17,7 @@
 #	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
 #	make check-assert	the suites on a PostgreSQL with assertions, built from source
 #	make check-sanitize	the suites with gcc's address and undefined behaviour sanitizers
-#	make check-kafka	Kafka clients by others; fetches them from PyPI, npm and the Go module proxy
-#	make check-kafka-clients	the same more closely, in more languages: every record compared, administration
+#	make check-kafka	Kafka clients by others, fetched from their languages' registries: every record compared
 #	make deb			the Debian package for one version of PostgreSQL, into build/deb
 #	make check-deb		the package in a clean system (root)
 #	make check-mutants	prove that the tests find bugs put in on purpose
@@ -29,7 +28,7 @@
 # Variables:
 #	DEBUG_POINTS=1		compile in wait and error points, and seeded bugs
 #	COPT=-Werror		warnings stop the build
-#	TESTS="name ..."	only these tests of check-regress or check-isolation, clients of check-kafka-clients
+#	TESTS="name ..."	only these tests of check-regress or check-isolation, clients of check-kafka
 #	PROVE_TESTS="file ..."	only these files of check-tap
 #	SOAK_HOURS=n, SOAK_SECONDS=n	how long soak takes
 #	MUTANTS="name ..."	only these bugs of check-mutants
@@ -40,7 +39,7 @@
 
 SUITE_GOALS = check-unit check-regress check-isolation check-tap check-history check-style
 HOUSE  = demo check soak bench bench-quick bench-peers stage format check-mutants check-versions check-assert \
-		 check-sanitize check-kafka check-kafka-clients deb check-deb $(SUITE_GOALS)
+		 check-sanitize check-kafka deb check-deb $(SUITE_GOALS)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
 
@@ -78,13 +77,7 @@ check-sanitize:
 	@$(SETUP) build check source && bash test/check_sanitize.sh $(OR_NOT_RUN)
 
 # Kafka clients by others; those that can be had are fetched from their registries.
-KAFKA_CLIENTS ?= /var/tmp/kstream-kafka-clients
-
 check-kafka:
-	@$(SETUP) build && bash test/check_kafka.sh get $(KAFKA_CLIENTS)
-	@$(PRIVATE) test -- bash test/check_kafka.sh run $(KAFKA_CLIENTS) $(OR_NOT_RUN)
-
-check-kafka-clients:
 	@$(SETUP) build check
 	@bash test/kafka/clients/get.sh "$$($(PRIVATE) test -- printenv STAGE | tail -n 1)/kafka-clients"
 	@$(PRIVATE) test -- bash test/kafka/check_clients.sh $(OR_NOT_RUN)
