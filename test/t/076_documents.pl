@@ -148,7 +148,7 @@ foreach my $page (sort keys %pages)
 #
 # Blocks
 #
-my %known = map { $_ => 1 } qw(sql text sh python);
+my %known = map { $_ => 1 } qw(sql text sh python go js rust c);
 my %blocks;
 
 foreach my $page (sort keys %pages)
