@@ -1,16 +1,20 @@
 """A client that a test leads step by step: each line that it reads is an expression, whose value it prints.
 
-Usage: steps.py PORT USER PASSWORD.  Known are c (a connection that has logged in) and what raw.py has.
+Usage: steps.py PORT USER PASSWORD [tls].  Known are c (a connection that has logged in) and what raw.py has.
 A connection that was closed prints "closed".
 """
 import os
+import ssl
 import sys
 import threading
 
 from words import *  # noqa: F403: for the expressions
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-c = Connection(port, user, password, timeout=60)
+c = Connection(port, timeout=60)
+if sys.argv[4:] == ['tls']:
+    c.socket = ssl._create_unverified_context().wrap_socket(c.socket)
+c.authenticate(user, password)
 print('in', flush=True)
 
 
