@@ -74,6 +74,26 @@ def flood_of_frames(count):
     return got
 
 
+def cluster(topic):
+    return cluster_of(c, topic)
+
+
+def coordinator(group):
+    return coordinator_of(c, group)
+
+
+def fetch_in_rack(topic, rack):
+    return fetch_of_rack(c, topic, rack)
+
+
+def create_with(name, replicas):
+    return creation(c, 'r%d' % name, replicas)
+
+
+def assign_to(topic, node):
+    return creation(c, topic, -1, node)
+
+
 many = []
 
 
