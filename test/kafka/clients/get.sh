@@ -78,7 +78,7 @@ go_programs()
 
 node_packages()
 {
-	[ -e "$root/node/node_modules/.done" ] && return
+	[ -e "$root/node/node_modules/.done" ] && cmp -s "$sources/node/package.json" "$root/node/package.json" && return
 	mkdir -p "$root/node" && cp "$sources/node/package.json" "$root/node/" && cd "$root/node" &&
 		npm install --no-audit --no-fund && touch node_modules/.done
 }
