@@ -18,7 +18,7 @@
 #include "base/events.h"
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
-#include "group/poll_limit.h"
+#include "consume/poll_limit.h"
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"

@@ -23,6 +23,8 @@ log
 produce fetch admin
 table
 group cdc
+offset
+consume
 upkeep
 worker
 kafka

@@ -44,7 +44,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "group/group_errors.h"
-#include "group/member.h"
+#include "group/rebalance.h"
 #include "group/group_options.h"
 #include "group/group_row.h"
 #include "topic/owner.h"

@@ -31,6 +31,7 @@
 #include "admin/admin.h"
 #include "base/events.h"
 #include "group/expire.h"
+#include "offset/offset_expiry.h"
 #include "log/garbage.h"
 #include "produce/producer_batch.h"
 #include "state/replicas.h"

@@ -30,7 +30,7 @@
  * no planner: a plan that was made while the table was small would be the
  * wrong one later.
  *
- * src/group/offset_row.c
+ * src/offset/offset_row.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -58,8 +58,8 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "group/group_row.h"
-#include "group/missing_row.h"
-#include "group/offset_row.h"
+#include "offset/missing_row.h"
+#include "offset/offset_row.h"
 #include "group/ownership.h"
 
 /* Attribute numbers: must match src/sql/15_group_catalog.sql. */
