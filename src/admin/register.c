@@ -21,13 +21,13 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 
 #include "admin/admin.h"
 #include "admin/register.h"
+#include "base/locks.h"
 #include "log/epoch.h"
 #include "log/segment.h"
 #include "topic/owner.h"
@@ -89,7 +89,7 @@ ks_admin_lock_name(const char *name, bool wait)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, hash_name(name), 0);
+	ks_tag_topic_name(&tag, ks_catalog()->topic, hash_name(name));
 	if (LockAcquire(&tag, AccessExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	AcceptInvalidationMessages();
@@ -99,7 +99,10 @@ ks_admin_lock_name(const char *name, bool wait)
 void
 ks_admin_unlock_name(const char *name)
 {
-	UnlockDatabaseObject(ks_catalog()->topic, hash_name(name), 0, AccessExclusiveLock);
+	LOCKTAG tag;
+
+	ks_tag_topic_name(&tag, ks_catalog()->topic, hash_name(name));
+	(void) LockRelease(&tag, AccessExclusiveLock, false);
 }
 
 /*

@@ -47,6 +47,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
 #include "group/group_errors.h"
 #include "group/group_change.h"
 #include "group/group_log.h"
@@ -177,8 +178,8 @@ try_lock_name(const KsGroupKey *key, const char *name)
 	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), 0);
 
 	hash = hash_bytes_extended((const unsigned char *) name, strlen(name), hash);
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, (uint32) (hash >> 32), (uint16) hash);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_member_name(&tag, ks_catalog()->topic, hash);
+	return ks_lock_try(&tag, ExclusiveLock);
 }
 
 /* One transaction at a time may be a named member. */

@@ -58,6 +58,7 @@
 #include "utils/rel.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
 #include "log/garbage.h"
 #include "log/segment.h"
 #include "topic/owner.h"
@@ -121,7 +122,7 @@ tables_are_listed(void)
 	LOCKTAG tag;
 	int count;
 
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, RelationRelationId);
+	ks_tag_list_of_tables(&tag);
 	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
 	pfree(holders);
 	return count > 0;

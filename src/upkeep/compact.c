@@ -61,6 +61,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/garbage.h"
@@ -330,9 +331,7 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 	 */
 	ks_log_info(topic, partition, &info);
 
-	/* The number of the partition is cut to 16 bits: some share a lock. */
-	SET_LOCKTAG_OBJECT(lock, MyDatabaseId, ks_catalog()->topic, (uint32) topic->topic_id, (uint16) (partition % PG_UINT16_MAX + 1));
-	lock.locktag_lockmethodid = USER_LOCKMETHOD;
+	ks_tag_compaction(&lock, ks_catalog()->topic, topic->topic_id, partition);
 	if (LockAcquire(&lock, ShareUpdateExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	context = AllocSetContextCreate(TopMemoryContext, "kstream compaction run", ALLOCSET_SMALL_SIZES);

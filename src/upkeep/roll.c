@@ -42,6 +42,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
 #include "log/epoch.h"
 #include "log/log.h"
 #include "log/seal.h"
@@ -217,8 +218,8 @@ lock_newest(const KsTopic *topic, int32 partition)
 
 	if (!ConditionalLockRelationOid(topic->relid, AccessShareLock))
 		return false;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->leader_epoch, (uint32) topic->topic_id, (uint16) partition);
-	return LockAcquire(&tag, ShareUpdateExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_newest_end(&tag, ks_catalog()->leader_epoch, topic->topic_id, partition);
+	return ks_lock_try(&tag, ShareUpdateExclusiveLock);
 }
 
 bool
