@@ -45,7 +45,7 @@
 #include "log/epoch.h"
 #include "log/segment.h"
 #include "topic/capacity.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
 

@@ -19,7 +19,7 @@
 #include "admin/admin.h"
 #include "base/errors.h"
 #include "log/log.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 
 /* Kafka's -1 is the end. */

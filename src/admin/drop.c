@@ -46,7 +46,7 @@
 #include "admin/register.h"
 #include "admin/subscription.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;

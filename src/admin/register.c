@@ -30,7 +30,7 @@
 #include "base/locks.h"
 #include "log/epoch.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
 

@@ -38,7 +38,7 @@
 #include "group/rebalance.h"
 #include "offset/start.h"
 #include "log/log.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 static const char *
 topic_name(int32 topic_id)

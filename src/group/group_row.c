@@ -48,7 +48,7 @@
 #include "group/rebalance.h"
 #include "group/group_options.h"
 #include "group/group_row.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
 typedef enum ChangeKind

@@ -61,7 +61,7 @@
 #include "base/locks.h"
 #include "log/garbage.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* Of kstream.segment_garbage: must match src/sql/10_catalog.sql. */
 #define Anum_garbage_relation 1

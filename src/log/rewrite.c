@@ -59,7 +59,7 @@
 #include "log/garbage.h"
 #include "log/log.h"
 #include "log/rewrite.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* Of a batch whose records this file may move. */
 #define FOREIGN_ATTRIBUTES (KS_BATCH_ATTR_TRANSACTIONAL | KS_BATCH_ATTR_CONTROL)

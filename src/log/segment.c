@@ -40,7 +40,7 @@
 #include "utils/timestamp.h"
 
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* More than a table can have; so many of it can be added up. */
 #define MAX_SEGMENT_SIZE ((int64) MaxBlockNumber * BLCKSZ * 2)

@@ -36,7 +36,7 @@
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "offset/offset_expiry.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* How often, at most, a group that has members is noted as such, ms. */
 #define SEEN_EVERY 3600000

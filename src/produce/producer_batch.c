@@ -44,7 +44,7 @@
 #include "base/locks.h"
 #include "log/log.h"
 #include "produce/producer_batch.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/topic.h"
 
 /* Columns, as in src/sql/10_catalog.sql. */

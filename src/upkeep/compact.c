@@ -69,7 +69,7 @@
 #include "log/rewrite.h"
 #include "record/time.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "upkeep/upkeep.h"
 
 /* Below this many bytes a row a segment's batches are small. */

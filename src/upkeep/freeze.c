@@ -48,7 +48,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "upkeep/upkeep.h"
 
 /* VACUUM (FREEZE, TRUNCATE off), never waiting for a page. */

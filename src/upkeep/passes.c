@@ -37,7 +37,7 @@
 #include "state/replicas.h"
 #include "state/wakeup.h"
 #include "state/worker_status.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "upkeep/passes.h"
 
 /* Partitions helped at a time when it is urgent. */

@@ -59,7 +59,7 @@
 #include "log/log.h"
 #include "record/time.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "upkeep/upkeep.h"
 

@@ -47,7 +47,7 @@
 #include "log/log.h"
 #include "log/seal.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "upkeep/upkeep.h"
 
 /*

@@ -32,7 +32,7 @@
 #include "utils/hsearch.h"
 
 #include "log/log.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "upkeep/upkeep.h"
 
 /* A partition without a slot that this process has looked at. */
