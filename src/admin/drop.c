@@ -45,6 +45,7 @@
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/subscription.h"
+#include "catalog/segment_row.h"
 #include "log/segment.h"
 #include "catalog/owner.h"
 #include "topic/pending.h"
@@ -111,7 +112,7 @@ remove_topic(const KsTopic *topic)
 
 	ks_owner_begin(&scope);
 	drop_segments(topic);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_segment_row_delete_topic(topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);

@@ -54,18 +54,6 @@ typedef struct KsCatalog
 #define Anum_key_placement_topic_id 1
 #define Anum_key_placement_partitions 2
 #define Natts_key_placement 2
-#define Anum_segment_topic_id 1
-#define Anum_segment_partition 2
-#define Anum_segment_segment 3
-#define Anum_segment_relation 4
-#define Anum_segment_base_offset 5
-#define Anum_segment_rows 6
-#define Anum_segment_checksum 7
-#define Anum_segment_max_timestamp 8
-#define Anum_segment_bytes 9
-#define Anum_segment_frozen 10
-#define Anum_segment_last_segment 11
-#define Anum_segment_rewritten_at 12
 
 /* 55000 when the extension is not there or is another version's. */
 extern const KsCatalog *ks_catalog(void);

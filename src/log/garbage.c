@@ -140,12 +140,9 @@ is_in_a_log(Oid relid)
 
 	ks_owner_begin(&scope);
 	if (name != NULL && sscanf(name, "topic_%d_%d_", &topic_id, &partition) == 2)
-		found = ks_owner_execute("SELECT FROM kstream.segment"
-								 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-								 " AND relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
-								 topic_id, partition, relid) > 0;
+		found = ks_segment_row_has_table(topic_id, partition, relid);
 	else
-		found = ks_owner_execute("SELECT FROM kstream.segment WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass", relid) > 0;
+		found = ks_segment_row_has_table(-1, 0, relid);
 	ks_owner_end(&scope);
 	if (found)
 		ereport(WARNING,

@@ -33,13 +33,6 @@ typedef struct KsTopic
 	char name[KS_TOPIC_NAME_MAX + 1];
 } KsTopic;
 
-/* A partition by what SQL calls it. */
-typedef struct KsPartitionItem
-{
-	int32 topic_id;
-	int32 partition;
-} KsPartitionItem;
-
 /* Forget everything cached about the catalog and topics, in all backends. */
 extern void ks_topic_invalidate(void);
 

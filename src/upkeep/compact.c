@@ -410,14 +410,6 @@ begin_rewrite(const KsTopic *topic, int32 partition, List *group, int64 end, KsR
 	rewrite->log_start = read_log_start(topic, partition);
 }
 
-static void
-mark_rewritten(const KsTopic *topic, int32 partition, int32 number)
-{
-	(void) ks_owner_execute("UPDATE kstream.segment SET rewritten_at = pg_catalog.now()"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, number);
-}
-
 static int64
 sum_bytes(List *segments)
 {
@@ -445,7 +437,7 @@ rewrite_group(KsRewrite *rewrite, KsMaintenance *done)
 		done->bytes = Max(bytes - rewrite->seal.bytes, 0);
 		return;
 	}
-	mark_rewritten(rewrite->topic, rewrite->partition, first->number);
+	ks_segment_row_set_rewritten(rewrite->topic->topic_id, rewrite->partition, first->number);
 	rewrite->seal.bytes = bytes;
 }
 

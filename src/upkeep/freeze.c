@@ -129,9 +129,7 @@ mark_frozen(const KsTopic *topic, int32 partition, const KsSegment *segment)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.segment SET frozen = true"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, segment->number);
+	ks_segment_row_set_frozen(topic->topic_id, partition, segment->number);
 	ks_owner_end(&scope);
 }
 

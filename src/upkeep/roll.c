@@ -90,15 +90,8 @@ decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *activ
 
 	(void) ks_seal_read(topic, partition, previous, base_offset, &seal);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							base_offset, topic->topic_id, partition, active->number);
-	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
-							", max_timestamp = '%s'::pg_catalog.timestamptz"
-							", bytes = " INT64_FORMAT
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							seal.rows, seal.checksum, ks_seal_timestamp(&seal), seal.bytes,
-							topic->topic_id, partition, previous->number);
+	ks_segment_row_set_base_offset(topic->topic_id, partition, active->number, base_offset);
+	ks_segment_row_set_sealed(topic->topic_id, partition, previous->number, &seal);
 	ks_owner_end(&scope);
 }
 
