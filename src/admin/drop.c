@@ -129,7 +129,7 @@ remove_topic(const KsTopic *topic)
 								   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
 								   " FOR UPDATE SKIP LOCKED))");
 	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_partition_row_delete_topic(topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	ks_topic_invalidate();
 	ks_owner_end(&scope);

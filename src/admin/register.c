@@ -169,8 +169,7 @@ ks_admin_make_partitions(const KsTopic *topic, int32 from, int32 to)
 	for (partition = from; partition < to; partition++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		(void) ks_owner_execute("INSERT INTO kstream.partition (topic_id, partition) VALUES (%d, %d)",
-								topic->topic_id, partition);
+		ks_partition_row_insert(topic->topic_id, partition);
 		ks_epoch_insert(topic, partition, 0, 0);
 		(void) ks_segment_create(topic, partition, 1, true);
 	}

@@ -41,10 +41,6 @@ typedef struct KsCatalog
 #define Anum_topic_topic_uuid 3
 #define Anum_topic_relation 4
 #define Anum_topic_partitions 5
-#define Anum_partition_topic_id 1
-#define Anum_partition_partition 2
-#define Anum_partition_log_start_offset 3
-#define Anum_partition_stable_offset 4
 #define Anum_leader_epoch_topic_id 1
 #define Anum_leader_epoch_partition 2
 #define Anum_leader_epoch_epoch 3

@@ -396,26 +396,7 @@ ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *ke
 void
 ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *row)
 {
-	Relation rel = ks_catalog_open(&ks_catalog()->partition);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple tuple;
-	bool isnull;
-
-	ScanKeyInit(&keys[0], Anum_partition_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
-	ScanKeyInit(&keys[1], Anum_partition_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
-	scan = systable_beginscan(rel, ks_catalog()->partition_index, true, NULL, 2, keys);
-	tuple = systable_getnext(scan);
-	memset(row, 0, sizeof(KsPartitionRow));
-	if (HeapTupleIsValid(tuple))
-	{
-		TupleDesc desc = RelationGetDescr(rel);
-
-		row->log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, desc, &isnull));
-		row->stable_offset = DatumGetInt64(heap_getattr(tuple, Anum_partition_stable_offset, desc, &isnull));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	(void) ks_partition_row_find(topic->topic_id, partition, row);
 	if (row->log_start < 0 || row->stable_offset < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -11,6 +11,7 @@
 #include "utils/acl.h"
 
 #include "catalog/ks_catalog.h"
+#include "catalog/partition_row.h"
 #include "state/partition_state.h"
 #include "topic/topic_options.h"
 
@@ -96,12 +97,10 @@ extern void ks_topic_check_name(const char *name);
 /* The topic's name in a text argument, unchecked; palloc'd. */
 extern char *ks_topic_name_arg(Datum name);
 
-/* What the catalog says of a partition; zeros when it has no row; XX001 for negative offsets. */
-typedef struct KsPartitionRow
-{
-	int64 log_start;
-	int64 stable_offset; /* all before it was decided when this was noted */
-} KsPartitionRow;
+/*
+ * What the catalog says of a partition; zeros when it has no row; XX001 for negative
+ * offsets.
+ */
 extern void ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *row);
 
 #endif /* KS_TOPIC_TOPIC_H */

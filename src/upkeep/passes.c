@@ -30,6 +30,7 @@
 
 #include "admin/admin.h"
 #include "base/events.h"
+#include "catalog/partition_row.h"
 #include "catalog/query.h"
 #include "catalog/segment_row.h"
 #include "group/expire.h"
@@ -59,15 +60,9 @@ add_item(List *list, int32 topic_id, int32 partition, MemoryContext context)
 }
 
 static List *
-list_all(MemoryContext context)
-{
-	return ks_query_partitions(context, "SELECT topic_id, partition FROM kstream.partition ORDER BY 1, 2");
-}
-
-static List *
 list_for_standbys(MemoryContext context)
 {
-	return ks_replicas_exist() ? list_all(context) : NIL;
+	return ks_replicas_exist() ? ks_partition_row_list(context) : NIL;
 }
 
 static int
@@ -163,7 +158,7 @@ list_items(void *arg)
 	else if (step->pass->list_partitions != NULL)
 		step->list = step->pass->list_partitions(step->context);
 	else
-		step->list = list_all(step->context);
+		step->list = ks_partition_row_list(step->context);
 	return true;
 }
 

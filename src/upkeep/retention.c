@@ -204,10 +204,7 @@ lock_rows(const KsTopic *topic, int32 partition, const KsSegment *next)
 	bool locked;
 
 	ks_owner_begin(&scope);
-	locked = ks_owner_execute("SELECT FROM kstream.partition"
-							  " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							  " FOR NO KEY UPDATE SKIP LOCKED",
-							  topic->topic_id, partition) == 1 &&
+	locked = ks_partition_row_try_lock(topic->topic_id, partition) &&
 			 ks_segment_row_try_lock(topic->topic_id, partition, next->number);
 	ks_owner_end(&scope);
 	return locked;
@@ -219,10 +216,7 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 {
 	if (log_start < next->base_offset)
 		ks_segment_row_set_base_offset(topic->topic_id, partition, next->number, log_start);
-	(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
-							log_start, topic->topic_id, partition, log_start);
+	ks_partition_row_move_log_start(topic->topic_id, partition, log_start);
 	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch e"
 							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d) AND EXISTS"
 							" (SELECT FROM kstream.leader_epoch l"
