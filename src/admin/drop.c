@@ -46,6 +46,7 @@
 #include "admin/register.h"
 #include "admin/subscription.h"
 #include "catalog/segment_row.h"
+#include "catalog/topic_row.h"
 #include "log/segment.h"
 #include "catalog/owner.h"
 #include "topic/pending.h"
@@ -130,7 +131,7 @@ remove_topic(const KsTopic *topic)
 								   " FOR UPDATE SKIP LOCKED))");
 	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
 	ks_partition_row_delete_topic(topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_topic_row_delete(topic->topic_id);
 	ks_topic_invalidate();
 	ks_owner_end(&scope);
 }
@@ -153,23 +154,7 @@ ks_admin_clean_up_drops(void)
 List *
 ks_admin_list_orphans(MemoryContext context)
 {
-	KsOwnerScope scope;
-	List *names = NIL;
-	uint64 count;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	count = ks_owner_execute("SELECT topic FROM kstream.topic t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f"
-							 " WHERE f.ftrelid OPERATOR(pg_catalog.=) t.relation::pg_catalog.oid) ORDER BY topic_id");
-	for (i = 0; i < count; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-		MemoryContextSwitchTo(old);
-	}
-	ks_owner_end(&scope);
-	return names;
+	return ks_topic_row_list_orphans(context);
 }
 
 bool

@@ -36,11 +36,6 @@ typedef struct KsCatalog
 } KsCatalog;
 
 /* Attribute numbers: must match src/sql/10_catalog.sql. */
-#define Anum_topic_topic_id 1
-#define Anum_topic_topic 2
-#define Anum_topic_topic_uuid 3
-#define Anum_topic_relation 4
-#define Anum_topic_partitions 5
 #define Anum_leader_epoch_topic_id 1
 #define Anum_leader_epoch_partition 2
 #define Anum_leader_epoch_epoch 3
