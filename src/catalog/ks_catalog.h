@@ -36,9 +36,6 @@ typedef struct KsCatalog
 } KsCatalog;
 
 /* Attribute numbers: must match src/sql/10_catalog.sql. */
-#define Anum_key_placement_topic_id 1
-#define Anum_key_placement_partitions 2
-#define Natts_key_placement 2
 
 /* 55000 when the extension is not there or is another version's. */
 extern const KsCatalog *ks_catalog(void);
