@@ -45,6 +45,7 @@
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/subscription.h"
+#include "catalog/compaction_row.h"
 #include "catalog/epoch_row.h"
 #include "catalog/placement_row.h"
 #include "catalog/segment_row.h"
@@ -116,7 +117,7 @@ remove_topic(const KsTopic *topic)
 	ks_owner_begin(&scope);
 	drop_segments(topic);
 	ks_segment_row_delete_topic(topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_compaction_row_delete_topic(topic->topic_id);
 	ks_placement_row_delete_topic(topic->topic_id);
 	ks_epoch_row_delete_topic(topic->topic_id);
 	/*
