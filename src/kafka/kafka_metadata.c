@@ -24,6 +24,7 @@
 
 #include "admin/admin.h"
 #include "base/errors.h"
+#include "catalog/topic_row.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_nodes.h"
 #include "log/log.h"
@@ -121,22 +122,20 @@ typedef struct Listing
 	const KsKafkaNodes *nodes;
 } Listing;
 
+static void
+add_id(const KsTopicRow *row, void *arg)
+{
+	List **ids = arg;
+
+	*ids = lappend_int(*ids, row->topic_id);
+}
+
 List *
 ks_kafka_topic_ids(void)
 {
-	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	List *ids = NIL;
-	HeapTuple tuple;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-
-		ids = lappend_int(ids, DatumGetInt32(heap_getattr(tuple, Anum_topic_topic_id, RelationGetDescr(rel), &isnull)));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	ks_topic_row_visit(add_id, &ids);
 	return ids;
 }
 

@@ -2,15 +2,15 @@
  * position.h
  *	  Where this backend's consumers stand, following the transaction.
  *
- * src/group/position.h
+ * src/consume/position.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_POSITION_H
-#define KS_GROUP_POSITION_H
+#ifndef KS_CONSUME_POSITION_H
+#define KS_CONSUME_POSITION_H
 
 #include "utils/hsearch.h"
 
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 
 /* A consumer of this backend: a session's membership, or a name's use. */
 typedef struct KsConsumer
@@ -86,8 +86,9 @@ extern void ks_position_hold(KsPosition *position);
 
 /*
  * Has this transaction read records of a partition that it has lost and got
- * back since?  Another may have committed them meanwhile, and the guard in the
- * row would not tell: the stamp is ours again.
+ * back since, and are they not committed in it?  Another may have committed
+ * them meanwhile, or this transaction would read them a second time; and the
+ * guard in the row would not tell, because the stamp is ours again.
  */
 extern bool ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned);
 
@@ -104,4 +105,4 @@ extern void ks_position_sub_end(bool committed);
 /* Forget the positions of this session's consumers; outside a transaction's work. */
 extern void ks_position_discard(void);
 
-#endif /* KS_GROUP_POSITION_H */
+#endif /* KS_CONSUME_POSITION_H */

@@ -25,7 +25,7 @@
  * Partitions that this very transaction has added are not shared out before it
  * commits: nobody else could find them.
  *
- * src/group/poll.c
+ * src/consume/poll.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -41,13 +41,16 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "consume/commit.h"
+#include "consume/poll.h"
+#include "consume/position.h"
+#include "consume/wanted_back.h"
 #include "fetch/fetch.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
-#include "group/offset_row.h"
-#include "group/ownership.h"
-#include "group/poll.h"
-#include "group/start.h"
+#include "group/rebalance.h"
+#include "offset/offset_row.h"
+#include "offset/start.h"
 #include "topic/pending.h"
 
 /* How long a waiting member may be silent, ms. */
@@ -74,49 +77,24 @@ typedef struct Round
 	int64 bytes;
 } Round;
 
-/* Another member waits for what this transaction still needs. */
-static bool wanted_back = false;
-
-bool
-ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
-{
-	KsConsumer *consumer;
-
-	for (consumer = ks_consumers_of_transaction(); consumer != NULL; consumer = consumer->next)
-	{
-		KsPosition *position;
-
-		if (memcmp(&consumer->key, key, sizeof(KsGroupKey)) != 0)
-			continue;
-		position = ks_position_find(consumer, &share->topic, share->partition);
-		if (position != NULL && position->stamp == share->stamp &&
-			position->touched == ks_position_transaction)
-		{
-			wanted_back = true;
-			return true;
-		}
-	}
-	return false;
-}
-
 /*
  * A private consumer knows the topic, but not this partition: it was added
- * later.
+ * after the consumer's first look at the topic.
  */
 static bool
 is_added_later(KsConsumer *consumer, const KsOwned *owned)
 {
 	HASH_SEQ_STATUS status;
 	KsPosition *position;
-	int32 known = 0;
+	int32 known = INT32_MAX;
 
 	hash_seq_init(&status, consumer->positions);
 	while ((position = hash_seq_search(&status)) != NULL)
 	{
 		if (position->reset != KS_NO_OFFSET && memcmp(&position->key.topic, &owned->topic, sizeof(pg_uuid_t)) == 0)
-			known = Max(known, position->reset_partitions);
+			known = Min(known, position->reset_partitions);
 	}
-	return known > 0 && known <= owned->partition;
+	return known <= owned->partition;
 }
 
 /* A private consumer's position in a partition that it has not read, or no more. */
@@ -126,6 +104,8 @@ start_private(const Round *round, const Source *source, const KsPartitionInfo *i
 	const KsOwned *owned = &source->owned;
 	KsPosition *position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 	KsOffset offset = {KS_NO_OFFSET, KS_NO_OFFSET, 0};
+	/* How many there were at the first look stays, whatever is added and rolled back later. */
+	int32 partitions = position != NULL ? position->reset_partitions : source->topic->partitions;
 
 	if (position == NULL || position->reset < info->log_start || position->reset > info->end)
 		offset.start = ks_start_private(source->topic, owned->partition,
@@ -134,7 +114,7 @@ start_private(const Round *round, const Source *source, const KsPartitionInfo *i
 		offset.start = position->reset;
 	position = ks_position_start(round->consumer, owned, &offset);
 	position->reset = offset.start;
-	position->reset_partitions = source->topic->partitions;
+	position->reset_partitions = partitions;
 }
 
 /* Take a partition over, or see what is known of it; false: not this time. */
@@ -562,12 +542,12 @@ ks_poll(KsPoll *poll)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		int64 remaining;
 
-		wanted_back = false;
+		ks_wanted_back_reset();
 		find_sources(&round);
 		MemoryContextSwitchTo(old);
 		read_sources(&round);
 		remaining = start + max_wait - ks_monotonic_ms();
-		if (round.records > 0 || remaining <= 0 || wanted_back)
+		if (round.records > 0 || remaining <= 0 || ks_is_wanted_back())
 			break;
 		sleep_round(&round, remaining);
 		MemoryContextReset(context);

@@ -21,13 +21,13 @@
  * Abort and crash: a crash before the first commit forgets a start that was
  * never durable, and nothing else.
  *
- * src/group/start.c
+ * src/offset/start.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "group/ownership.h"
-#include "group/start.h"
+#include "offset/start.h"
 #include "log/log.h"
 
 static bool
