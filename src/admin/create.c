@@ -43,7 +43,6 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "log/epoch.h"
-#include "log/segment.h"
 #include "topic/capacity.h"
 #include "topic/owner.h"
 #include "topic/pending.h"

@@ -18,7 +18,7 @@
 
 #include "admin/admin.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
 

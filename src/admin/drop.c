@@ -46,6 +46,7 @@
 #include "admin/register.h"
 #include "admin/subscription.h"
 #include "log/segment.h"
+#include "log/segment_table.h"
 #include "topic/owner.h"
 #include "topic/pending.h"
 

@@ -29,7 +29,8 @@
 #include "admin/admin.h"
 #include "base/compat.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "state/inflight.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
 

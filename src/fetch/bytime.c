@@ -18,7 +18,10 @@
 
 #include "base/errors.h"
 #include "fetch/fetch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 
 int64

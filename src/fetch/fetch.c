@@ -39,7 +39,8 @@
 #include "base/errors.h"
 #include "fetch/fetch.h"
 #include "fetch/stream.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 
 /*
  * How long a waiter sleeps before it looks around, ms.  In test builds so long

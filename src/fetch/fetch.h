@@ -9,7 +9,8 @@
 #define KS_FETCH_FETCH_H
 
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/segment_table.h"
 #include "topic/topic.h"
 
 /* For _PG_init. */

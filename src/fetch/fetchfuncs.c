@@ -17,7 +17,7 @@
 #include "base/errors.h"
 #include "fetch/fetch.h"
 #include "fetch/stream.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "record/time.h"
 #include "record/tuple.h"
 #include "topic/arguments.h"

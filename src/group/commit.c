@@ -36,7 +36,7 @@
 #include "group/ownership.h"
 #include "group/poll.h"
 #include "group/start.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "topic/owner.h"
 
 static const char *

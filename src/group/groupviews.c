@@ -25,6 +25,7 @@
 #include "fetch/fetch.h"
 #include "group/group_row.h"
 #include "group/member.h"
+#include "log/recovery.h"
 #include "record/time.h"
 
 static bool

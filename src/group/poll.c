@@ -48,6 +48,7 @@
 #include "group/ownership.h"
 #include "group/poll.h"
 #include "group/start.h"
+#include "log/recovery.h"
 #include "topic/pending.h"
 
 /* How long a waiting member may be silent, ms. */

@@ -23,6 +23,7 @@
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "group/reset.h"
+#include "log/recovery.h"
 #include "record/time.h"
 
 static bool

@@ -28,7 +28,7 @@
 
 #include "group/ownership.h"
 #include "group/start.h"
-#include "log/log.h"
+#include "log/recovery.h"
 
 static bool
 is_in(const KsPartitionInfo *info, int64 offset)

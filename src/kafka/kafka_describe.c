@@ -13,7 +13,8 @@
 
 #include "base/errors.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment.h"
 
 /* ---------- DescribeLogDirs ---------- */
 

@@ -28,7 +28,9 @@
 
 #include "base/errors.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment_table.h"
 
 /* However much a client would take (Kafka's fetch.max.bytes). */
 #define ANSWER_MAX (55 * 1024 * 1024)

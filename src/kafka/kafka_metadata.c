@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "common/base64.h"
@@ -28,7 +29,7 @@
 #include "base/errors.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/recovery.h"
 
 /* Kafka's numbers of what a role may do, as bits (AclOperation). */
 #define OPERATION_READ (1 << 3)

@@ -14,7 +14,8 @@
 #include "fetch/fetch.h"
 #include "kafka/kafka_request.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment.h"
 #include "record/time.h"
 
 /* Times with a meaning of their own (ListOffsetsRequest). */

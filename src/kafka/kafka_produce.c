@@ -38,7 +38,7 @@
 #include "kafka/kafka_commit.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
-#include "log/log.h"
+#include "log/append.h"
 #include "produce/partitioner.h"
 #include "produce/produce.h"
 #include "produce/producer_batch.h"

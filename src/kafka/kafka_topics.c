@@ -20,7 +20,8 @@
 #include "base/errors.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_options.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 
 #define DEFAULT_PARTITIONS 1
 

@@ -48,7 +48,10 @@
 #include "base/errors.h"
 #include "base/extend.h"
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/append.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 
 static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)

@@ -59,7 +59,7 @@
 
 #include "base/debug.h"
 #include "log/garbage.h"
-#include "log/segment.h"
+#include "log/segment_table.h"
 #include "topic/owner.h"
 
 /* Of kstream.segment_garbage: must match src/sql/10_catalog.sql. */

@@ -36,7 +36,9 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 
 /* How often a walk looks for a segment that vanishes before it is opened. */
 #define OPEN_ATTEMPTS 100

@@ -50,7 +50,10 @@
 #include "base/errors.h"
 #include "codec/batch.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 #include "topic/capacity.h"
 

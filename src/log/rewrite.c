@@ -57,8 +57,9 @@
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/garbage.h"
-#include "log/log.h"
+#include "log/log_scan.h"
 #include "log/rewrite.h"
+#include "log/segment_table.h"
 #include "topic/owner.h"
 
 /* Of a batch whose records this file may move. */

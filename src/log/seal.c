@@ -20,6 +20,7 @@
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/seal.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 
 /* The CRC as a batch's header has it; 0 if that cannot be read. */

@@ -46,6 +46,7 @@
 
 #include "base/compat.h"
 #include "log/segment.h"
+#include "log/segment_table.h"
 
 /* The columns, as in segment_template of src/sql/10_catalog.sql. */
 static const Oid column_types[Natts_batch] = {INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID};

@@ -25,8 +25,10 @@
 #include "utils/timestamp.h"
 
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 #include "log/seal.h"
+#include "log/segment_table.h"
 #include "log/verify.h"
 #include "record/time.h"
 

@@ -25,7 +25,7 @@
 
 #include "base/debug.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/append.h"
 #include "produce/buffer.h"
 #include "state/replicas.h"
 #include "topic/pending.h"

@@ -11,6 +11,7 @@
 #include "datatype/timestamp.h"
 
 #include "codec/batch.h"
+#include "log/append.h"
 #include "topic/topic.h"
 
 /* For _PG_init. */

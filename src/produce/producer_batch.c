@@ -41,7 +41,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "log/log.h"
+#include "log/log_scan.h"
 #include "produce/producer_batch.h"
 #include "topic/owner.h"
 #include "topic/topic.h"

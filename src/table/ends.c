@@ -26,7 +26,7 @@
 #include "utils/memutils.h"
 
 #include "base/debug.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "table/table.h"
 
 /* The ends of one topic in one query. */

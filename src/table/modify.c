@@ -35,7 +35,7 @@
 
 #include "admin/admin.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "produce/produce.h"
 #include "record/headers.h"
 #include "record/payload.h"

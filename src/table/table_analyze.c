@@ -21,7 +21,7 @@
 #include "utils/sampling.h"
 
 #include "fetch/fetch.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "table/table.h"
 
 /* Records of one run. */

@@ -35,7 +35,7 @@
 
 #include "base/compat.h"
 #include "base/plan_tree.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "table/table.h"
 
 /* Of how many partitions the state is asked. */

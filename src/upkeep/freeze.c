@@ -48,6 +48,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "log/segment.h"
+#include "log/segment_table.h"
 #include "topic/owner.h"
 #include "upkeep/upkeep.h"
 

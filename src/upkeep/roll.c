@@ -43,7 +43,7 @@
 
 #include "base/debug.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "log/seal.h"
 #include "state/clock.h"
 #include "topic/owner.h"

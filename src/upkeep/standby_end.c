@@ -31,7 +31,7 @@
 #include "executor/spi.h"
 #include "utils/hsearch.h"
 
-#include "log/log.h"
+#include "log/recovery.h"
 #include "topic/owner.h"
 #include "upkeep/upkeep.h"
 
