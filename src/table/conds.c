@@ -40,7 +40,8 @@
 
 #include "produce/partitioner.h"
 #include "record/time.h"
-#include "table/table.h"
+#include "record/tuple.h"
+#include "table/conds.h"
 #include "topic/placement.h"
 
 /* Is text of the server the same bytes as in a record? */

@@ -27,7 +27,7 @@
 
 #include "base/debug.h"
 #include "log/recovery.h"
-#include "table/table.h"
+#include "table/ends.h"
 
 /* The ends of one topic in one query. */
 typedef struct QueryEnds

@@ -30,7 +30,12 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
-#include "table/table.h"
+#include "table/fdw.h"
+#include "table/modify.h"
+#include "table/table_analyze.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
+#include "table/table_scan.h"
 #include "topic/topic.h"
 
 /* Are these the columns of a topic's table? */

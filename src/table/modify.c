@@ -40,7 +40,9 @@
 #include "record/headers.h"
 #include "record/payload.h"
 #include "record/time.h"
-#include "table/table.h"
+#include "table/fdw.h"
+#include "table/modify.h"
+#include "table/table_row.h"
 
 typedef struct TableInsert
 {

@@ -22,7 +22,9 @@
 
 #include "fetch/fetch.h"
 #include "log/recovery.h"
-#include "table/table.h"
+#include "table/fdw.h"
+#include "table/table_analyze.h"
+#include "table/table_row.h"
 
 /* Records of one run. */
 #define RUN_LENGTH 10

@@ -36,7 +36,10 @@
 #include "base/compat.h"
 #include "base/plan_tree.h"
 #include "log/recovery.h"
-#include "table/table.h"
+#include "table/conds.h"
+#include "table/fdw.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
 
 /* Of how many partitions the state is asked. */
 #define MAX_PROBES 64

@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 
 #include "record/record_value.h"
-#include "table/table.h"
+#include "table/table_row.h"
 
 /* The record at hand, for the context of errors. */
 typedef struct RecordName

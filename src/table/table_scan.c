@@ -32,7 +32,12 @@
 #include "base/compat.h"
 #include "fetch/fetch.h"
 #include "record/time.h"
-#include "table/table.h"
+#include "table/conds.h"
+#include "table/ends.h"
+#include "table/fdw.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
+#include "table/table_scan.h"
 #include KS_EXPLAIN_FORMAT_HEADER
 
 typedef struct ScanCond
