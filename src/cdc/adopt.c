@@ -42,6 +42,8 @@
 #include "base/errors.h"
 #include "base/events.h"
 #include "cdc/adopt.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "cdc/order.h"
 
 /* topic, options, ends of triggers' names, kind of key */

@@ -51,7 +51,10 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/adopt.h"
 #include "cdc/capture.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "cdc/held.h"
 #include "cdc/order.h"
 #include "rowjson/json_text.h"

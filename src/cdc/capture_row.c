@@ -31,6 +31,7 @@
 #include "utils/lsyscache.h"
 
 #include "cdc/capture.h"
+#include "cdc/capture_row.h"
 
 /* Attribute numbers: must match src/sql/80_capture.sql. */
 #define Anum_capture_relation 1

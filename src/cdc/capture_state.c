@@ -42,6 +42,9 @@
 
 #include "base/compat.h"
 #include "cdc/capture.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "rowjson/json_text.h"
 
 /* Kinds that fire. */

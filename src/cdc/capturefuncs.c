@@ -19,7 +19,10 @@
 #include "admin/register.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/adopt.h"
 #include "cdc/capture.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_row.h"
 #include "cdc/table_owner.h"
 
 static void

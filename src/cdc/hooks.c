@@ -49,6 +49,7 @@
 
 #include "base/compat.h"
 #include "cdc/capture.h"
+#include "cdc/capture_row.h"
 #include "cdc/hooks.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;

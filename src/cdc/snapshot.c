@@ -60,6 +60,8 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/options.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_row.h"
 #include "cdc/change.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"

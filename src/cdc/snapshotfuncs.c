@@ -21,6 +21,7 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/capture_row.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
 
