@@ -26,7 +26,7 @@
 #include "state/partition_state.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
-#include "worker/ks_worker.h"
+#include "worker/ks_launcher.h"
 #include "kafka/kafka.h"
 #include "ks_utility.h"
 #include "ks_xact.h"

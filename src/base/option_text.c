@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
+#include "base/option_text.h"
 #include "base/options.h"
 
 #define MS_PER_DAY INT64CONST(86400000)

@@ -18,6 +18,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/option_text.h"
 #include "base/options.h"
 
 /* One member of the JSON object. */

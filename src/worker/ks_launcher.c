@@ -82,6 +82,7 @@
 #include "base/compat.h"
 #include "group/shared.h"
 #include "state/wakeup.h"
+#include "worker/ks_launcher.h"
 #include "worker/ks_worker.h"
 
 /* ms */

@@ -78,6 +78,7 @@
 #include "topic/capacity.h"
 #include "topic/topic.h"
 #include "upkeep/passes.h"
+#include "worker/ks_launcher.h"
 #include "worker/ks_worker.h"
 
 /* ms between two looks at who waits for us */

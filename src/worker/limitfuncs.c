@@ -21,7 +21,7 @@
 #include "group/usage.h"
 #include "state/partition_state.h"
 #include "state/worker_status.h"
-#include "worker/ks_worker.h"
+#include "worker/ks_launcher.h"
 
 #define POOL_COLUMNS 5
 
