@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "kafka/kafka_api_versions.h"
 #include "kafka/kafka_request.h"
 
 #define API_PRODUCE 0

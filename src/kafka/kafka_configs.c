@@ -12,6 +12,7 @@
 
 #include "admin/admin.h"
 #include "base/errors.h"
+#include "kafka/kafka_configs.h"
 #include "kafka/kafka_options.h"
 
 /* ConfigResource.Type */

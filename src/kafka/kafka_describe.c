@@ -12,6 +12,8 @@
 #include "postgres.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_request.h"
 #include "log/recovery.h"
 #include "log/segment.h"

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_fetch.h"
 #include "kafka/kafka_request.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"

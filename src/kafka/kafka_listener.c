@@ -46,7 +46,9 @@
 #include "base/compat.h"
 #include "kafka/hba_rules.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_listener.h"
 #include "kafka/kafka_roles.h"
+#include "kafka/kafka_session.h"
 #include "kafka/kafka_slots.h"
 
 #define MAX_LISTEN 64

@@ -28,6 +28,7 @@
 #include "admin/admin.h"
 #include "base/errors.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_request.h"
 #include "log/recovery.h"
 

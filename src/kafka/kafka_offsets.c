@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "fetch/fetch.h"
+#include "kafka/kafka_offsets.h"
 #include "kafka/kafka_request.h"
 #include "log/epoch.h"
 #include "log/recovery.h"

@@ -36,6 +36,7 @@
 #include "base/errors.h"
 #include "codec/batch.h"
 #include "kafka/kafka_commit.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
 #include "log/append.h"

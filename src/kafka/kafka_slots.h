@@ -48,4 +48,8 @@ extern int ks_kafka_slots_used(void);
 /* Copies of the slots in use, palloc'd. */
 extern KsKafkaSlot *ks_kafka_slots_list(int *count);
 
+/* For ks_shmem.c: the slots' part of shared memory. */
+extern Size ks_kafka_shmem_size(void);
+extern void ks_kafka_shmem_init(void);
+
 #endif /* KS_KAFKA_KAFKA_SLOTS_H */

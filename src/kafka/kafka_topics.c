@@ -20,6 +20,7 @@
 #include "base/errors.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_options.h"
+#include "kafka/kafka_topics.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
 

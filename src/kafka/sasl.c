@@ -24,7 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "kafka/kafka.h"
+#include "kafka/kafka_api_versions.h"
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 #include "kafka/scram_server.h"
