@@ -22,7 +22,7 @@
 #include "base/errors.h"
 #include "group/member.h"
 #include "group/position.h"
-#include "produce/produce.h"
+#include "produce/flush.h"
 #include "ks_utility.h"
 
 static ProcessUtility_hook_type prev_process_utility = NULL;

@@ -27,6 +27,8 @@
 #include "base/errors.h"
 #include "log/append.h"
 #include "produce/buffer.h"
+#include "produce/flush.h"
+#include "produce/spill.h"
 #include "state/replicas.h"
 #include "topic/pending.h"
 #include "topic/placement.h"

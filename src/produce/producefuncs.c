@@ -20,6 +20,7 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "produce/flush.h"
 #include "produce/produce.h"
 #include "record/headers.h"
 #include "record/jsoncheck.h"

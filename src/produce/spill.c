@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "produce/buffer.h"
+#include "produce/spill.h"
 
 static pg_attribute_noreturn() void spill_failed(void)
 {
