@@ -66,10 +66,12 @@ ks_epoch_read(const KsTopic *topic, int32 partition, int32 *epoch, bool *is_new)
 	ScanKeyInit(&keys[1], Anum_leader_epoch_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
 	scan = systable_beginscan_ordered(rel, index, NULL, 2, keys);
 	newest = systable_getnext_ordered(scan, BackwardScanDirection);
+	/* No row yet: the first leader writes under 0, and its row is to be made. */
 	*epoch = 0;
 	*is_new = true;
 	if (HeapTupleIsValid(newest))
 	{
+		/* Another server or timeline wrote last: number ourselves above it. */
 		int32 since = epochs_since(newest, RelationGetDescr(rel));
 
 		*epoch = DatumGetInt32(heap_getattr(newest, Anum_leader_epoch_epoch, RelationGetDescr(rel), &isnull)) + since;

@@ -83,6 +83,7 @@ ks_garbage_list(MemoryContext context)
 	count = ks_owner_execute("SELECT relation::pg_catalog.oid::pg_catalog.text FROM kstream.segment_garbage");
 	for (i = 0; i < count; i++)
 	{
+		/* SPI's memory goes with the scope. */
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		list = lappend(list, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
@@ -107,6 +108,7 @@ find_row(Oid relid, TransactionId *xmin, TransactionId *horizon)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		*xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+	/* Asked of the table that the row is in, as VACUUM would for that. */
 	*horizon = GetOldestNonRemovableTransactionId(rel);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -122,6 +124,10 @@ tables_are_listed(void)
 	int count;
 
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, RelationRelationId);
+	/*
+	 * Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is
+	 * waited for.
+	 */
 	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
 	pfree(holders);
 	return count > 0;
@@ -175,8 +181,10 @@ ks_garbage_drop(const char *name)
 
 	if (!find_row(relid, &xmin, &horizon))
 		return false;
+	/* Some snapshot is older than the row: its owner may yet come for the table. */
 	if (TransactionIdIsNormal(xmin) && !TransactionIdPrecedes(xmin, horizon))
 		return false;
+	/* Enough to look at the table; whoever has it exclusively is about to change it. */
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		return false;
 
@@ -185,6 +193,7 @@ ks_garbage_drop(const char *name)
 	{
 		KsOwnerScope scope;
 
+		/* A later round tries again; nothing is lost but disk space meanwhile. */
 		if (tables_are_listed() || !ks_segment_try_lock(relid, AccessExclusiveLock))
 			return false;
 		ks_owner_begin(&scope);

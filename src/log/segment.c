@@ -57,6 +57,7 @@ deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	segment->last_number = DatumGetInt32(heap_getattr(tuple, Anum_segment_last_segment, desc, &isnull));
 	if (isnull)
 		segment->last_number = segment->number;
+	/* The row is input: callers count with these numbers and must not overflow. */
 	segment->last_number = Min(Max(segment->last_number, segment->number), KS_MAX_SEGMENT);
 	(void) heap_getattr(tuple, Anum_segment_rewritten_at, desc, &isnull);
 	segment->rewritten = !isnull;
@@ -65,6 +66,7 @@ deform_segment(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	segment->base_offset = isnull ? -1 : Min(Max(DatumGetInt64(base), -1), KS_MAX_OFFSET);
 	segment->rows = DatumGetInt64(heap_getattr(tuple, Anum_segment_rows, desc, &isnull));
 	segment->sealed = !isnull;
+	/* The rest was noted with the seal, and is null until then. */
 	if (!segment->sealed)
 		return;
 	segment->checksum = DatumGetInt64(heap_getattr(tuple, Anum_segment_checksum, desc, &isnull));
@@ -95,6 +97,10 @@ find_segment(const KsTopic *topic, int32 partition, Oid index_oid, const ScanKey
 	if (condition != NULL)
 		keys[2] = *condition;
 	scan = systable_beginscan_ordered(rel, index, NULL, condition != NULL ? 3 : 2, keys);
+	/*
+	 * The index is ordered by the third column within a partition, so the first tuple is
+	 * the nearest.
+	 */
 	tuple = systable_getnext_ordered(scan, direction);
 	if (HeapTupleIsValid(tuple))
 		deform_segment(tuple, RelationGetDescr(rel), segment);
@@ -113,6 +119,7 @@ ks_segment_at_offset(const KsTopic *topic, int32 partition, int64 offset, KsSegm
 	if (find_segment(topic, partition, ks_catalog()->segment_base_index, &at_or_below,
 					 BackwardScanDirection, segment))
 		return true;
+	/* Below every decided boundary: the oldest segment, which the log now begins with. */
 	return find_segment(topic, partition, ks_catalog()->segment_index, NULL,
 						ForwardScanDirection, segment);
 }
@@ -199,6 +206,10 @@ ks_segment_list_topic(const KsTopic *topic)
 	SysScanDesc scan;
 	List *list;
 
+	/*
+	 * By the topic alone, so that rows with a partition out of range are found and dropped
+	 * as well.
+	 */
 	ScanKeyInit(&key, Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
 	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
 	list = read_walk(scan, rel);
@@ -212,6 +223,7 @@ ks_segment_follow(const KsTopic *topic, int32 partition, int32 number, Oid relid
 	Relation rel;
 	Relation index;
 	SysScanDesc scan = begin_walk(topic, partition, number, &rel, &index);
+	/* both rows under one snapshot */
 	HeapTuple tuple = systable_getnext_ordered(scan, ForwardScanDirection);
 	KsSegmentFollow result = KS_SEGMENT_CHANGED;
 	KsSegment segment;
@@ -219,6 +231,10 @@ ks_segment_follow(const KsTopic *topic, int32 partition, int32 number, Oid relid
 	if (HeapTupleIsValid(tuple))
 	{
 		deform_segment(tuple, RelationGetDescr(rel), &segment);
+		/*
+		 * Same number, other table: compaction has put another one in its place, which may
+		 * hold what follows as well.
+		 */
 		if (segment.number == number && segment.relid == relid)
 		{
 			result = KS_SEGMENT_LAST;
@@ -251,6 +267,7 @@ choose_name(const KsTopic *topic, int32 partition, int32 number)
 	char *name = ks_segment_name(topic, partition, number);
 	int count;
 
+	/* No race for the name: whoever makes a segment of a partition has it locked, or the topic. */
 	for (count = 1; OidIsValid(get_relname_relid(name, namespace)); count++)
 		name = psprintf("topic_%d_%d_%d_%d", topic->topic_id, partition, number, count);
 	return name;
@@ -262,6 +279,10 @@ ks_segment_make_table(const KsTopic *topic, int32 partition, int32 number)
 	char *name = choose_name(topic, partition, number);
 	Oid relid;
 
+	/*
+	 * toast_tuple_target lets a batch fill its page; insert-driven vacuum is off because
+	 * freeze.c does that once, when the segment is sealed.
+	 */
 	(void) ks_owner_execute("CREATE TABLE kstream_log.%s"
 							" (LIKE kstream.segment_template INCLUDING INDEXES INCLUDING STORAGE)"
 							" USING heap WITH (toast_tuple_target = 8160, autovacuum_analyze_threshold = 2147483647,"
