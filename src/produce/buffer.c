@@ -66,12 +66,17 @@ ks_buffers_begin(void)
 {
 	if (ks_produce_state == NULL)
 	{
+		/* Made once in a session; its first block stays when it is reset. */
 		if (produce_context == NULL)
 			produce_context = AllocSetContextCreate(TopMemoryContext, "kstream produce",
 													KEPT_SIZE, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 		ks_produce_state = MemoryContextAllocZero(produce_context, sizeof(KsProduceState));
 		ks_produce_state->context = produce_context;
 	}
+	/*
+	 * A deferred trigger or another library's callback came after the flush: the records
+	 * would be lost in silence.
+	 */
 	if (ks_produce_state->flushed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -85,6 +90,7 @@ ks_buffers_end(void)
 {
 	if (ks_produce_state == NULL)
 		return;
+	/* The state itself lies in the context that is reset. */
 	ks_produce_state = NULL;
 	MemoryContextReset(produce_context);
 }
@@ -92,6 +98,7 @@ ks_buffers_end(void)
 static void
 grow_partitions(KsProducerTopic *topic)
 {
+	/* the topic may have been given partitions since */
 	Size size = sizeof(KsPartitionBuffer *) * topic->topic.partitions;
 	KsPartitionBuffer **grown = MemoryContextAllocZero(ks_produce_state->context, size);
 
@@ -114,6 +121,10 @@ get_buffer(KsProducerTopic *topic, int32 partition)
 	buffer = topic->partitions[partition];
 	if (buffer == NULL)
 	{
+		/*
+		 * Made at the first record, so that a topic with a thousand partitions costs what
+		 * is written to.
+		 */
 		buffer = MemoryContextAllocZero(ks_produce_state->context, sizeof(KsPartitionBuffer));
 		buffer->topic = topic;
 		buffer->partition = partition;
@@ -137,6 +148,7 @@ get_level(int nest_level)
 
 	if (level != NULL && level->level == nest_level)
 		return level;
+	/* Levels between may have no entry; sub_commit closes the gap. */
 	level = MemoryContextAllocZero(ks_produce_state->context, sizeof(SubLevel));
 	level->level = nest_level;
 	level->outer = ks_produce_state->levels;
@@ -155,6 +167,7 @@ mark_buffer(KsPartitionBuffer *buffer, int nest_level)
 	mark->level = nest_level;
 	mark->closed_count = buffer->closed_count;
 	mark->open = ks_batch_mark(&buffer->open);
+	/* An abort gives the buffer the outer mark back. */
 	mark->outer = buffer->mark;
 	mark->next = level->marks;
 	level->marks = mark;
@@ -180,6 +193,7 @@ ks_buffer_close_batch(KsPartitionBuffer *buffer)
 		buffer->closed_capacity = capacity;
 	}
 	closed = &buffer->closed[buffer->closed_count];
+	/* The image changes hands; nothing is copied. */
 	closed->writer = buffer->open;
 	closed->file = -1;
 	buffer->closed_count++;
@@ -209,8 +223,10 @@ ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record
 	int nest_level = GetCurrentTransactionNestLevel();
 	uint32 before;
 
+	/* The top level needs no mark: its abort drops everything. */
 	if (nest_level > 1 && (buffer->mark == NULL || buffer->mark->level != nest_level))
 		mark_buffer(buffer, nest_level);
+	/* After the mark, which must point before what this call closes. */
 	if (ks_segment_batch_is_full(&buffer->open, size, buffer->topic->topic.options.compression))
 		close_full_batch(buffer);
 
@@ -218,7 +234,9 @@ ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record
 		buffer->had_null_key = true;
 	before = buffer->open.capacity;
 	ks_batch_append(&buffer->open, record);
+	/* Capacity, not length: that is what the process has taken. */
 	ks_produce_state->memory += buffer->open.capacity - before;
+	/* Not below the minimum: tiny batches would bloat the log for good. */
 	if (memory_is_short() && buffer->open.len >= SPILL_MIN_SIZE)
 		close_full_batch(buffer);
 	KS_DEBUG_POINT("produce.enqueue");
@@ -268,6 +286,7 @@ rewind_buffer(KsPartitionBuffer *buffer, const KsBufferMark *mark)
 	drop_open(buffer);
 	drop_closed(buffer, mark->closed_count + 1);
 	batch = &buffer->closed[mark->closed_count];
+	/* Spilled: the file stays as it is, and the batch is cut when it is read back. */
 	if (batch->writer.image == NULL)
 	{
 		batch->spilled_records = mark->open.count;
@@ -275,9 +294,11 @@ rewind_buffer(KsPartitionBuffer *buffer, const KsBufferMark *mark)
 	}
 	else
 	{
+		/* Still in memory: it becomes the open batch again, cut to where it stood. */
 		buffer->open = batch->writer;
 		ks_batch_rewind(&buffer->open, mark->open);
 	}
+	/* Reopened, or nothing of it is left: it is no closed batch any more. */
 	if (batch->writer.image != NULL || mark->open.count == 0)
 		buffer->closed_count--;
 }
@@ -303,12 +324,14 @@ hand_marks_up(SubLevel *level)
 	for (mark = level->marks; mark != NULL; mark = next)
 	{
 		next = mark->next;
+		/* The parent's own mark is older and cuts further back. */
 		if (mark->outer != NULL && mark->outer->level == parent->level)
 		{
 			mark->buffer->mark = mark->outer;
 			pfree(mark);
 			continue;
 		}
+		/* The parent has none for this partition: it inherits this one, without an allocation. */
 		mark->level = parent->level;
 		mark->next = parent->marks;
 		parent->marks = mark;
@@ -349,6 +372,7 @@ ks_produce_sub_commit(void)
 		hand_marks_up(level);
 	else
 	{
+		/* The parent has no list at all: the whole list becomes its own. */
 		level->level = nest_level - 1;
 		for (mark = level->marks; mark != NULL; mark = mark->next)
 			mark->level = nest_level - 1;

@@ -51,8 +51,13 @@ entry_for_topic(KsProduceState *state, const KsTopic *topic)
 
 	for (entry = state->topics; entry != NULL; entry = entry->next)
 	{
+		/*
+		 * By uuid: a topic that was dropped and made anew under its name is another one,
+		 * whose records are kept apart.
+		 */
 		if (memcmp(&entry->topic.uuid, &topic->uuid, sizeof(pg_uuid_t)) == 0)
 		{
+			/* options may have changed since */
 			entry->topic = *topic;
 			return entry;
 		}
@@ -96,18 +101,27 @@ ks_produce_begin_as(const char *name, size_t name_len, Oid user)
 	state = ks_buffers_begin();
 	/* A transaction that was here before sees what others changed since, as with tables. */
 	AcceptInvalidationMessages();
+	/* The usual case: one topic, row after row. */
 	if (is_checked(state->last_topic, name, name_len, user))
 		return state->last_topic;
 	for (entry = state->topics; entry != NULL; entry = entry->next)
 	{
 		if (is_checked(entry, name, name_len, user))
 		{
+			/*
+			 * Only after the right was checked, so that a failed call leaves nothing that
+			 * would pass for checked.
+			 */
 			state->last_topic = entry;
 			return entry;
 		}
 	}
 
 	terminated = pnstrdup(name, name_len);
+	/*
+	 * Read before the look-up: an invalidation that arrives in it makes the next call look
+	 * again.
+	 */
 	serial = ks_topic_cache_serial;
 	ks_topic_get(terminated, &topic);
 	ks_topic_check_right_of(&topic, ACL_INSERT, user);
@@ -203,6 +217,10 @@ ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *recor
 	if (record->key_len < 0 && (topic->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
 		ks_produce_key_missing(&topic->topic);
 
+	/*
+	 * The caller's partition wins over the hash; that it differs is noted for readers that
+	 * look a key up by its hash.
+	 */
 	if (partition != KS_ANY_PARTITION)
 	{
 		ks_topic_check_partition(&topic->topic, partition);
@@ -212,6 +230,7 @@ ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *recor
 	else if (record->key_len >= 0)
 		partition = ks_partition_for_key(record->key, record->key_len, topic->topic.partitions);
 	else
+		/* The size decides when the partition has had its share and another one is chosen. */
 		partition = ks_sticky_partition(&topic->sticky, topic->topic.partitions,
 										GetCurrentStatementStartTimestamp(),
 										ks_record_max_size(record));

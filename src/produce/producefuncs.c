@@ -68,6 +68,7 @@ get_call_site(FunctionCallInfo fcinfo)
 
 	if (site != NULL)
 		return site;
+	/* fn_extra lives as long as the call site's FmgrInfo, so types are looked up once per query. */
 	site = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
 	ks_payload_type_init(&site->key, argument_type(fcinfo, ARG_KEY), fcinfo->flinfo->fn_mcxt);
 	ks_payload_type_init(&site->value, argument_type(fcinfo, ARG_VALUE), fcinfo->flinfo->fn_mcxt);
@@ -88,11 +89,13 @@ fits_column(KsColumnType column, const KsPayloadType *ptype, const char *data, i
 	const char *text;
 	int32 text_len;
 
+	/* A bytea column takes anything; values of these types become JSON, which text and jsonb take. */
 	if (column == KS_COLUMN_BYTEA || ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW ||
 		ptype->kind == KS_PAYLOAD_ARRAY)
 		return true;
 	if (column == KS_COLUMN_TEXT && ptype->kind != KS_PAYLOAD_BYTES)
 		return true;
+	/* What remains came as bytes, or as text for a jsonb column: try what a SELECT would do. */
 	text = ks_utf8_to_server(data, len, &text_len);
 	return text != NULL && (column == KS_COLUMN_TEXT || ks_json_is_loadable(text, text_len));
 }
@@ -144,6 +147,7 @@ kstream_produce(PG_FUNCTION_ARGS)
 
 	ks_require_not_null(PG_ARGISNULL(ARG_TOPIC), "topic");
 	name = PG_GETARG_TEXT_PP(ARG_TOPIC);
+	/* First the topic and the right to it: values are converted only for those that may write. */
 	topic = ks_produce_begin(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	site = get_call_site(fcinfo);
 
@@ -261,6 +265,10 @@ produce_batch(FunctionCallInfo fcinfo, Oid element_type)
 
 	now = now_ms();
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "kstream produce_batch", ALLOCSET_DEFAULT_SIZES);
+	/*
+	 * Converted values and headers of one record live in scratch; the buffers have a
+	 * context of their own.
+	 */
 	old = MemoryContextSwitchTo(scratch);
 	for (i = 0; i < values.count; i++)
 	{
@@ -367,6 +375,10 @@ kstream_last_produced(PG_FUNCTION_ARGS)
 		Datum values[4];
 		bool isnull[4] = {false};
 
+		/*
+		 * The right is checked now, not as of the commit: it may have been revoked, or the
+		 * topic dropped.
+		 */
 		if (!may_see_offsets(produced[i].topic))
 			continue;
 		values[0] = CStringGetTextDatum(produced[i].topic);
