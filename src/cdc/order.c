@@ -101,6 +101,10 @@ ks_order_begin_statement(const void *statement, bool is_copy)
 	memset(level, 0, sizeof(Level));
 	level->statement = statement;
 	level->is_copy = is_copy;
+	/*
+	 * An abort of this subtransaction ends the statement without a call of
+	 * ks_order_end_statement().
+	 */
 	level->nest_level = GetCurrentTransactionNestLevel();
 }
 
@@ -113,8 +117,10 @@ ks_order_end_statement(const void *statement)
 		found--;
 	if (found == 0)
 		return;
+	/* Statements within that failed and were caught have not ended themselves. */
 	while (depth >= found)
 		clear_level(&levels[depth--]);
+	/* No statement is at work: what was counted to the lowest level has fired or never will. */
 	if (depth == 0)
 		clear_level(&levels[0]);
 }
@@ -134,6 +140,7 @@ ks_order_in_copy(void)
 static void
 add_run(Level *level)
 {
+	/* All runs are used up: start over at the beginning of the array. */
 	if (level->head == level->count)
 		level->head = level->count = 0;
 	if (level->count == level->capacity)
@@ -157,6 +164,7 @@ ks_order_note(void)
 	Level *level = &levels[depth];
 	Run *last = level->head < level->count ? &level->runs[level->count - 1] : NULL;
 
+	/* Another statement has taken numbers in between: a new run. */
 	if (last == NULL || last->first + last->count != next_number)
 	{
 		add_run(level);
@@ -173,6 +181,7 @@ ks_order_take(void)
 	Run *run;
 	uint64 number;
 
+	/* Nothing was noted here: the trigger fires outside of any known statement. */
 	if (level->head == level->count)
 		return KS_ORDER_NONE;
 	run = &level->runs[level->head];
@@ -209,6 +218,7 @@ ks_order_lowest(void)
 
 	for (i = 0; i <= depth; i++)
 	{
+		/* Numbers ascend within a level, so its first one is its lowest. */
 		if (levels[i].head < levels[i].count)
 			lowest = Min(lowest, levels[i].runs[levels[i].head].first);
 	}

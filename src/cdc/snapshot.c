@@ -102,6 +102,10 @@ add_column(Path *path, Relation rel, Relation index, int i)
 	if (attnum <= 0)
 		return false;
 	attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	/*
+	 * A null would make the row comparison null and skip the row; another collation or
+	 * class would order differently from SQL's operators.
+	 */
 	if (!KS_ATTRIBUTE_NEVER_NULL(RelationGetDescr(rel), attnum - 1) || index->rd_indcollation[i] != attribute->attcollation ||
 		get_opclass_family(GetDefaultOpClass(attribute->atttypid, BTREE_AM_OID)) != index->rd_opfamily[i])
 		return false;
@@ -111,6 +115,7 @@ add_column(Path *path, Relation rel, Relation index, int i)
 		return false;
 	schema = get_namespace_name(((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace);
 	ReleaseSysCache(tuple);
+	/* One OPERATOR(schema.op) serves all columns of a row comparison. */
 	if (i > 0 && strcmp(schema, path->schema) != 0)
 		return false;
 	path->schema = schema;
@@ -224,9 +229,11 @@ lock_progress(Relation rel, const char *topic, const Path *path, bool restart, b
 	Datum last_key;
 
 	ks_owner_begin(&scope);
+	/* Waits for another call that inserts the same row, and finds it then. */
 	(void) ks_owner_execute("INSERT INTO kstream.capture_snapshot (relation, topic, key, rows, started_at)"
 							" VALUES (%u, %s, %s, 0, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING",
 							RelationGetRelid(rel), quote_literal_cstr(topic), key);
+	/* FOR UPDATE: two calls take ranges in turn; the second one reads what the first has saved. */
 	if (ks_owner_execute("SELECT last_key, finished_at IS NOT NULL, key OPERATOR(pg_catalog.=) %s,"
 						 " finished_at OPERATOR(pg_catalog.<) pg_catalog.transaction_timestamp()"
 						 " FROM kstream.capture_snapshot WHERE %s%s",
@@ -252,6 +259,7 @@ lock_progress(Relation rel, const char *topic, const Path *path, bool restart, b
 	progress->last_key = NIL;
 	if (!isnull)
 	{
+		/* The key must outlive the owner scope, whose SPI memory is freed. */
 		MemoryContext spi = MemoryContextSwitchTo(caller);
 
 		progress->last_key = read_last_key(last_key, path->count);
@@ -267,6 +275,7 @@ save_progress(Relation rel, const char *topic, List *last_key, int64 rows)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
+	/* In the range's transaction: rows and progress commit together. */
 	(void) ks_owner_execute("UPDATE kstream.capture_snapshot SET last_key = COALESCE(%s, last_key), finished_at = %s,"
 							" rows = rows OPERATOR(pg_catalog.+) " INT64_FORMAT " WHERE %s",
 							last_key != NIL ? psprintf("ARRAY[%s]::pg_catalog.text[]", literals(last_key)) : "NULL",
@@ -314,6 +323,7 @@ find_end(Oid owner, const Path *path, const char *from, int64 chunk_size)
 	if (path->count == 0)
 		return NIL;
 	ks_table_owner_begin(owner, &scope);
+	/* Without locks: it only decides where the range ends, whatever happens to the rows. */
 	if (SPI_execute(psprintf("SELECT %s %s ORDER BY %s OFFSET " INT64_FORMAT " LIMIT 1", names, from, names, chunk_size - 1), false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed");
 	for (i = 0; SPI_processed == 1 && i < path->count; i++)
@@ -368,6 +378,7 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 
 	while (fetch_rows(owner, portal))
 	{
+		/* Kept: producing may run functions that use SPI. */
 		SPITupleTable *table = SPI_tuptable;
 		uint64 count = SPI_processed;
 
@@ -375,6 +386,7 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 		{
 			TupleDesc desc = CreateTupleDescCopy(table->tupdesc);
 
+			/* Once the query's columns are known. */
 			capture = ks_capture_for_query(rel, row, desc);
 			slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
 		}
@@ -425,6 +437,7 @@ fix_settings(const Path *path)
 	set_local("bytea_output", "hex");
 	set_local("lc_monetary", "C");
 	if (path->count > 0)
+		/* A range is a small part of the table, whatever stale statistics say. */
 		set_local("enable_seqscan", "off");
 	return guc_level;
 }
@@ -443,9 +456,11 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 
 	find_path(&path, rel);
 	lock_progress(rel, row->topic, &path, options->restart, first, &progress);
+	/* Another call has come to the end while this one waited for the row. */
 	if (progress.finished)
 		return false;
 	guc_level = fix_settings(&path);
+	/* From behind the last key that is done. */
 	from = from_clause(rel, &path, progress.last_key);
 	end = find_end(rel->rd_rel->relowner, &path, from, options->chunk_size);
 	KS_DEBUG_POINT("snapshot.range");
@@ -458,8 +473,13 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	if (condition != NULL)
 		appendStringInfo(&query, " AND (%s)", condition);
 	if (!KS_MUTANT("snapshot_unlocked"))
+		/*
+		 * Waits for writers of these rows, and makes those that follow wait for our
+		 * commit: see the opening comment.
+		 */
 		appendStringInfoString(&query, " FOR SHARE OF new");
 	rows = produce_rows(rel, row, query.data);
+	/* Before the progress row is written, which needs none of these settings. */
 	AtEOXact_GUC(false, guc_level);
 	save_progress(rel, row->topic, end, rows);
 	KS_DEBUG_POINT("snapshot.read");
