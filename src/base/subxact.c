@@ -45,6 +45,7 @@ ks_subxact_run(KsSubxactWork work, void *arg, MemoryContext errors)
 	PG_TRY();
 	{
 		work(arg);
+		/* Inside the TRY: an error of a subcommit callback is one of the work. */
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
