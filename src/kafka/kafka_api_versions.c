@@ -27,6 +27,7 @@ ks_kafka_handle_api_versions(KsKafkaRequest *request, void *response)
 	{
 		KwApiVersionsResponseApiVersion *entry = &answer->api_keys.items[n];
 
+		/* The handshake and SASL requests have no handler: they are served before (sasl.c). */
 		if (api->key != 17 && api->key != 36 && ks_kafka_handler(api->key) == NULL)
 			continue;
 		entry->api_key = api->key;

@@ -97,6 +97,7 @@ read_some(KsKafkaConnection *connection)
 				connection->slot->bytes_in += n;
 			return n;
 		}
+		/* The client has closed its side. */
 		if (n == 0)
 			return -1;
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -112,6 +113,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 	for (;;)
 	{
 		char first;
+		/* Only looked at: the byte belongs to the handshake or to the first frame. */
 		ssize_t n = recv(connection->socket, &first, 1, MSG_PEEK);
 		int events;
 
@@ -181,6 +183,7 @@ compact_buffer(KsKafkaConnection *connection)
 	memmove(connection->in.data, connection->in.data + connection->used, left);
 	connection->in.len = left;
 	connection->used = 0;
+	/* One large frame must not hold its memory for the life of the connection. */
 	if (connection->in.maxlen > KEEP_SIZE && left < READ_SIZE)
 	{
 		connection->in.maxlen = KEEP_SIZE;
@@ -206,11 +209,16 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 			return false;
 		if (found > 0)
 		{
+			/* May move the buffer, so the frame is looked up once more. */
 			drain(connection, max);
 			(void) front_frame(connection, max, frame, len);
 			connection->used += 4 + *len;
 			return true;
 		}
+		/*
+		 * The limit is for the whole frame: a client that sends byte by byte does not
+		 * stretch it.
+		 */
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		if (limit >= 0)
@@ -262,6 +270,7 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 			return false;
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_WRITEABLE | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
 								   connection->socket, WRITE_LIMIT, KS_WAIT_EVENT("KstreamKafkaWrite"));
+		/* Nothing was taken for so long: the client is given up. */
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)

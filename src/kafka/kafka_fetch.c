@@ -72,6 +72,7 @@ static void
 read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const KsPartitionInfo *info,
 			 FetchRound *round, StringInfo out)
 {
+	/* After the end (info), as log_scan.c demands */
 	Snapshot snapshot = ks_log_snapshot();
 	int64 limit = Min(round->left, Max(wanted->partition_max_bytes, 0));
 	KsLogScan scan;
@@ -80,12 +81,18 @@ read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const 
 	ks_log_scan_begin(&scan, topic, wanted->partition, wanted->fetch_offset, info->end, info, snapshot);
 	while (ks_log_scan_next(&scan, &row))
 	{
+		/* Known without fetching the batch from its toast table. */
 		int64 size = toast_raw_datum_size(row.batch) - VARHDRSZ;
 		struct varlena *batch;
 
 		CHECK_FOR_INTERRUPTS();
+		/*
+		 * The first batch of the answer goes out whatever its size, else the client would
+		 * be stuck before it.
+		 */
 		if (out->len + size > limit && (round->bytes > 0 || out->len > 0))
 			break;
+		/* Only assembled: the batch is compressed by our codec, not by toast. */
 		batch = PG_DETOAST_DATUM(row.batch);
 		appendBinaryStringInfo(out, VARDATA(batch), VARSIZE(batch) - VARHDRSZ);
 		if ((Pointer) batch != DatumGetPointer(row.batch))
@@ -113,6 +120,7 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	entry->high_watermark = info.end;
 	entry->last_stable_offset = info.end;
 	entry->log_start_offset = info.log_start;
+	/* A standby may lag behind what the client has read on the primary. */
 	if (wanted->fetch_offset < info.log_start || (wanted->fetch_offset > info.end && !info.standby))
 		return KS_E_OFFSET_OUT_OF_RANGE;
 	if (wanted->fetch_offset >= info.end)
@@ -120,6 +128,7 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	/* What is too much for the answer is not looked at. */
 	if (round->left <= 0 && round->bytes > 0)
 		return KS_KAFKA_NONE;
+	/* The bytes must outlive the transaction. */
 	old = MemoryContextSwitchTo(round->context);
 	initStringInfo(&out);
 	MemoryContextSwitchTo(old);
@@ -198,6 +207,7 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 	int i;
 	int j;
 
+	/* Everything that the round before has read. */
 	MemoryContextReset(round->context);
 	round->left = most;
 	round->bytes = 0;
@@ -209,6 +219,7 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 
 		entry->topic = wanted->topic;
 		entry->topic_id = wanted->topic_id;
+		/* While the array is made: an error in between must not leave a count without items. */
 		entry->partitions.count = 0;
 		entry->partitions.items = ks_kafka_new_array_in(round->context, &ks_wire_FetchResponsePartitionData, wanted->partitions.count);
 		entry->partitions.count = wanted->partitions.count;
@@ -237,6 +248,7 @@ fetch_round(KsKafkaRequest *request, FetchRound *round)
 	int i;
 	int j;
 
+	/* first all in one transaction, which is cheaper */
 	begin_round(request, round);
 	if (ks_kafka_transaction(request, fetch_all, round, NULL) == KS_KAFKA_NONE)
 		return;
@@ -274,6 +286,7 @@ add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartiti
 	{
 		for (j = 0; j < wanted->topics.items[i].partitions.count; j++, n++)
 		{
+			/* the end that the client's answer would show */
 			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
 
 			if (n >= WAITS_MAX)
@@ -327,8 +340,13 @@ wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResp
 	for (i = 0; i < wanted->topics.count; i++)
 		count += wanted->topics.items[i].partitions.count;
 	list.keys = palloc(Max(count, 1) * sizeof(KsPartitionKey));
+	/* Keys first, in a transaction of their own: waits are dropped at the end of one. */
 	if (ks_kafka_transaction(request, collect_keys, &list, NULL) != KS_KAFKA_NONE)
 		return true;
+	/*
+	 * Registered before the last look at the ends, which ks_wait_add() does: no commit is
+	 * missed.
+	 */
 	if (standby || add_waits(wanted, answer, list.keys))
 		ks_kafka_wait(request->connection, most, &request->gone);
 	ks_wait_end();
@@ -357,6 +375,7 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 		rest = limit - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
 		if (round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
 			return true;
+		/* What the waiting takes goes with the next round. */
 		MemoryContextSwitchTo(round.context);
 		if (!wait_for_more(request, wanted, answer, rest))
 			return false;

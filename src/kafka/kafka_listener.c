@@ -102,6 +102,7 @@ listen_at(struct addrinfo *address)
 
 	if (sock == PGINVALID_SOCKET)
 		return false;
+	/* V6ONLY: else "::" would take the port of 0.0.0.0, too. */
 	if (setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 		(address->ai_family != AF_INET6 || setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) == 0) &&
 		bind(sock, address->ai_addr, address->ai_addrlen) == 0 && listen(sock, 128) == 0 && pg_set_noblock(sock))
@@ -127,6 +128,7 @@ listen_at_host(const char *host)
 
 	snprintf(port, sizeof(port), "%d", ks_kafka_port);
 	rc = pg_getaddrinfo_all(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found);
+	/* The other hosts may do; none at all is an error (listen_everywhere). */
 	if (rc != 0)
 		ereport(LOG, (errmsg("could not translate host name \"%s\" of kstream.kafka_listen_addresses to an address: %s",
 							 host, gai_strerror(rc))));
@@ -180,6 +182,7 @@ start_session(Client *client)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	/* We are signaled when it starts and when it ends. */
 	worker.bgw_notify_pid = MyProcPid;
 	strlcpy(worker.bgw_library_name, "kstream", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "ks_kafka_session_main", sizeof(worker.bgw_function_name));
@@ -263,6 +266,7 @@ accept_client(pgsocket sock)
 
 	if (accepted == PGINVALID_SOCKET)
 		return; /* it went before we came */
+	/* Before a process is started: a flood costs an accept() and a close(). */
 	if (ks_kafka_slots_used() + count_waiting() >= ks_kafka_max_connections)
 	{
 		log_refusal();
@@ -279,6 +283,7 @@ accept_client(pgsocket sock)
 	client->address = address;
 	client->since = GetCurrentTimestamp();
 	dlist_push_tail(&clients, &client->node);
+	/* If there is no slot, it is tried again while the client waits (look_at_clients). */
 	(void) start_session(client);
 }
 
@@ -304,6 +309,7 @@ look_at_clients(void)
 	{
 		Client *client = dlist_container(Client, node, iter.cur);
 
+		/* No background worker was free so far. */
 		if (client->handle == NULL)
 			(void) start_session(client);
 		if (!is_over(client, now))
@@ -344,6 +350,7 @@ meet(pgsocket session)
 
 	if (!ks_kafka_handover_read(session, &question, &gone) && !gone)
 		return false;
+	/* The cookie is random and used once: a session gets its own client's socket or none. */
 	client = !gone && question.kind == KS_KAFKA_ASK_SOCKET ? client_of_cookie(question.cookie) : NULL;
 	if (client == NULL || !ks_kafka_handover_answer(session, &answer, client->socket))
 	{
@@ -351,6 +358,7 @@ meet(pgsocket session)
 		return true;
 	}
 	client->session = session;
+	/* The session has its own descriptor of it now. */
 	closesocket(client->socket);
 	client->socket = PGINVALID_SOCKET;
 	return true;
@@ -418,6 +426,7 @@ make_set(EventSource *sources, int count)
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	/* While descriptors are short, nothing that needs another one. */
 	for (i = 0; i < listening_count && !is_pausing(); i++)
 		add_source(set, sources++, EVENT_LISTEN, listening[i], NULL);
 	if (!is_pausing())
@@ -500,10 +509,12 @@ ks_kafka_listener_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	/* Shared catalogs only: roles can be read, and no database is pinned. */
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kstream kafka listener", ALLOCSET_DEFAULT_SIZES));
 	ks_kafka_hba_load();
 	listen_everywhere();
+	/* Before the first client is accepted, whose session connects here. */
 	handover = ks_kafka_handover_listen();
 	for (;;)
 	{

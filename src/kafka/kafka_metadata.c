@@ -52,6 +52,7 @@ cluster_id(void)
 	(void) pg_b64_encode((char *) parts, sizeof(parts), text, 32);
 	for (p = text; *p != '\0'; p++)
 	{
+		/* Kafka's form: base64 for URLs, without padding. */
 		if (*p == '+')
 			*p = '-';
 		else if (*p == '/')
@@ -221,6 +222,7 @@ fill_one(KsKafkaRequest *request, One *one)
 
 	if (error != KS_KAFKA_NONE)
 		one->entry->error_code = error;
+	/* In a transaction of its own, then looked up once more. */
 	if (one->entry->error_code == KS_E_UNKNOWN_TOPIC_OR_PARTITION && one->create && ks_kafka_auto_create_topics && !RecoveryInProgress())
 	{
 		error = ks_kafka_transaction(request, create_one, one, NULL);
@@ -270,6 +272,7 @@ ks_kafka_handle_metadata(KsKafkaRequest *request, void *response)
 	advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
 	answer->cluster_id = ks_wire_string(cluster_id());
 	answer->controller_id = ks_kafka_node_id;
+	/* All are listed in one transaction; those named have one each, so that one fails alone. */
 	if (!all)
 		list_wanted(request, &listing);
 	else

@@ -82,6 +82,7 @@ list_one(KsKafkaRequest *request, void *arg)
 	ks_log_info(&topic, one->wanted->partition_index, &info);
 	switch (one->wanted->timestamp)
 	{
+		/* The last stable offset: there is nothing else to read up to. */
 		case LATEST:
 			one->entry->offset = info.end;
 			one->entry->leader_epoch = info.standby ? -1 : info.leader_epoch;
@@ -158,6 +159,7 @@ find_epoch(KsKafkaRequest *request, void *arg)
 		return;
 	}
 	ks_log_info(&topic, one->wanted->partition, &info);
+	/* An epoch that is not known here: the defaults say so. */
 	if (info.standby || one->wanted->leader_epoch > info.leader_epoch)
 		return;
 	if (one->wanted->leader_epoch == info.leader_epoch)
