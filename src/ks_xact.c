@@ -40,6 +40,7 @@
 static void
 end_transaction(bool committed)
 {
+	/* A wait that an error or a cancel ended leaves its entries in lists that others read. */
 	ks_wait_end();
 	ks_member_wait_end();
 	ks_inflight_end(committed);
@@ -78,9 +79,11 @@ transaction_event(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			/* Drops are finished first: what follows must not write to a topic that is gone. */
 			ks_admin_pre_commit();
 			ks_group_pre_commit();
 			ks_cdc_pre_commit();
+			/* Last: from here on offsets are taken, and nothing may wait (log/append.c). */
 			ks_produce_pre_commit();
 			break;
 		case XACT_EVENT_PRE_PREPARE:

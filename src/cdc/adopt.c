@@ -198,11 +198,11 @@ adopt(Relation rel, const KsCaptureRow *row)
 	{
 		char *name = ks_capture_trigger_name(row->topic, (KsCaptureTrigger) i);
 
+		/*
+		 * A dump carries no dependency between a trigger and a table of an extension's
+		 * topic.
+		 */
 		if (row->triggers & (1 << i))
-			/*
-			 * A dump carries no dependency between a trigger and a table of an extension's
-			 * topic.
-			 */
 			ks_capture_depend_on_topic(rel, name, topic.relid);
 	}
 	/* So that the trigger that is firing finds the row. */

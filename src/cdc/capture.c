@@ -531,8 +531,8 @@ ks_capture_for_trigger(Relation rel, const Trigger *trigger)
 	} while (before != invalidations && ++tries < 10);
 	clean_up();
 	entry = hash_search(captures, &trigger->tgoid, HASH_ENTER, &found);
+	/* The one before it may be at work further out: it is freed at the end of the transaction. */
 	if (found)
-		/* The old one may be at work further out: it is freed at the end of the transaction. */
 		discard(entry->capture);
 	/* Used once in any case; if it may be stale, the next change builds it anew. */
 	capture->valid = before == invalidations;

@@ -589,9 +589,9 @@ ks_capture_remove_leftovers(Relation rel, const char *topic)
 		KsCaptureTrigger kind;
 
 		/* copies go with what they are copies of */
+		/* Copied: each drop rebuilds the relation's trigdesc. */
 		if (!rel->trigdesc->triggers[i].tgisclone && ks_capture_trigger_parse(name, &kind) &&
 			(topic == NULL || strcmp(name, ks_capture_trigger_name(topic, kind)) == 0))
-			/* Copied: each drop rebuilds the relation's trigdesc. */
 			names = lappend(names, pstrdup(name));
 	}
 	foreach (lc, names)

@@ -195,11 +195,11 @@ delete_rows(const char *table, Oid relid, const char *topic)
 		bool isnull;
 		Datum name = heap_getattr(tuple, Anum_capture_topic, RelationGetDescr(catalog), &isnull);
 
+		/*
+		 * Fails on a concurrent update, which the caller's lock on the captured table
+		 * excludes.
+		 */
 		if (topic == NULL || strcmp(TextDatumGetCString(name), topic) == 0)
-			/*
-			 * Fails on a concurrent update, which the caller's lock on the captured table
-			 * excludes.
-			 */
 			simple_heap_delete(catalog, &tuple->t_self);
 	}
 	systable_endscan(scan);

@@ -115,8 +115,8 @@ process_utility(PlannedStmt *planned, const char *source, bool read_only_tree, P
 		process_truncate(next, planned, source, read_only_tree, context, params, environment, dest, completion);
 	else
 		next(planned, source, read_only_tree, context, params, environment, dest, completion);
+	/* Not reached after an error: then the abort of the subtransaction drops the level. */
 	if (queues)
-		/* Not reached after an error: then the abort of the subtransaction drops the level. */
 		end_statement(planned);
 }
 

@@ -276,11 +276,11 @@ ks_held_sub_commit(int nest_level)
 	mark = held->marks;
 	if (mark == NULL || mark->nest_level != nest_level)
 		return;
+	/* The parent takes the mark over, unless it needs none or has an older one. */
 	if (nest_level - 1 <= held->nest_level || (mark->next != NULL && mark->next->nest_level == nest_level - 1))
-		/* The parent needs no mark, or has an older one. */
 		held->marks = mark->next;
 	else
-		/* The parent has none: this one becomes its mark, without an allocation. */
+
 		mark->nest_level--;
 }
 

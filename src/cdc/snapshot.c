@@ -436,8 +436,8 @@ fix_settings(const Path *path)
 	set_local("extra_float_digits", "1");
 	set_local("bytea_output", "hex");
 	set_local("lc_monetary", "C");
+	/* A range is a small part of the table, whatever stale statistics say. */
 	if (path->count > 0)
-		/* A range is a small part of the table, whatever stale statistics say. */
 		set_local("enable_seqscan", "off");
 	return guc_level;
 }
@@ -472,11 +472,11 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	condition = ks_capture_condition(rel, row->topic, "new");
 	if (condition != NULL)
 		appendStringInfo(&query, " AND (%s)", condition);
+	/*
+	 * Waits for writers of these rows, and makes those that follow wait for our
+	 * commit: see the opening comment.
+	 */
 	if (!KS_MUTANT("snapshot_unlocked"))
-		/*
-		 * Waits for writers of these rows, and makes those that follow wait for our
-		 * commit: see the opening comment.
-		 */
 		appendStringInfoString(&query, " FOR SHARE OF new");
 	rows = produce_rows(rel, row, query.data);
 	/* Before the progress row is written, which needs none of these settings. */

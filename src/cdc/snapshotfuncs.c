@@ -85,8 +85,8 @@ kstream_snapshot(PG_FUNCTION_ARGS)
 				 errmsg("kstream.snapshot() cannot be called inside a transaction block"),
 				 errdetail("Each of its ranges is a transaction of its own.")));
 	ks_snapshot_options_parse(PG_GETARG_JSONB_P(2), &options);
+	/* PortalContext survives the commits between ranges. */
 	if (!PG_ARGISNULL(1))
-		/* PortalContext survives the commits between ranges. */
 		topic = MemoryContextStrdup(PortalContext, ks_topic_name_arg(PG_GETARG_DATUM(1)));
 
 	/* Nonatomic, so that SPI_commit() is allowed. */

@@ -265,11 +265,11 @@ lock_and_reserve(KsAppend *appends, int count)
 	TimestampTz now = GetCurrentTimestamp();
 	int i;
 
+	/*
+	 * Step 1.  The callers sort by topic and partition, so two transactions lock in
+	 * the same order and cannot deadlock.
+	 */
 	for (i = 0; i < count; i++)
-		/*
-		 * Step 1.  The callers sort by topic and partition, so two transactions lock in
-		 * the same order and cannot deadlock.
-		 */
 		open_target(&appends[i], ks_ms_from_timestamptz(now));
 	KS_DEBUG_POINT("precommit.locked");
 	/* Memory for the entries is taken here, where an error leaves nothing reserved. */

@@ -159,11 +159,11 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 	/* An undecided boundary lies between the older rows and these. */
 	if (active->base_offset < 0 && tail->has_rows)
 		start->active_base = tail->first_row.base_offset;
+	/*
+	 * A row's time may lie in the future when producers gave it; a segment is not
+	 * older than now.
+	 */
 	if (tail->has_rows)
-		/*
-		 * A row's time may lie in the future when producers gave it; a segment is not
-		 * older than now.
-		 */
 		start->active_since = Min(tail->first_row.max_timestamp, ks_ms_from_timestamptz(GetCurrentTimestamp()));
 	if (tail->has_visible)
 		start->active_max_timestamp = tail->last_visible.max_timestamp;

@@ -562,8 +562,8 @@ ks_rewrite_swap(const KsRewrite *rewrite)
 	const KsSeal *seal = &rewrite->seal;
 	ListCell *lc;
 
+	/* The old tables stay for readers in the middle of them; garbage.c drops them later. */
 	foreach (lc, rewrite->segments)
-		/* The old tables stay for readers in the middle of them; garbage.c drops them later. */
 		ks_garbage_add(((KsSegment *) lfirst(lc))->relid);
 	/* Deletion and update become visible at once: the chain has no gap in any snapshot. */
 	(void) ks_owner_execute("DELETE FROM kstream.segment"

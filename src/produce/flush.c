@@ -236,11 +236,11 @@ make_appends(int *count)
 			fill_append(buffer, &appends[(*count)++]);
 		}
 	}
+	/*
+	 * Ascending by topic and partition: the order in which every transaction takes its
+	 * locks (append.c).
+	 */
 	if (*count > 1)
-		/*
-		 * Ascending by topic and partition: the order in which every transaction takes its
-		 * locks (append.c).
-		 */
 		qsort(appends, *count, sizeof(KsAppend), compare_appends);
 	return appends;
 }

@@ -230,7 +230,6 @@ ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *recor
 	else if (record->key_len >= 0)
 		partition = ks_partition_for_key(record->key, record->key_len, topic->topic.partitions);
 	else
-		/* The size decides when the partition has had its share and another one is chosen. */
 		partition = ks_sticky_partition(&topic->sticky, topic->topic.partitions,
 										GetCurrentStatementStartTimestamp(),
 										ks_record_max_size(record));

@@ -270,8 +270,8 @@ check_stay(void)
 		leave(KS_OUTCOME_NONE);
 	/* Step 1 of the opening comment. */
 	is_free = ks_worker_database_is_free(MyDatabaseId);
+	/* VACUUM in the long worker reaches no yield point for minutes; we look in its place. */
 	if (my_role == KS_WORKER_MAIN)
-		/* VACUUM in the long worker reaches no yield point for minutes; we look in its place. */
 		ks_worker_look_after(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
 	if (!is_free)
 		leave(KS_OUTCOME_YIELDED);
@@ -527,8 +527,8 @@ fix_settings(void)
 		KS_TRANSACTION_TIMEOUT_OFF{"row_security", "on"}};
 	int i;
 
+	/* PGC_S_OVERRIDE beats ALTER DATABASE, ALTER ROLE and the files. */
 	for (i = 0; i < (int) lengthof(settings); i++)
-		/* PGC_S_OVERRIDE beats ALTER DATABASE, ALTER ROLE and the files. */
 		SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
 	for (i = 0; i < (int) lengthof(server_settings); i++)
 		SetConfigOption(server_settings[i].name, server_settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
