@@ -44,7 +44,7 @@
 #include "base/errors.h"
 #include "log/epoch.h"
 #include "topic/capacity.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
 

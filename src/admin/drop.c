@@ -45,9 +45,10 @@
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/subscription.h"
+#include "catalog/segment_row.h"
 #include "log/segment.h"
+#include "catalog/owner.h"
 #include "log/segment_table.h"
-#include "topic/owner.h"
 #include "topic/pending.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;
@@ -112,7 +113,7 @@ remove_topic(const KsTopic *topic)
 
 	ks_owner_begin(&scope);
 	drop_segments(topic);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_segment_row_delete_topic(topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
@@ -129,7 +130,7 @@ remove_topic(const KsTopic *topic)
 								   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
 								   " FOR UPDATE SKIP LOCKED))");
 	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_partition_row_delete_topic(topic->topic_id);
 	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
 	ks_topic_invalidate();
 	ks_owner_end(&scope);

@@ -21,16 +21,16 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 
 #include "admin/admin.h"
 #include "admin/register.h"
+#include "base/locks.h"
 #include "log/epoch.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
 
@@ -89,7 +89,7 @@ ks_admin_lock_name(const char *name, bool wait)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, hash_name(name), 0);
+	ks_tag_topic_name(&tag, ks_catalog()->topic, hash_name(name));
 	if (LockAcquire(&tag, AccessExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	AcceptInvalidationMessages();
@@ -99,7 +99,10 @@ ks_admin_lock_name(const char *name, bool wait)
 void
 ks_admin_unlock_name(const char *name)
 {
-	UnlockDatabaseObject(ks_catalog()->topic, hash_name(name), 0, AccessExclusiveLock);
+	LOCKTAG tag;
+
+	ks_tag_topic_name(&tag, ks_catalog()->topic, hash_name(name));
+	(void) LockRelease(&tag, AccessExclusiveLock, false);
 }
 
 /*
@@ -166,8 +169,7 @@ ks_admin_make_partitions(const KsTopic *topic, int32 from, int32 to)
 	for (partition = from; partition < to; partition++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		(void) ks_owner_execute("INSERT INTO kstream.partition (topic_id, partition) VALUES (%d, %d)",
-								topic->topic_id, partition);
+		ks_partition_row_insert(topic->topic_id, partition);
 		ks_epoch_insert(topic, partition, 0, 0);
 		(void) ks_segment_create(topic, partition, 1, true);
 	}

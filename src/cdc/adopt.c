@@ -32,7 +32,6 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
@@ -41,6 +40,7 @@
 
 #include "base/errors.h"
 #include "base/events.h"
+#include "base/locks.h"
 #include "cdc/adopt.h"
 #include "cdc/capture_options.h"
 #include "cdc/capture_row.h"
@@ -215,6 +215,7 @@ int
 ks_capture_adopt(Relation rel)
 {
 	int adopted = 0;
+	LOCKTAG tag;
 	int i;
 
 	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
@@ -229,7 +230,8 @@ ks_capture_adopt(Relation rel)
 		 * Two sessions whose triggers fire first at the same time: the second waits here
 		 * for the commit of the first.
 		 */
-		LockDatabaseObject(get_relname_relid("capture", get_namespace_oid("kstream", false)), row->relid, 0, ExclusiveLock);
+		ks_tag_capture(&tag, get_relname_relid("capture", get_namespace_oid("kstream", false)), row->relid);
+		ks_lock_wait(&tag, ExclusiveLock);
 		/* The row is read with a catalog snapshot, which must be newer than the lock. */
 		AcceptInvalidationMessages();
 		if (!has_row(row))

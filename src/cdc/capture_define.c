@@ -59,10 +59,10 @@
 #include "base/errors.h"
 #include "cdc/adopt.h"
 #include "cdc/capture.h"
+#include "catalog/owner.h"
 #include "cdc/capture_define.h"
 #include "cdc/capture_options.h"
 #include "cdc/capture_row.h"
-#include "topic/owner.h"
 
 /* ---- the key ---- */
 

@@ -19,6 +19,8 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "base/locks.h"
+#include "base/pool.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_slots.h"
 
@@ -51,14 +53,14 @@ ks_kafka_shmem_init(void)
 		return;
 	memset(shared, 0, ks_kafka_shmem_size());
 	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
-	LWLockRegisterTranche(shared->lock.tranche, "kstream_kafka");
+	LWLockRegisterTranche(shared->lock.tranche, KS_TRANCHE_KAFKA);
 }
 
 static void
 give_back(int code, Datum arg)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	memset(my_slot, 0, sizeof(*my_slot));
+	ks_slot_zero(my_slot, 0, sizeof(*my_slot));
 	LWLockRelease(&shared->lock);
 }
 

@@ -33,7 +33,7 @@
 #include "utils/rel.h"
 
 #include "log/epoch.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* How far our number is above that of the newest row; 0: the row is ours. */
 static int32

@@ -58,9 +58,11 @@
 #include "utils/rel.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
+#include "catalog/segment_row.h"
 #include "log/garbage.h"
+#include "catalog/owner.h"
 #include "log/segment_table.h"
-#include "topic/owner.h"
 
 /* Of kstream.segment_garbage: must match src/sql/10_catalog.sql. */
 #define Anum_garbage_relation 1
@@ -123,11 +125,8 @@ tables_are_listed(void)
 	LOCKTAG tag;
 	int count;
 
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, RelationRelationId);
-	/*
-	 * Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is
-	 * waited for.
-	 */
+	ks_tag_list_of_tables(&tag);
+	/* Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is waited for. */
 	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
 	pfree(holders);
 	return count > 0;
@@ -145,12 +144,9 @@ is_in_a_log(Oid relid)
 
 	ks_owner_begin(&scope);
 	if (name != NULL && sscanf(name, "topic_%d_%d_", &topic_id, &partition) == 2)
-		found = ks_owner_execute("SELECT FROM kstream.segment"
-								 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-								 " AND relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
-								 topic_id, partition, relid) > 0;
+		found = ks_segment_row_has_table(topic_id, partition, relid);
 	else
-		found = ks_owner_execute("SELECT FROM kstream.segment WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass", relid) > 0;
+		found = ks_segment_row_has_table(-1, 0, relid);
 	ks_owner_end(&scope);
 	if (found)
 		ereport(WARNING,

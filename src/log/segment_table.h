@@ -13,6 +13,8 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "catalog/segment_template.h"
+
 /* A row of a segment table: a batch. */
 typedef struct KsBatchRow
 {
@@ -22,14 +24,6 @@ typedef struct KsBatchRow
 	int64 max_timestamp;
 	Datum batch; /* bytea, possibly toasted */
 } KsBatchRow;
-
-/* Attribute numbers: must match segment_template in src/sql/10_catalog.sql. */
-#define Anum_batch_last_offset 1
-#define Anum_batch_base_offset 2
-#define Anum_batch_stable_offset 3
-#define Anum_batch_max_timestamp 4
-#define Anum_batch_batch 5
-#define Natts_batch 5
 
 /*
  * Open a segment's table and the index to read by; false when the table is

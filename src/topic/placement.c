@@ -32,10 +32,11 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 
+#include "base/locks.h"
 #include "topic/placement.h"
 
 List *
@@ -83,12 +84,15 @@ ks_placement_has(const KsTopic *topic, int32 partitions)
 void
 ks_placement_add(const KsTopic *topic, int32 partitions)
 {
+	LOCKTAG tag;
 	Relation rel;
 	HeapTuple tuple;
 	Datum values[Natts_key_placement];
 	bool isnull[Natts_key_placement] = {false};
 
-	LockDatabaseObject(ks_catalog()->key_placement, topic->topic_id, 0, ShareUpdateExclusiveLock);
+	ks_tag_placement(&tag, ks_catalog()->key_placement, topic->topic_id);
+	ks_lock_wait(&tag, ShareUpdateExclusiveLock);
+	AcceptInvalidationMessages();
 	if (ks_placement_has(topic, partitions))
 		return;
 	rel = table_open(ks_catalog()->key_placement, RowExclusiveLock);

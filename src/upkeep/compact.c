@@ -61,6 +61,7 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/garbage.h"
@@ -70,7 +71,7 @@
 #include "log/segment_table.h"
 #include "record/time.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "upkeep/upkeep.h"
 
 /* Below this many bytes a row a segment's batches are small. */
@@ -332,9 +333,7 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 	 */
 	ks_log_info(topic, partition, &info);
 
-	/* The number of the partition is cut to 16 bits: some share a lock. */
-	SET_LOCKTAG_OBJECT(lock, MyDatabaseId, ks_catalog()->topic, (uint32) topic->topic_id, (uint16) (partition % PG_UINT16_MAX + 1));
-	lock.locktag_lockmethodid = USER_LOCKMETHOD;
+	ks_tag_compaction(&lock, ks_catalog()->topic, topic->topic_id, partition);
 	if (LockAcquire(&lock, ShareUpdateExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	context = AllocSetContextCreate(TopMemoryContext, "kstream compaction run", ALLOCSET_SMALL_SIZES);
@@ -413,14 +412,6 @@ begin_rewrite(const KsTopic *topic, int32 partition, List *group, int64 end, KsR
 	rewrite->log_start = read_log_start(topic, partition);
 }
 
-static void
-mark_rewritten(const KsTopic *topic, int32 partition, int32 number)
-{
-	(void) ks_owner_execute("UPDATE kstream.segment SET rewritten_at = pg_catalog.now()"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, number);
-}
-
 static int64
 sum_bytes(List *segments)
 {
@@ -448,7 +439,7 @@ rewrite_group(KsRewrite *rewrite, KsMaintenance *done)
 		done->bytes = Max(bytes - rewrite->seal.bytes, 0);
 		return;
 	}
-	mark_rewritten(rewrite->topic, rewrite->partition, first->number);
+	ks_segment_row_set_rewritten(rewrite->topic->topic_id, rewrite->partition, first->number);
 	rewrite->seal.bytes = bytes;
 }
 

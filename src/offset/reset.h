@@ -2,13 +2,13 @@
  * reset.h
  *	  Setting the offsets of a group that has no members.
  *
- * src/group/reset.h
+ * src/offset/reset.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_RESET_H
-#define KS_GROUP_RESET_H
+#ifndef KS_OFFSET_RESET_H
+#define KS_OFFSET_RESET_H
 
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 
 typedef enum KsResetTargetKind
 {
@@ -37,4 +37,4 @@ extern void ks_reset_parse_target(const char *text, KsResetTarget *target);
 extern void ks_reset_partition(const KsGroupKey *key, const KsTopic *topic, int32 partition, const KsResetTarget *target,
 							   bool dry_run, int64 *from, int64 *to);
 
-#endif /* KS_GROUP_RESET_H */
+#endif /* KS_OFFSET_RESET_H */

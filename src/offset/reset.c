@@ -9,7 +9,7 @@
  *
  * Abort and crash: rows follow the transaction.
  *
- * src/group/reset.c
+ * src/offset/reset.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -22,8 +22,8 @@
 #include "fetch/fetch.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
-#include "group/reset.h"
 #include "log/recovery.h"
+#include "offset/reset.h"
 #include "record/time.h"
 
 static bool

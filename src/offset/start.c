@@ -21,14 +21,14 @@
  * Abort and crash: a crash before the first commit forgets a start that was
  * never durable, and nothing else.
  *
- * src/group/start.c
+ * src/offset/start.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "group/ownership.h"
-#include "group/start.h"
 #include "log/recovery.h"
+#include "offset/start.h"
 
 static bool
 is_in(const KsPartitionInfo *info, int64 offset)

@@ -30,7 +30,7 @@
  * no planner: a plan that was made while the table was small would be the
  * wrong one later.
  *
- * src/group/offset_row.c
+ * src/offset/offset_row.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -57,9 +57,10 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
 #include "group/group_row.h"
-#include "group/missing_row.h"
-#include "group/offset_row.h"
+#include "offset/missing_row.h"
+#include "offset/offset_row.h"
 #include "group/ownership.h"
 
 /* Attribute numbers: must match src/sql/15_group_catalog.sql. */
@@ -327,8 +328,8 @@ lock_partition(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
 	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), partition);
 
 	hash = hash_bytes_extended((const unsigned char *) topic, sizeof(pg_uuid_t), hash);
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->segment, (uint32) (hash >> 32), (uint16) hash);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_group_partition(&tag, ks_catalog()->segment, hash);
+	return ks_lock_try(&tag, ExclusiveLock);
 }
 
 void

@@ -2,11 +2,11 @@
  * offset_row.h
  *	  The rows of kstream.committed_offset.
  *
- * src/group/offset_row.h
+ * src/offset/offset_row.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_OFFSET_ROW_H
-#define KS_GROUP_OFFSET_ROW_H
+#ifndef KS_OFFSET_OFFSET_ROW_H
+#define KS_OFFSET_OFFSET_ROW_H
 
 #include "group/member.h"
 
@@ -87,4 +87,4 @@ extern bool ks_offset_is_added_later(const KsGroupKey *key, int32 topic_id, int3
 /* Write a missing row.  False when there is one by now. */
 extern bool ks_offset_insert(const struct KsMissingRow *row);
 
-#endif /* KS_GROUP_OFFSET_ROW_H */
+#endif /* KS_OFFSET_OFFSET_ROW_H */

@@ -17,7 +17,7 @@
  *
  * Abort and crash: positions and rows follow the transaction.
  *
- * src/group/commit.c
+ * src/consume/commit.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -29,15 +29,16 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "consume/commit.h"
+#include "consume/position.h"
+#include "consume/wanted_back.h"
 #include "group/group_errors.h"
-#include "group/group_internal.h"
 #include "group/group_row.h"
-#include "group/missing_row.h"
-#include "group/ownership.h"
-#include "group/poll.h"
-#include "group/start.h"
+#include "catalog/owner.h"
+#include "group/rebalance.h"
 #include "log/recovery.h"
-#include "topic/owner.h"
+#include "offset/missing_row.h"
+#include "offset/start.h"
 
 static const char *
 topic_name(int32 topic_id)
@@ -80,31 +81,26 @@ describe(const KsPosition *position, int64 offset)
 	return committed;
 }
 
-static void
-describe_share(int32 place, const KsShare *share, KsOwned *owned)
+/* Where a name's latest poll ended in a partition. */
+typedef struct Latest
 {
-	owned->share = place;
-	owned->topic_id = share->topic_id;
-	owned->topic = share->topic;
-	owned->partition = share->partition;
-	owned->stamp = share->stamp;
-	owned->confirmed = share->confirmed;
-	owned->tid = share->tid;
-}
+	KsOwned owned;
+	int64 position;
+} Latest;
 
 /* What a name's latest poll left in the shares that are still its own; palloc'd. */
-static KsShare *
+static Latest *
 list_latest(const KsConsumer *consumer, int *count, KsLoss *loss)
 {
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
-	KsShare *found;
+	Latest *found;
 	int32 m;
 	int32 s;
 
 	*count = 0;
 	if (group == NULL)
 		return NULL;
-	found = palloc_extended(sizeof(KsShare) * (group->share_count + 1), MCXT_ALLOC_NO_OOM);
+	found = palloc_extended(sizeof(Latest) * (group->share_count + 1), MCXT_ALLOC_NO_OOM);
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
 		if (!ks_members[m].named || strcmp(ks_members[m].name, consumer->name) != 0)
@@ -115,8 +111,8 @@ list_latest(const KsConsumer *consumer, int *count, KsLoss *loss)
 		{
 			if (ks_shares[s].latest_position < 0)
 				continue;
-			found[*count] = ks_shares[s];
-			found[(*count)++].next = s; /* where it is */
+			ks_share_describe(s, &found[*count].owned);
+			found[(*count)++].position = ks_shares[s].latest_position;
 		}
 	}
 	LWLockRelease(&group->lock);
@@ -136,7 +132,7 @@ recall_latest(KsConsumer *consumer)
 {
 	KsOffset unknown = {KS_NO_OFFSET, KS_NO_OFFSET, 0};
 	KsLoss loss = {0};
-	KsShare *found;
+	Latest *found;
 	int count;
 	int i;
 
@@ -145,19 +141,18 @@ recall_latest(KsConsumer *consumer)
 		ks_error_lost_latest(&consumer->key, consumer->name, topic_name(loss.topic_id), &loss);
 	for (i = 0; i < count; i++)
 	{
-		KsOwned owned = {0};
-		KsPosition *position = ks_position_find(consumer, &found[i].topic, found[i].partition);
+		const KsOwned *owned = &found[i].owned;
+		KsPosition *position = ks_position_find(consumer, &owned->topic, owned->partition);
 
-		describe_share(found[i].next, &found[i], &owned);
-		if (position != NULL && position->stamp == owned.stamp)
+		if (position != NULL && position->stamp == owned->stamp)
 		{
 			if (position->sought != KS_NO_OFFSET)
 				continue;
-			position = ks_position_touch(consumer, &found[i].topic, found[i].partition);
+			position = ks_position_touch(consumer, &owned->topic, owned->partition);
 		}
 		else
-			position = ks_position_start(consumer, &owned, &unknown);
-		position->position = found[i].latest_position;
+			position = ks_position_start(consumer, owned, &unknown);
+		position->position = found[i].position;
 		position->polled = true;
 	}
 }
@@ -252,28 +247,7 @@ check_offset(const KsTopic *topic, int32 partition, int64 offset, bool from_star
 						  topic->name, partition, info.log_start, info.end)));
 }
 
-/* The stamp under which a member owns a partition; false when it does not. */
-static bool
-owned_stamp(const KsMembership *membership, const KsTopic *topic, int32 partition, KsOwned *owned)
-{
-	KsGroup *group = ks_group_lock(&membership->key, LW_SHARED);
-	const KsShare *share;
-	bool found = false;
-
-	if (group == NULL)
-		return false;
-	share = ks_share_find(group, &topic->uuid, partition);
-	if (share != NULL && share->owner >= 0 && share->owner == membership->member &&
-		ks_group_member_of(group, membership) != NULL)
-	{
-		describe_share(share - ks_shares, share, owned);
-		found = true;
-	}
-	LWLockRelease(&group->lock);
-	return found;
-}
-
-/* The same; what is free and the member's it takes first. */
+/* The partition, when the member owns it; what is free and the member's it takes first. */
 static bool
 find_owned(KsMembership *membership, const KsTopic *topic, int32 partition, KsOwned *owned)
 {
@@ -281,10 +255,10 @@ find_owned(KsMembership *membership, const KsTopic *topic, int32 partition, KsOw
 	int64 version;
 	int count;
 
-	if (owned_stamp(membership, topic, partition, owned))
+	if (ks_member_owns(membership, &topic->uuid, partition, owned))
 		return true;
 	return ks_member_sync(membership, false, ks_poll_is_held, &all, &count, &version) &&
-		   owned_stamp(membership, topic, partition, owned);
+		   ks_member_owns(membership, &topic->uuid, partition, owned);
 }
 
 /* Take a partition over, or read its offset, to have a position in it. */

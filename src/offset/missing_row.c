@@ -17,7 +17,7 @@
  *
  * Abort and crash: memory of the transaction.
  *
- * src/group/missing_row.c
+ * src/offset/missing_row.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,7 +28,7 @@
 
 #include "group/group_errors.h"
 #include "group/group_row.h"
-#include "group/missing_row.h"
+#include "offset/missing_row.h"
 
 /* Newest first; several of one key are its versions. */
 static KsMissingRow *rows = NULL;

@@ -28,7 +28,7 @@
  *
  * Nothing is locked, and nothing outlives the planning.
  *
- * src/group/poll_limit.c
+ * src/consume/poll_limit.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -44,7 +44,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/plan_tree.h"
-#include "group/poll_limit.h"
+#include "consume/poll_limit.h"
 
 /* Functions whose result counts as polled, used or not. */
 static const char *const polling[] = {"poll", "share_poll", NULL};

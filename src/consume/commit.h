@@ -1,35 +1,14 @@
 /*-------------------------------------------------------------------------
- * poll.h
- *	  A consumer's life.
+ * commit.h
+ *	  Committing offsets, seeking, and what is left for PRE_COMMIT.
  *
- * src/group/poll.h
+ * src/consume/commit.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_POLL_H
-#define KS_GROUP_POLL_H
+#ifndef KS_CONSUME_COMMIT_H
+#define KS_CONSUME_COMMIT_H
 
-#include "codec/batch.h"
-#include "group/position.h"
-
-typedef struct KsPoll
-{
-	const char *group;  /* NULL: a private consumer of this session */
-	const char *member; /* NULL: this session */
-	List *topics;       /* of KsTopic *; NIL: as before */
-	int64 max_records;
-	int64 max_bytes;
-	int64 max_wait; /* ms */
-	bool commit;
-
-	/* Called for each record */
-	void (*put)(const KsTopic *topic, int32 partition, const KsRecord *record, void *arg);
-	void *put_arg;
-} KsPoll;
-
-extern void ks_poll(KsPoll *poll);
-
-/* Does this transaction still need a partition that is to be let go? */
-extern bool ks_poll_is_held(const KsGroupKey *key, const KsShare *share);
+#include "group/shared.h"
 
 /* An offset that was committed. */
 typedef struct KsCommitted
@@ -52,4 +31,4 @@ extern void ks_seek(const KsGroupKey *key, const char *member, const KsTopic *to
 /* At PRE_COMMIT: write rows that were missing. */
 extern void ks_group_pre_commit(void);
 
-#endif /* KS_GROUP_POLL_H */
+#endif /* KS_CONSUME_COMMIT_H */

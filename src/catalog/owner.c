@@ -24,7 +24,7 @@
  * Abort: transaction and subtransaction abort restore user, security context,
  * settings and SPI.
  *
- * src/topic/owner.c
+ * src/catalog/owner.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -43,8 +43,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "topic/owner.h"
-#include "topic/topic.h"
+#include "catalog/ks_catalog.h"
+#include "catalog/owner.h"
 
 static void
 fix_setting(const char *name, const char *value)

@@ -2,15 +2,15 @@
  * position.h
  *	  Where this backend's consumers stand, following the transaction.
  *
- * src/group/position.h
+ * src/consume/position.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_POSITION_H
-#define KS_GROUP_POSITION_H
+#ifndef KS_CONSUME_POSITION_H
+#define KS_CONSUME_POSITION_H
 
 #include "utils/hsearch.h"
 
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 
 /* A consumer of this backend: a session's membership, or a name's use. */
 typedef struct KsConsumer
@@ -104,4 +104,4 @@ extern void ks_position_sub_end(bool committed);
 /* Forget the positions of this session's consumers; outside a transaction's work. */
 extern void ks_position_discard(void);
 
-#endif /* KS_GROUP_POSITION_H */
+#endif /* KS_CONSUME_POSITION_H */

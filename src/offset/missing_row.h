@@ -2,13 +2,13 @@
  * missing_row.h
  *	  Rows of kstream.committed_offset that this transaction will write.
  *
- * src/group/missing_row.h
+ * src/offset/missing_row.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_MISSING_ROW_H
-#define KS_GROUP_MISSING_ROW_H
+#ifndef KS_OFFSET_MISSING_ROW_H
+#define KS_OFFSET_MISSING_ROW_H
 
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 
 typedef struct KsMissingRow
 {
@@ -41,4 +41,4 @@ extern void ks_missing_rows_write(void);
 extern void ks_missing_rows_end(void);
 extern void ks_missing_rows_sub_end(bool committed);
 
-#endif /* KS_GROUP_MISSING_ROW_H */
+#endif /* KS_OFFSET_MISSING_ROW_H */

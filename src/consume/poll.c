@@ -25,7 +25,7 @@
  * Partitions that this very transaction has added are not shared out before it
  * commits: nobody else could find them.
  *
- * src/group/poll.c
+ * src/consume/poll.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -41,14 +41,17 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "consume/commit.h"
+#include "consume/poll.h"
+#include "consume/position.h"
+#include "consume/wanted_back.h"
 #include "fetch/fetch.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
-#include "group/offset_row.h"
-#include "group/ownership.h"
-#include "group/poll.h"
-#include "group/start.h"
+#include "group/rebalance.h"
 #include "log/recovery.h"
+#include "offset/offset_row.h"
+#include "offset/start.h"
 #include "topic/pending.h"
 
 /* How long a waiting member may be silent, ms. */
@@ -74,31 +77,6 @@ typedef struct Round
 	int64 records;
 	int64 bytes;
 } Round;
-
-/* Another member waits for what this transaction still needs. */
-static bool wanted_back = false;
-
-bool
-ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
-{
-	KsConsumer *consumer;
-
-	for (consumer = ks_consumers_of_transaction(); consumer != NULL; consumer = consumer->next)
-	{
-		KsPosition *position;
-
-		if (memcmp(&consumer->key, key, sizeof(KsGroupKey)) != 0)
-			continue;
-		position = ks_position_find(consumer, &share->topic, share->partition);
-		if (position != NULL && position->stamp == share->stamp &&
-			position->touched == ks_position_transaction)
-		{
-			wanted_back = true;
-			return true;
-		}
-	}
-	return false;
-}
 
 /*
  * A private consumer knows the topic, but not this partition: it was added
@@ -563,12 +541,12 @@ ks_poll(KsPoll *poll)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		int64 remaining;
 
-		wanted_back = false;
+		ks_wanted_back_reset();
 		find_sources(&round);
 		MemoryContextSwitchTo(old);
 		read_sources(&round);
 		remaining = start + max_wait - ks_monotonic_ms();
-		if (round.records > 0 || remaining <= 0 || wanted_back)
+		if (round.records > 0 || remaining <= 0 || ks_is_wanted_back())
 			break;
 		sleep_round(&round, remaining);
 		MemoryContextReset(context);

@@ -2,13 +2,13 @@
  * start.h
  *	  Where a group starts in a partition.
  *
- * src/group/start.h
+ * src/offset/start.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_GROUP_START_H
-#define KS_GROUP_START_H
+#ifndef KS_OFFSET_START_H
+#define KS_OFFSET_START_H
 
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 
 /* For whom: a KsStartFunction's argument. */
 typedef struct KsStartArg
@@ -27,4 +27,4 @@ extern void ks_start_choose(KsOffset *offset, bool has_row, void *arg);
 /* The same for a private consumer, which starts at the end. */
 extern int64 ks_start_private(const KsTopic *topic, int32 partition, bool added_later);
 
-#endif /* KS_GROUP_START_H */
+#endif /* KS_OFFSET_START_H */

@@ -17,7 +17,7 @@
  * Locks: none but the group's for the latter.  Abort and crash: positions are
  * memory; what counts is in the rows.
  *
- * src/group/position.c
+ * src/consume/position.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,7 +28,7 @@
 #include "base/debug.h"
 #include "group/group_errors.h"
 #include "group/ownership.h"
-#include "group/position.h"
+#include "consume/position.h"
 
 typedef struct Undo
 {

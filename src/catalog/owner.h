@@ -2,11 +2,11 @@
  * owner.h
  *	  Acting as the owner of the extension.
  *
- * src/topic/owner.h
+ * src/catalog/owner.h
  *-------------------------------------------------------------------------
  */
-#ifndef KS_TOPIC_OWNER_H
-#define KS_TOPIC_OWNER_H
+#ifndef KS_CATALOG_OWNER_H
+#define KS_CATALOG_OWNER_H
 
 /* What to go back to. */
 typedef struct KsOwnerScope
@@ -50,4 +50,4 @@ extern uint64 ks_owner_execute_latest(const char *format, ...) pg_attribute_prin
  */
 extern void ks_owner_close_table(Oid relid);
 
-#endif /* KS_TOPIC_OWNER_H */
+#endif /* KS_CATALOG_OWNER_H */
