@@ -106,6 +106,7 @@ start_private(const Round *round, const Source *source, const KsPartitionInfo *i
 	KsPosition *position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 	KsOffset offset = {KS_NO_OFFSET, KS_NO_OFFSET, 0};
 
+	/* Never decided, or what was decided is not in the log any more. */
 	if (position == NULL || position->reset < info->log_start || position->reset > info->end)
 		offset.start = ks_start_private(source->topic, owned->partition,
 										position == NULL && is_added_later(round->consumer, owned));
@@ -188,6 +189,7 @@ reset_position(const Round *round, const Source *source, const KsPartitionInfo *
 	KsPosition *position = ks_position_touch(round->consumer, &owned->topic, owned->partition);
 	KsOffset offset = {position->committed, KS_NO_OFFSET, 0};
 
+	/* has_row: the partition is not new to the group */
 	ks_start_choose(&offset, true, &arg);
 	position->sought = KS_NO_OFFSET;
 	position->position = offset.start != KS_NO_OFFSET ? offset.start : offset.committed;
@@ -208,6 +210,7 @@ find_position(Round *round, Source *source)
 	KsPartitionInfo info;
 	KsPosition *position;
 
+	/* Another ownership, or a name's new transaction: start from the row. */
 	if (round->poll->group != NULL && !position_is_good(round, source))
 	{
 		if (ks_position_is_regained(round->consumer, owned))
@@ -221,6 +224,7 @@ find_position(Round *round, Source *source)
 		if (position->sought != KS_NO_OFFSET)
 			position->position = position->sought;
 	}
+	/* After the position: what retention removed meanwhile is found out here. */
 	ks_log_info_to_read(source->topic, owned->partition, &info);
 	position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 	if (position == NULL || position->position < info.log_start || position->position > info.end)
@@ -314,6 +318,7 @@ refresh_topics(KsPoll *poll)
 
 		strlcpy(name, topic->name, sizeof(name));
 		ks_topic_get(name, topic);
+		/* Each round: the right may have been revoked while this waited. */
 		ks_topic_check_right(topic, ACL_SELECT);
 		topic->partitions = ks_pending_committed_partitions(topic);
 	}
@@ -339,6 +344,7 @@ forget_lost(KsConsumer *consumer, const KsOwned *owned, int count)
 
 		for (i = 0; i < count && !ours; i++)
 			ours = owned[i].stamp == position->stamp;
+		/* Collected first: touching enters positions into the hash that is walked. */
 		if (!ours)
 			lost = lappend(lost, position);
 	}
@@ -367,6 +373,10 @@ find_sources(Round *round)
 		return;
 	}
 	ks_member_join(&round->key, round->poll->member, round->poll->topics, &round->membership);
+	/*
+	 * Brings the group forward under its lock; what this transaction has touched is not
+	 * let go of.
+	 */
 	if (!ks_member_sync(&round->membership, true, ks_poll_is_held, &owned, &count, &round->version))
 		ks_error_unknown_member(round->key.name, round->poll->member);
 	ks_consumer_note_poll(round->consumer);
@@ -389,6 +399,7 @@ read_source(Round *round, Source *source)
 	fetch.from = source->from;
 	fetch.up_to = PG_INT64_MAX;
 	fetch.max_records = round->poll->max_records - round->records;
+	/* Never 0: a source that is begun returns its first record, whatever its size. */
 	fetch.max_bytes = Max(round->poll->max_bytes - round->bytes, 1);
 	if (ks_fetch_start(&fetch, 0))
 	{
@@ -400,6 +411,7 @@ read_source(Round *round, Source *source)
 	ks_fetch_stop(&fetch);
 	if (fetch.from == source->from)
 		return;
+	/* Even if no record was returned: holes need not be read again. */
 	position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
 	position->position = fetch.from;
 	position->moved = true;
@@ -478,6 +490,7 @@ sleep_round(Round *round, int64 remaining)
 		/* Without an entry for it, it is looked at in the next round. */
 		ready = ks_wait_add(&key, round->sources[i].from) == KS_WAIT_READY;
 	}
+	/* Entered under the group's lock, where its version is compared: no change is missed. */
 	if (!ready && round->poll->group != NULL)
 		ready = !ks_member_wait(&round->membership, round->version);
 	if (!ready)
@@ -487,6 +500,7 @@ sleep_round(Round *round, int64 remaining)
 						 Min(remaining, ROUND_MAX), wait_event);
 		ResetLatch(MyLatch);
 	}
+	/* Before anything below can throw. */
 	ks_wait_end();
 	ks_member_wait_end();
 	CHECK_FOR_INTERRUPTS();
@@ -538,6 +552,7 @@ ks_poll(KsPoll *poll)
 	start_round(poll, &round);
 	for (;;)
 	{
+		/* What a round looks up; the records go to the caller's memory. */
 		MemoryContext old = MemoryContextSwitchTo(context);
 		int64 remaining;
 
@@ -546,6 +561,7 @@ ks_poll(KsPoll *poll)
 		MemoryContextSwitchTo(old);
 		read_sources(&round);
 		remaining = start + max_wait - ks_monotonic_ms();
+		/* Also if another member waits for what this transaction holds: it must end first. */
 		if (round.records > 0 || remaining <= 0 || ks_is_wanted_back())
 			break;
 		sleep_round(&round, remaining);

@@ -46,6 +46,7 @@ static Undo *undo_stack = NULL;
 static KsConsumer *
 make_consumer(const KsGroupKey *key, const char *name)
 {
+	/* a name's goes with the transaction, a session's with its membership */
 	MemoryContext context = name != NULL ? TopTransactionContext : AllocSetContextCreate(TopMemoryContext, "kstream consumer", ALLOCSET_SMALL_SIZES);
 	KsConsumer *consumer = MemoryContextAllocZero(context, sizeof(KsConsumer));
 	HASHCTL info;
@@ -130,6 +131,10 @@ is_saved(const KsConsumer *consumer, const KsPosition *position, int level)
 		return false;
 	if (position->saved == GetCurrentSubTransactionId())
 		return true;
+	/*
+	 * Copies of this level or deeper; older ones do not count, as a rollback would stop
+	 * before them.
+	 */
 	for (undo = undo_stack; undo != NULL && undo->level >= level; undo = undo->next)
 	{
 		if (undo->consumer == consumer &&
@@ -232,6 +237,10 @@ undo_to(int level)
 
 		if (position != NULL)
 		{
+			/*
+			 * Where a private consumer's reset led is a fact, whatever becomes of the
+			 * transaction.
+			 */
 			int64 reset = position->reset;
 			int32 partitions = position->reset_partitions;
 
@@ -273,6 +282,7 @@ member_of(const KsGroup *group, const KsConsumer *consumer)
 static void
 forget_latest(KsConsumer *consumer)
 {
+	/* after the commit record: an LWLock may be waited for */
 	KsGroup *group = ks_group_lock(&consumer->key, LW_EXCLUSIVE);
 	KsMember *member;
 	int32 s;
@@ -330,6 +340,7 @@ publish(KsGroup *group, const KsConsumer *consumer, const KsPosition *position)
 			count_lost(group, consumer, position);
 		return;
 	}
+	/* A takeover counts when a transaction that stamped has committed. */
 	if (position->held == ks_position_transaction && !share->confirmed)
 		ks_share_confirm(group, position->share);
 	/* The row has it now, or what was committed after it. */
@@ -366,6 +377,7 @@ publish_all(void)
 			if (group != NULL)
 				LWLockRelease(&group->lock);
 			consumer = undo->consumer;
+			/* One group at a time; the last one is released before the next. */
 			group = ks_group_lock(&consumer->key, LW_EXCLUSIVE);
 		}
 		/* The copies of outer levels stand for the same position. */
@@ -453,6 +465,7 @@ ks_position_is_put_out(const KsConsumer *consumer, const KsPosition *position)
 static const KsPosition *
 find_put_out(const KsConsumer *consumer)
 {
+	/* shared: only losses are read; the error is raised after the release */
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
 	const KsPosition *found = NULL;
 	Undo *undo;

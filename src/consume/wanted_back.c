@@ -37,6 +37,7 @@ ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
 		if (position != NULL && position->stamp == share->stamp &&
 			position->touched == ks_position_transaction)
 		{
+			/* The caller holds the group's lock: note it, nothing more. */
 			wanted_back = true;
 			return true;
 		}
