@@ -100,11 +100,13 @@ open_batch(KsFetch *fetch)
 	KsBatchHeader *header = &fetch->reader.header;
 	KsBatchStatus status;
 
+	/* One batch at a time is in memory. */
 	MemoryContextReset(fetch->context);
 	old = MemoryContextSwitchTo(fetch->context);
 	batch = PG_DETOAST_DATUM(fetch->row.batch);
 	status = ks_batch_open(&fetch->reader, VARDATA(batch), VARSIZE(batch) - VARHDRSZ, true, MAX_BATCH_PAYLOAD);
 	MemoryContextSwitchTo(old);
+	/* Row and header must agree, or offsets would be handed out wrongly. */
 	if (status == KS_BATCH_OK && (header->base_offset != fetch->row.base_offset ||
 								  header->base_offset + header->last_offset_delta != fetch->row.last_offset))
 		status = KS_BATCH_BAD_RECORD;
@@ -164,8 +166,10 @@ ks_fetch_next(KsFetch *fetch, KsRecord *record)
 	}
 	fetch->has_first = false;
 	bytes = Max(record->key_len, 0) + (int64) Max(record->value_len, 0) + record->headers_len;
+	/* The first record is returned whatever its size, else a reader would be stuck before it. */
 	if (fetch->records > 0 && fetch->bytes + bytes > fetch->max_bytes)
 	{
+		/* No more calls: the record that did not fit would be lost between. */
 		fetch->max_records = fetch->records;
 		return false;
 	}
@@ -235,13 +239,16 @@ start_now(KsFetch *fetch)
 	KsPartitionInfo info;
 
 	fetch->snapshot = NULL;
+	/* Then the snapshot, and after it the rows. */
 	if (KS_MUTANT("snapshot_first"))
 		fetch->snapshot = take_snapshot();
+	/* First the end. */
 	ks_log_info_to_read(fetch->topic, fetch->partition, &info);
 	fetch->end = Min(readable_end(&info), fetch->up_to);
 	check_range(fetch, &info);
 	if (fetch->by_time)
 		fetch->from = ks_fetch_skip_segments(fetch->topic, fetch->partition, fetch->since, fetch->from);
+	/* Nothing to read: no snapshot is taken and no segment opened. */
 	if (fetch->from >= fetch->end)
 		return false;
 
@@ -252,6 +259,7 @@ start_now(KsFetch *fetch)
 	fetch->context = AllocSetContextCreate(CurrentMemoryContext, "kstream fetch", ALLOCSET_DEFAULT_SIZES);
 	fetch->is_open = true;
 	fetch->in_batch = false;
+	/* Offsets up to the end may all be holes, so that there is nothing though the end is beyond. */
 	fetch->has_first = read_record(fetch, &fetch->first);
 	if (fetch->has_first)
 		return true;
@@ -309,6 +317,7 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 		wait_event = KS_WAIT_EVENT("KstreamFetch");
 	ks_topic_partition_key(fetch->topic, fetch->partition, &key);
 	KS_DEBUG_POINT("fetch.before_wait");
+	/* No commit on a standby wakes anybody: the timer alone. */
 	result = standby ? KS_WAIT_ENTERED : ks_wait_add(&key, fetch->from);
 	if (result != KS_WAIT_READY)
 	{
@@ -317,7 +326,12 @@ sleep_for_records(const KsFetch *fetch, int64 remaining)
 			nap = Min(nap, KS_WAIT_LOOK_AGAIN);
 		KS_DEBUG_POINT("fetch.before_sleep");
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, nap, wait_event);
+		/* Before the caller looks at the log again. */
 		ResetLatch(MyLatch);
+		/*
+		 * An interrupt below must leave no entry; the transaction callback would take it
+		 * back as well.
+		 */
 		ks_wait_end();
 	}
 	CHECK_FOR_INTERRUPTS();

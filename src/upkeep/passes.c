@@ -237,9 +237,11 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	maintainer->failed = false;
 	PG_TRY();
 	{
+		/* One transaction a step, until one finds nothing to do. */
 		while (maintainer->in_transaction(maintainer, function, step))
 		{
 			ks_status_step_done(step->number, step->done.segments, step->done.bytes);
+			/* After the commit: shared memory must not know of what may be rolled back. */
 			if (function == step_of_partition)
 				ks_maintain_publish(&step->done);
 			if (step->done.event != NULL)
@@ -249,6 +251,7 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	}
 	PG_CATCH();
 	{
+		/* Also on the way out of a canceled CALL: a run's lock and map must not stay. */
 		end_item(step);
 		PG_RE_THROW();
 	}
@@ -263,6 +266,7 @@ run_items(StepArg *step, KsMaintainer *maintainer)
 {
 	ListCell *lc;
 
+	/* The list is a transaction of its own; its items are looked at anew by their steps. */
 	(void) maintainer->in_transaction(maintainer, list_items, step);
 	foreach (lc, step->list)
 	{
@@ -301,6 +305,7 @@ ks_pass_run(int pass, bool urgent, KsMaintainer *maintainer)
 	prepare(&step, pass, urgent, maintainer);
 	if (!urgent)
 	{
+		/* A full round tries again what has failed. */
 		list_free_deep(failed_items[pass]);
 		failed_items[pass] = NIL;
 		INSTR_TIME_SET_CURRENT(start);
