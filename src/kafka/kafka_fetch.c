@@ -235,7 +235,10 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 static int16
 partition_error(int16 error)
 {
-	/* Canceled, or in the way of what a standby replays: there is nothing to read now, and the client asks again. */
+	/*
+	 * Canceled, or in the way of what a standby replays: there is nothing to read now, and
+	 * the client asks again.
+	 */
 	if (error == KS_KAFKA_REQUEST_TIMED_OUT || (error == KS_KAFKA_KAFKA_STORAGE_ERROR && RecoveryInProgress()))
 		return KS_KAFKA_NONE;
 	return error;

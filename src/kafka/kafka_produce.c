@@ -481,7 +481,10 @@ acknowledge(const Appending *appending)
 		ks_kafka_sequence_appended(&batch->sequence);
 		if (replicated)
 			continue;
-		/* It is in the log; when it comes again it is recognized, and waits for the standbys again. */
+		/*
+		 * It is in the log; when it comes again it is recognized, and waits for the
+		 * standbys again.
+		 */
 		batch->entry->error_code = KS_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
 		batch->entry->base_offset = -1;
 	}

@@ -126,7 +126,10 @@ tables_are_listed(void)
 	int count;
 
 	ks_tag_list_of_tables(&tag);
-	/* Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is waited for. */
+	/*
+	 * Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is
+	 * waited for.
+	 */
 	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
 	pfree(holders);
 	return count > 0;
@@ -184,7 +187,10 @@ ks_garbage_drop(const char *name)
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		return false;
 
-	/* Only what lies among the segments, and in no log, is locked further and dropped, whatever the row says. */
+	/*
+	 * Only what lies among the segments, and in no log, is locked further and dropped,
+	 * whatever the row says.
+	 */
 	if (ks_segment_may_drop(relid) && !is_in_a_log(relid))
 	{
 		KsOwnerScope scope;

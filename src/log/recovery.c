@@ -405,7 +405,10 @@ standby_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	KsPartitionRow row;
 
-	/* Warns once that a promotion would find too few slots; every read on a standby comes by here. */
+	/*
+	 * Warns once that a promotion would find too few slots; every read on a standby comes
+	 * by here.
+	 */
 	ks_capacity_check_standby();
 	ks_topic_partition_row(topic, partition, &row);
 	check_partition_row(topic, partition, &row);

@@ -89,7 +89,10 @@ fits_column(KsColumnType column, const KsPayloadType *ptype, const char *data, i
 	const char *text;
 	int32 text_len;
 
-	/* A bytea column takes anything; values of these types become JSON, which text and jsonb take. */
+	/*
+	 * A bytea column takes anything; values of these types become JSON, which text and
+	 * jsonb take.
+	 */
 	if (column == KS_COLUMN_BYTEA || ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW ||
 		ptype->kind == KS_PAYLOAD_ARRAY)
 		return true;
