@@ -36,20 +36,6 @@ typedef struct KsCatalog
 } KsCatalog;
 
 /* Attribute numbers: must match src/sql/10_catalog.sql. */
-#define Anum_topic_topic_id 1
-#define Anum_topic_topic 2
-#define Anum_topic_topic_uuid 3
-#define Anum_topic_relation 4
-#define Anum_topic_partitions 5
-#define Anum_leader_epoch_topic_id 1
-#define Anum_leader_epoch_partition 2
-#define Anum_leader_epoch_epoch 3
-#define Anum_leader_epoch_system_identifier 4
-#define Anum_leader_epoch_timeline 5
-#define Anum_leader_epoch_first_offset 6
-#define Anum_key_placement_topic_id 1
-#define Anum_key_placement_partitions 2
-#define Natts_key_placement 2
 
 /* 55000 when the extension is not there or is another version's. */
 extern const KsCatalog *ks_catalog(void);

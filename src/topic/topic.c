@@ -51,6 +51,7 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "catalog/ks_catalog.h"
+#include "catalog/topic_row.h"
 #include "topic/placement.h"
 #include "topic/topic.h"
 
@@ -126,56 +127,34 @@ read_table_options(Oid relid, List **options)
 	return true;
 }
 
-/* The columns of a row, and the options if the table is there. */
-static bool
-fill_topic(Relation rel, HeapTuple tuple, KsTopic *topic)
+typedef enum LookResult
 {
-	TupleDesc desc = RelationGetDescr(rel);
-	bool isnull;
-	List *options;
-	char *name;
+	LOOK_NOTHING,
+	LOOK_ROW_ONLY, /* its table is gone */
+	LOOK_TOPIC
+} LookResult;
 
+/* What a look at the catalog found: the columns, and the options if the table is there. */
+static LookResult
+fill_topic(bool found, const KsTopicRow *row, KsTopic *topic)
+{
+	List *options;
+
+	if (!found)
+		return LOOK_NOTHING;
 	memset(topic, 0, sizeof(KsTopic));
 	topic->extension = ks_catalog()->extension;
-	topic->topic_id = DatumGetInt32(heap_getattr(tuple, Anum_topic_topic_id, desc, &isnull));
-	name = TextDatumGetCString(heap_getattr(tuple, Anum_topic_topic, desc, &isnull));
-	strlcpy(topic->name, name, sizeof(topic->name));
-	topic->uuid = *DatumGetUUIDP(heap_getattr(tuple, Anum_topic_topic_uuid, desc, &isnull));
-	topic->relid = DatumGetObjectId(heap_getattr(tuple, Anum_topic_relation, desc, &isnull));
-	topic->partitions = DatumGetInt32(heap_getattr(tuple, Anum_topic_partitions, desc, &isnull));
+	topic->topic_id = row->topic_id;
+	strlcpy(topic->name, row->name, sizeof(topic->name));
+	topic->uuid = row->uuid;
+	topic->relid = row->relid;
+	topic->partitions = row->partitions;
 	if (!read_table_options(topic->relid, &options))
-		return false;
+		return LOOK_ROW_ONLY;
 	ks_topic_options_read(options, &topic->options);
 	KS_DEBUG_POINT("topic.read");
 	topic->placed_by_hand = ks_placement_has(topic, KS_PLACED_BY_HAND);
-	return true;
-}
-
-typedef enum ScanResult
-{
-	SCAN_NOTHING,
-	SCAN_ROW_ONLY, /* its table is gone */
-	SCAN_TOPIC
-} ScanResult;
-
-/* Read the catalog by one of its indexes. */
-static ScanResult
-scan_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
-{
-	Relation rel = ks_catalog_open(&ks_catalog()->topic);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-	ScanResult result = SCAN_NOTHING;
-
-	ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, equal, value);
-	scan = systable_beginscan(rel, index, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		result = fill_topic(rel, tuple, topic) ? SCAN_TOPIC : SCAN_ROW_ONLY;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return result;
+	return LOOK_TOPIC;
 }
 
 static bool
@@ -184,13 +163,16 @@ is_in_range(const KsTopic *topic)
 	return topic->partitions >= 1 && topic->partitions <= KS_TOPIC_PARTITIONS_MAX;
 }
 
-/* The same for who works with the topic: XX001 when a loop over its partitions would have no end in sight. */
-static ScanResult
-scan_sound_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
+/*
+ * The same for a caller that works with the topic: XX001 when a loop over its
+ * partitions would have no end in sight.
+ */
+static LookResult
+fill_sound_topic(bool found, const KsTopicRow *row, KsTopic *topic)
 {
-	ScanResult result = scan_topic(column, equal, index, value, collation, topic);
+	LookResult result = fill_topic(found, row, topic);
 
-	if (result == SCAN_TOPIC && !is_in_range(topic))
+	if (result == LOOK_TOPIC && !is_in_range(topic))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("topic \"%s\" has an invalid number of partitions in the catalog: %d", topic->name, topic->partitions)));
@@ -235,7 +217,7 @@ bool
 ks_topic_find(const char *name, KsTopic *topic)
 {
 	CacheEntry *entry;
-	ScanResult result = SCAN_NOTHING;
+	LookResult result = LOOK_NOTHING;
 	int looks;
 
 	if (strlen(name) > KS_TOPIC_NAME_MAX)
@@ -253,25 +235,26 @@ ks_topic_find(const char *name, KsTopic *topic)
 	for (looks = 0; looks < MAX_LOOKS; looks++)
 	{
 		uint64 before = messages;
+		KsTopicRow row;
 
-		result = scan_sound_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
-								  CStringGetTextDatum(name), C_COLLATION_OID, topic);
+		result = fill_sound_topic(ks_topic_row_by_name(name, &row), &row, topic);
 		if (before != messages)
 			continue;
-		if (result == SCAN_TOPIC)
+		if (result == LOOK_TOPIC)
 			keep(topic);
-		return result == SCAN_TOPIC;
+		return result == LOOK_TOPIC;
 	}
 	/* Nobody shall rely on it longer than for this call. */
 	ks_topic_cache_serial++;
-	return result == SCAN_TOPIC;
+	return result == LOOK_TOPIC;
 }
 
 bool
 ks_topic_find_by_relation(Oid relid, KsTopic *topic)
 {
-	if (scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
-				   ObjectIdGetDatum(relid), InvalidOid, topic) == SCAN_NOTHING)
+	KsTopicRow row;
+
+	if (fill_topic(ks_topic_row_by_table(relid, &row), &row, topic) == LOOK_NOTHING)
 		return false;
 	topic->partitions = Max(1, Min(topic->partitions, KS_TOPIC_PARTITIONS_MAX));
 	return true;
@@ -288,8 +271,9 @@ ks_topic_find_orphan(const char *name, KsTopic *topic)
 
 	for (looks = 0; looks < 2; looks++)
 	{
-		if (scan_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
-					   CStringGetTextDatum(name), C_COLLATION_OID, topic) != SCAN_ROW_ONLY)
+		KsTopicRow row;
+
+		if (fill_topic(ks_topic_row_by_name(name, &row), &row, topic) != LOOK_ROW_ONLY)
 			return false;
 	}
 	return true;
@@ -298,15 +282,17 @@ ks_topic_find_orphan(const char *name, KsTopic *topic)
 bool
 ks_topic_find_by_id(int32 topic_id, KsTopic *topic)
 {
-	return scan_sound_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
-							Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
+	KsTopicRow row;
+
+	return fill_sound_topic(ks_topic_row_by_id(topic_id, &row), &row, topic) == LOOK_TOPIC;
 }
 
 bool
 ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
 {
-	return scan_sound_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
-							UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
+	KsTopicRow row;
+
+	return fill_sound_topic(ks_topic_row_by_uuid(uuid, &row), &row, topic) == LOOK_TOPIC;
 }
 
 bool

@@ -55,6 +55,7 @@
 #include "base/debug.h"
 #include "base/events.h"
 #include "base/subxact.h"
+#include "catalog/epoch_row.h"
 #include "log/garbage.h"
 #include "log/recovery.h"
 #include "log/segment_table.h"
@@ -220,13 +221,7 @@ begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 l
 	if (log_start < next->base_offset)
 		ks_segment_row_set_base_offset(topic->topic_id, partition, next->number, log_start);
 	ks_partition_row_move_log_start(topic->topic_id, partition, log_start);
-	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch e"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d) AND EXISTS"
-							" (SELECT FROM kstream.leader_epoch l"
-							" WHERE (l.topic_id, l.partition) OPERATOR(pg_catalog.=) (e.topic_id, e.partition)"
-							" AND l.epoch OPERATOR(pg_catalog.>) e.epoch"
-							" AND l.first_offset OPERATOR(pg_catalog.<=) " INT64_FORMAT ")",
-							topic->topic_id, partition, log_start);
+	ks_epoch_row_delete_ended(topic->topic_id, partition, log_start);
 }
 
 static void
