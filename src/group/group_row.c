@@ -44,6 +44,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/locks.h"
+#include "catalog/committed_offset_row.h"
 #include "group/group_errors.h"
 #include "group/rebalance.h"
 #include "group/group_options.h"
@@ -682,7 +683,7 @@ ks_group_drop(const char *name)
 	(void) note_change(CHANGE_DROP, &key);
 	begin_drop(&key);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
+	ks_committed_offset_row_delete_group(name);
 	(void) ks_owner_execute("DELETE FROM kstream.group_seen WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
 	(void) ks_owner_execute("DELETE FROM kstream.consumer_group WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
 	ks_owner_end(&scope);
