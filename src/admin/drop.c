@@ -47,6 +47,7 @@
 #include "admin/subscription.h"
 #include "catalog/committed_offset_row.h"
 #include "catalog/compaction_row.h"
+#include "catalog/dropped_topic_row.h"
 #include "catalog/epoch_row.h"
 #include "catalog/placement_row.h"
 #include "catalog/segment_row.h"
@@ -126,11 +127,7 @@ remove_topic(const KsTopic *topic)
 	 * which we have: what is not free maintenance removes (offset/offset_expiry.c).
 	 */
 	ks_committed_offset_row_delete_topic(topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.dropped_topic WHERE topic_id OPERATOR(pg_catalog.=) ANY (ARRAY("
-								   "SELECT d.topic_id FROM kstream.dropped_topic d WHERE d.dropped_at OPERATOR(pg_catalog.<)"
-								   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
-								   " FOR UPDATE SKIP LOCKED))");
-	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
+	ks_dropped_topic_row_insert(topic->topic_id);
 	ks_partition_row_delete_topic(topic->topic_id);
 	ks_topic_row_delete(topic->topic_id);
 	ks_topic_invalidate();

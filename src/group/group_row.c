@@ -45,6 +45,7 @@
 #include "base/errors.h"
 #include "base/locks.h"
 #include "catalog/committed_offset_row.h"
+#include "catalog/group_seen_row.h"
 #include "group/group_errors.h"
 #include "group/rebalance.h"
 #include "group/group_options.h"
@@ -684,7 +685,7 @@ ks_group_drop(const char *name)
 	begin_drop(&key);
 	ks_owner_begin(&scope);
 	ks_committed_offset_row_delete_group(name);
-	(void) ks_owner_execute("DELETE FROM kstream.group_seen WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
+	ks_group_seen_row_delete(name);
 	(void) ks_owner_execute("DELETE FROM kstream.consumer_group WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
 	ks_owner_end(&scope);
 }

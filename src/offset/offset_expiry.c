@@ -34,6 +34,7 @@
 
 #include "base/events.h"
 #include "catalog/committed_offset_row.h"
+#include "catalog/group_seen_row.h"
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "offset/offset_expiry.h"
@@ -54,11 +55,7 @@ note_seen(const char *name, int64 retention)
 {
 	int64 every = Max(Min(retention / 8, SEEN_EVERY), 1);
 
-	return ks_owner_execute("INSERT INTO kstream.group_seen AS s (group_id, seen) VALUES (%s, pg_catalog.clock_timestamp())"
-							" ON CONFLICT (group_id) DO UPDATE SET seen = EXCLUDED.seen"
-							" WHERE s.seen OPERATOR(pg_catalog.<) (EXCLUDED.seen OPERATOR(pg_catalog.-)"
-							" pg_catalog.make_interval(secs => " INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0))",
-							quote_literal_cstr(name), every);
+	return ks_group_seen_row_note(name, every);
 }
 
 /* How long the group has been empty, and how long it keeps offsets, ms. */
