@@ -13,7 +13,9 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "admin/admin.h"
+#include "admin/bind.h"
+#include "admin/drop.h"
+#include "admin/register.h"
 #include "base/debug.h"
 #include "base/events.h"
 #include "catalog/ks_catalog.h"

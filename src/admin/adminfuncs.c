@@ -14,7 +14,9 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/deleterecords.h"
+#include "admin/drop.h"
 #include "base/errors.h"
 #include "log/verify.h"
 

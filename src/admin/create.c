@@ -36,7 +36,8 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/drop.h"
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/topic_table.h"

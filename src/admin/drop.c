@@ -41,7 +41,7 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/subscription.h"

@@ -26,7 +26,6 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "admin/admin.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "log/log.h"

@@ -28,7 +28,7 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "base/events.h"
 #include "catalog/partition_row.h"
 #include "catalog/query.h"
