@@ -49,6 +49,7 @@
 #include "base/debug.h"
 #include "log/segment.h"
 #include "catalog/owner.h"
+#include "upkeep/freeze.h"
 #include "upkeep/upkeep.h"
 
 /* VACUUM (FREEZE, TRUNCATE off), never waiting for a page. */

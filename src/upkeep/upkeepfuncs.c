@@ -29,6 +29,7 @@
 #include "base/subxact.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
+#include "upkeep/compact.h"
 #include "upkeep/passes.h"
 
 /* Who runs the passes in the foreground. */
