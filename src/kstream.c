@@ -22,6 +22,7 @@
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
 #include "consume/poll_limit.h"
+#include "fetch/stream.h"
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"

@@ -19,6 +19,7 @@
 #include "admin/drop.h"
 #include "base/errors.h"
 #include "log/verify.h"
+#include "topic/topic_name.h"
 
 /* Require all arguments; 22004 naming the first that is NULL. */
 static void

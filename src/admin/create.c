@@ -50,6 +50,7 @@
 #include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
+#include "topic/topic_name.h"
 
 static void
 check_partition_count(int32 partitions)

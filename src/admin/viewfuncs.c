@@ -31,6 +31,7 @@
 #include "log/log.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /*
  * The topic of a row that a view's snapshot has shown; false when it was dropped

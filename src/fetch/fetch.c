@@ -37,6 +37,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/stream.h"
 #include "fetch/waiting.h"

@@ -29,6 +29,7 @@
 #include "base/subxact.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 #include "upkeep/compact.h"
 #include "upkeep/passes.h"
 
