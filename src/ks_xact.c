@@ -17,7 +17,7 @@
 #include "access/xact.h"
 #include "storage/ipc.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "cdc/cdc.h"

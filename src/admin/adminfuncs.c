@@ -14,9 +14,12 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/deleterecords.h"
+#include "admin/drop.h"
 #include "base/errors.h"
 #include "log/verify.h"
+#include "topic/topic_name.h"
 
 /* Require all arguments; 22004 naming the first that is NULL. */
 static void

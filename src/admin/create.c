@@ -36,7 +36,8 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/drop.h"
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/topic_table.h"
@@ -48,6 +49,7 @@
 #include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
+#include "topic/topic_name.h"
 
 static void
 check_partition_count(int32 partitions)

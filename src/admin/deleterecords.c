@@ -16,7 +16,7 @@
 
 #include "executor/spi.h"
 
-#include "admin/admin.h"
+#include "admin/deleterecords.h"
 #include "base/errors.h"
 #include "catalog/owner.h"
 #include "log/recovery.h"

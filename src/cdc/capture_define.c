@@ -54,7 +54,7 @@
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/adopt.h"

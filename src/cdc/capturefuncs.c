@@ -24,6 +24,7 @@
 #include "cdc/capture_define.h"
 #include "cdc/capture_row.h"
 #include "cdc/table_owner.h"
+#include "topic/topic_name.h"
 
 static void
 check_can_be_captured(Relation rel)

@@ -24,6 +24,7 @@
 #include "cdc/capture_row.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
+#include "topic/topic_name.h"
 
 /* The capture of this topic, or (NULL) the only one; errors otherwise. */
 static KsCaptureRow *

@@ -46,6 +46,7 @@
 #include "consume/position.h"
 #include "consume/wanted_back.h"
 #include "fetch/fetch.h"
+#include "fetch/waiting.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "group/rebalance.h"
@@ -474,37 +475,48 @@ check_client(void)
 				 errmsg("connection to client lost")));
 }
 
+static bool
+enter_group(void *arg)
+{
+	const Round *round = arg;
+
+	return round->poll->group == NULL || ks_member_wait(&round->membership, round->version);
+}
+
+static void
+leave_group(void *arg)
+{
+	ks_member_wait_end();
+}
+
+static bool
+sleep_on_latch(long ms, void *arg)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamPoll");
+	KS_DEBUG_POINT("poll.before_sleep");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	return true;
+}
+
 /* Sleep until something can be read or the group has changed. */
 static void
 sleep_round(Round *round, int64 remaining)
 {
-	static uint32 wait_event = 0;
-	bool ready = false;
+	KsWaiting waiting = {.count = round->source_count, .min_bytes = 1, .enter = enter_group, .leave = leave_group, .sleep = sleep_on_latch, .arg = round};
 	int i;
 
-	if (wait_event == 0)
-		wait_event = KS_WAIT_EVENT("KstreamPoll");
-	for (i = 0; i < round->source_count && !ready; i++)
+	waiting.sources = palloc(sizeof(KsWaitSource) * (round->source_count + 1));
+	for (i = 0; i < round->source_count; i++)
 	{
-		KsPartitionKey key;
-
-		ks_topic_partition_key(round->sources[i].topic, round->sources[i].owned.partition, &key);
-		/* Without an entry for it, it is looked at in the next round. */
-		ready = ks_wait_add(&key, round->sources[i].from) == KS_WAIT_READY;
+		ks_topic_partition_key(round->sources[i].topic, round->sources[i].owned.partition, &waiting.sources[i].key);
+		waiting.sources[i].offset = round->sources[i].from;
 	}
-	/* Entered under the group's lock, where its version is compared: no change is missed. */
-	if (!ready && round->poll->group != NULL)
-		ready = !ks_member_wait(&round->membership, round->version);
-	if (!ready)
-	{
-		KS_DEBUG_POINT("poll.before_sleep");
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(remaining, ROUND_MAX), wait_event);
-		ResetLatch(MyLatch);
-	}
-	/* Before anything below can throw. */
-	ks_wait_end();
-	ks_member_wait_end();
+	(void) ks_waiting_sleep(&waiting, Min(remaining, ROUND_MAX));
+	pfree(waiting.sources);
 	CHECK_FOR_INTERRUPTS();
 	check_client();
 	for (i = 0; i < round->source_count; i++)

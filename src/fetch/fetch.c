@@ -37,8 +37,10 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/stream.h"
+#include "fetch/waiting.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
 
@@ -303,37 +305,29 @@ ks_fetch_check_topic(const KsTopic *topic, int32 partition)
 	check_topic_remains(topic);
 }
 
+static bool
+sleep_on_latch(long ms, void *arg)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamFetch");
+	KS_DEBUG_POINT("fetch.before_sleep");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	return true;
+}
+
 /* Sleep until somebody commits, or a timer ends. */
 static void
 sleep_for_records(const KsFetch *fetch, int64 remaining)
 {
-	static uint32 wait_event = 0;
-	KsPartitionKey key;
-	bool standby = RecoveryInProgress();
-	int64 nap = Min(remaining, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY);
-	KsWaitResult result;
+	KsWaitSource source = {.offset = fetch->from};
+	KsWaiting waiting = {.sources = &source, .count = 1, .min_bytes = 1, .sleep = sleep_on_latch};
 
-	if (wait_event == 0)
-		wait_event = KS_WAIT_EVENT("KstreamFetch");
-	ks_topic_partition_key(fetch->topic, fetch->partition, &key);
+	ks_topic_partition_key(fetch->topic, fetch->partition, &source.key);
 	KS_DEBUG_POINT("fetch.before_wait");
-	/* No commit on a standby wakes anybody: the timer alone. */
-	result = standby ? KS_WAIT_ENTERED : ks_wait_add(&key, fetch->from);
-	if (result != KS_WAIT_READY)
-	{
-		/* Without an entry there is nobody who wakes this one. */
-		if (result == KS_WAIT_LOOK)
-			nap = Min(nap, KS_WAIT_LOOK_AGAIN);
-		KS_DEBUG_POINT("fetch.before_sleep");
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, nap, wait_event);
-		/* Before the caller looks at the log again. */
-		ResetLatch(MyLatch);
-		/*
-		 * An interrupt below must leave no entry; the transaction callback would take it
-		 * back as well.
-		 */
-		ks_wait_end();
-	}
+	(void) ks_waiting_sleep(&waiting, Min(remaining, RecoveryInProgress() ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY));
 	CHECK_FOR_INTERRUPTS();
 	ks_fetch_check_topic(fetch->topic, fetch->partition);
 	/* The caller asked before the wait, and may have lost it since. */

@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 
 #include "kafka/kafka.h"
+#include "kafka/kafka_nodes.h"
 #include "kafka/kafka_listener.h"
 
 int ks_kafka_port = 0;

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/errors.h"
 #include "kafka/kafka_configs.h"
 #include "kafka/kafka_options.h"

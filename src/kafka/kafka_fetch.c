@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "fetch/waiting.h"
 #include "kafka/kafka_fetch.h"
 #include "kafka/kafka_nodes.h"
 #include "log/log_scan.h"
@@ -43,9 +44,6 @@
 /* While waiting, look by oneself so often, ms; a standby is woken by nobody. */
 #define LOOK_AROUND 1000
 #define LOOK_AROUND_STANDBY 100
-
-/* So many partitions of one request are waited for; at the others the session looks by itself. */
-#define WAITS_MAX 2048
 
 typedef struct FetchRound
 {
@@ -279,45 +277,18 @@ fetch_round(KsKafkaRequest *request, FetchRound *round)
 
 /* ---------- waiting ---------- */
 
-/*
- * Ask to be woken when there is more than was seen; at the end of the transaction it
- * would be forgotten.  False: there is more already.  Where a partition cannot be waited
- * for, the caller looks again after LOOK_AROUND, as it does anyway.
- */
-static bool
-add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartitionKey *keys)
-{
-	bool ready = false;
-	int n = 0;
-	int i;
-	int j;
-
-	for (i = 0; i < wanted->topics.count; i++)
-	{
-		for (j = 0; j < wanted->topics.items[i].partitions.count; j++, n++)
-		{
-			/* the end that the client's answer would show */
-			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
-
-			if (n >= WAITS_MAX)
-				return !ready;
-			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
-				ready = true;
-		}
-	}
-	return !ready;
-}
-
-typedef struct KeyList
+/* The partitions of a request, and what was seen of each. */
+typedef struct SourceList
 {
 	const KwFetchRequest *wanted;
-	KsPartitionKey *keys;
-} KeyList;
+	const KwFetchResponse *answer;
+	KsWaitSource *sources;
+} SourceList;
 
 static void
-collect_keys(KsKafkaRequest *request, void *arg)
+collect_sources(KsKafkaRequest *request, void *arg)
 {
-	KeyList *list = arg;
+	SourceList *list = arg;
 	int n = 0;
 	int i;
 	int j;
@@ -330,37 +301,38 @@ collect_keys(KsKafkaRequest *request, void *arg)
 
 		for (j = 0; j < wanted->partitions.count; j++, n++)
 		{
-			memset(&list->keys[n], 0, sizeof(KsPartitionKey));
+			memset(&list->sources[n], 0, sizeof(KsWaitSource));
 			if (found)
-				ks_topic_partition_key(&topic, wanted->partitions.items[j].partition, &list->keys[n]);
+				ks_topic_partition_key(&topic, wanted->partitions.items[j].partition, &list->sources[n].key);
+			list->sources[n].offset = list->answer->responses.items[i].partitions.items[j].high_watermark;
 		}
 	}
 }
 
-/* Wait for a commit; false when the client is gone. */
 static bool
-wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 rest)
+sleep_for_client(long ms, void *arg)
 {
-	bool standby = RecoveryInProgress();
-	int64 most = Min(rest, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND);
-	KeyList list = {wanted, NULL};
-	int count = 0;
+	KsKafkaRequest *request = arg;
+
+	ks_kafka_wait(request->connection, ms, &request->gone);
+	return !request->gone;
+}
+
+/* Wait until the answer can have so many bytes more; false when the client is gone. */
+static bool
+wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 bytes, int64 rest)
+{
+	KsWaiting waiting = {.min_bytes = bytes, .sleep = sleep_for_client, .arg = request};
+	SourceList list = {wanted, answer, NULL};
 	int i;
 
 	for (i = 0; i < wanted->topics.count; i++)
-		count += wanted->topics.items[i].partitions.count;
-	list.keys = palloc(Max(count, 1) * sizeof(KsPartitionKey));
-	/* Keys first, in a transaction of their own: waits are dropped at the end of one. */
-	if (ks_kafka_transaction(request, collect_keys, &list, NULL) != KS_KAFKA_NONE)
+		waiting.count += wanted->topics.items[i].partitions.count;
+	list.sources = palloc(Max(waiting.count, 1) * sizeof(KsWaitSource));
+	if (ks_kafka_transaction(request, collect_sources, &list, NULL) != KS_KAFKA_NONE)
 		return true;
-	/*
-	 * Registered before the last look at the ends, which ks_wait_add() does: no commit is
-	 * missed.
-	 */
-	if (standby || add_waits(wanted, answer, list.keys))
-		ks_kafka_wait(request->connection, most, &request->gone);
-	ks_wait_end();
-	return !request->gone;
+	waiting.sources = list.sources;
+	return ks_waiting_sleep(&waiting, Min(rest, RecoveryInProgress() ? LOOK_AROUND_STANDBY : LOOK_AROUND));
 }
 
 bool
@@ -388,7 +360,7 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 			return true;
 		/* What the waiting takes goes with the next round. */
 		MemoryContextSwitchTo(round.context);
-		if (!wait_for_more(request, wanted, answer, rest))
+		if (!wait_for_more(request, wanted, answer, wanted->min_bytes - round.bytes, rest))
 			return false;
 		MemoryContextSwitchTo(request->context);
 	}

@@ -23,7 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/errors.h"
 #include "catalog/topic_row.h"
 #include "kafka/kafka.h"

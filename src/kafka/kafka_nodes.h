@@ -8,6 +8,8 @@
 #ifndef KS_KAFKA_KAFKA_NODES_H
 #define KS_KAFKA_KAFKA_NODES_H
 
+#include "utils/guc.h"
+
 #include "kafka/kafka_request.h"
 
 typedef struct KsKafkaNode

@@ -17,7 +17,9 @@
 
 #include "miscadmin.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/deleterecords.h"
+#include "admin/drop.h"
 #include "base/errors.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_nodes.h"

@@ -58,22 +58,11 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/locks.h"
+#include "catalog/committed_offset_row.h"
 #include "group/group_row.h"
 #include "offset/missing_row.h"
 #include "offset/offset_row.h"
 #include "group/ownership.h"
-
-/* Attribute numbers: must match src/sql/15_group_catalog.sql. */
-#define Anum_committed_offset_group_id 1
-#define Anum_committed_offset_topic_id 2
-#define Anum_committed_offset_partition 3
-#define Anum_committed_offset_stamp 4
-#define Anum_committed_offset_committed 5
-#define Anum_committed_offset_metadata 6
-#define Anum_committed_offset_committed_at 7
-#define Anum_committed_offset_start 8
-#define Anum_committed_offset_partitions 9
-#define Natts_committed_offset 9
 
 /* Which row. */
 typedef struct RowKey

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"

@@ -37,6 +37,7 @@
 #include "table/table_row.h"
 #include "table/table_scan.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /* Are these the columns of a topic's table? */
 static bool

@@ -74,6 +74,7 @@
 #include "record/time.h"
 #include "state/clock.h"
 #include "catalog/owner.h"
+#include "upkeep/compact.h"
 #include "upkeep/upkeep.h"
 
 /* Below this many bytes a row a segment's batches are small. */

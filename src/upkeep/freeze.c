@@ -50,6 +50,7 @@
 #include "log/segment.h"
 #include "catalog/owner.h"
 #include "log/segment_table.h"
+#include "upkeep/freeze.h"
 #include "upkeep/upkeep.h"
 
 /* VACUUM (FREEZE, TRUNCATE off), never waiting for a page. */

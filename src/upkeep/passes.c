@@ -28,7 +28,7 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "base/events.h"
 #include "catalog/partition_row.h"
 #include "catalog/query.h"
@@ -41,7 +41,12 @@
 #include "state/wakeup.h"
 #include "state/worker_status.h"
 #include "catalog/owner.h"
+#include "upkeep/compact.h"
+#include "upkeep/freeze.h"
 #include "upkeep/passes.h"
+#include "upkeep/retention.h"
+#include "upkeep/roll.h"
+#include "upkeep/standby_end.h"
 
 /* Partitions helped at a time when it is urgent. */
 #define MAX_URGENT 1024

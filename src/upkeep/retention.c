@@ -63,6 +63,7 @@
 #include "state/clock.h"
 #include "catalog/owner.h"
 #include "topic/pending.h"
+#include "upkeep/retention.h"
 #include "upkeep/upkeep.h"
 
 /* The oldest segment and the one after it; false unless both are there. */

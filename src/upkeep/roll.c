@@ -48,6 +48,7 @@
 #include "log/seal.h"
 #include "state/clock.h"
 #include "catalog/owner.h"
+#include "upkeep/roll.h"
 #include "upkeep/upkeep.h"
 
 /*

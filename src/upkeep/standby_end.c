@@ -33,6 +33,7 @@
 
 #include "catalog/owner.h"
 #include "log/recovery.h"
+#include "upkeep/standby_end.h"
 #include "upkeep/upkeep.h"
 
 /* A partition without a slot that this process has looked at. */
