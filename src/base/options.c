@@ -2,7 +2,7 @@
  * options.c
  *	  The parser of options that are given as a JSON object.
  *
- * What is wrong is found out first and told afterwards, in one place: as an error
+ * What is wrong is found out first and reported afterwards, in one place: as an error
  * where a user gave the options, as a warning where a catalog keeps them.
  *
  * Locks: none.  Abort and crash: nothing is kept here.

@@ -118,9 +118,9 @@ kstream_capture_trigger(PG_FUNCTION_ARGS)
 	error_context_stack = &context;
 	/* The number that the condition noted when the row changed. */
 	number = ks_order_take();
-	outer = ks_order_tell(number);
+	outer = ks_order_begin_delivery(number);
 	capture_change(capture, data, number);
-	ks_order_told(outer);
+	ks_order_end_delivery(outer);
 	error_context_stack = context.previous;
 	/* If this was the earliest change that others waited for, theirs follow now. */
 	ks_change_release();

@@ -25,7 +25,7 @@
  *
  * Making the text of a value can run functions of users (a cast to json within a
  * composite value, a type of their own), which can write captured rows: so
- * nothing of a record is static, and while one is told those of changes in it
+ * nothing of a record is static, and while one is delivered those of changes in it
  * wait (order.c).
  *
  * A record whose turn has not come (order.c) is put aside (held.c) without its
@@ -569,13 +569,13 @@ ks_change_insert(KsCapture *capture, uint64 number, TupleTableSlot *row)
 void
 ks_change_read(KsCapture *capture, TupleTableSlot *row)
 {
-	uint64 outer = ks_order_tell(KS_ORDER_FIRST);
+	uint64 outer = ks_order_begin_delivery(KS_ORDER_FIRST);
 	Output output;
 
 	begin_output(&output, capture, KS_ORDER_NONE);
 	set_key(&output, row);
 	put_row(&output, 'r', NULL, row);
-	ks_order_told(outer);
+	ks_order_end_delivery(outer);
 	ks_change_release();
 }
 

@@ -17,7 +17,7 @@
  * Alternatives: to sort at the commit, by numbers in the transaction's buffer,
  * would leave the place in the transaction (total_order) and the lsn in the
  * records' envelopes in the order of firing, and make a load of a million rows
- * wait for its end because two of them were told in the wrong order.
+ * wait for its end because two of them were delivered in the wrong order.
  *
  * Subtransactions: what a subtransaction puts aside lies behind what was there,
  * so to roll it back is to cut.  The first record that it puts aside leaves a

@@ -5,7 +5,7 @@
  * PostgreSQL queues the AFTER triggers of a statement and fires them when all
  * its rows are written.  A statement that runs within another, called by one of
  * its triggers or functions, queues and fires its own in between: so what it
- * did to a row can be told before what the outer statement did to that row
+ * did to a row can be delivered before what the outer statement did to that row
  * earlier.  Neither the nesting nor the command ids say which was first, since
  * a BEFORE trigger runs in the middle of its statement's rows.
  *
@@ -16,7 +16,7 @@
  * as numbers that follow each other are kept as a run, a statement that no
  * other interrupts needs one entry for any number of rows.
  *
- * Which statement is at work is told by cdc.c.  What queues triggers
+ * Which statement is at work is known from cdc.c.  What queues triggers
  * without our knowing (a subscription whose capture triggers were enabled
  * ALWAYS) is counted to a lowest level that is always there.
  *
@@ -66,9 +66,9 @@ static int depth = 0;
 
 static uint64 next_number = KS_ORDER_FIRST + 1;
 
-/* The lowest number of those that are being told, and where that began. */
-static uint64 telling = KS_ORDER_NONE;
-static int telling_level;
+/* The lowest number of those that are being delivered, and where that began. */
+static uint64 delivering = KS_ORDER_NONE;
+static int delivering_level;
 
 static void
 clear_level(Level *level)
@@ -192,28 +192,28 @@ ks_order_take(void)
 }
 
 uint64
-ks_order_tell(uint64 number)
+ks_order_begin_delivery(uint64 number)
 {
-	uint64 outer = telling;
+	uint64 outer = delivering;
 
-	if (number < telling)
+	if (number < delivering)
 	{
-		telling = number;
-		telling_level = GetCurrentTransactionNestLevel();
+		delivering = number;
+		delivering_level = GetCurrentTransactionNestLevel();
 	}
 	return outer;
 }
 
 void
-ks_order_told(uint64 outer)
+ks_order_end_delivery(uint64 outer)
 {
-	telling = outer;
+	delivering = outer;
 }
 
 uint64
 ks_order_lowest(void)
 {
-	uint64 lowest = telling;
+	uint64 lowest = delivering;
 	int i;
 
 	for (i = 0; i <= depth; i++)
@@ -228,8 +228,8 @@ ks_order_lowest(void)
 void
 ks_order_sub_abort(int nest_level)
 {
-	if (telling_level >= nest_level)
-		telling = KS_ORDER_NONE;
+	if (delivering_level >= nest_level)
+		delivering = KS_ORDER_NONE;
 	while (depth > 0 && levels[depth].nest_level >= nest_level)
 		clear_level(&levels[depth--]);
 	if (depth == 0)
@@ -239,7 +239,7 @@ ks_order_sub_abort(int nest_level)
 void
 ks_order_end(void)
 {
-	telling = KS_ORDER_NONE;
+	delivering = KS_ORDER_NONE;
 	while (depth >= 0)
 		clear_level(&levels[depth--]);
 	depth = 0;

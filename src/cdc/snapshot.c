@@ -9,7 +9,7 @@
  * transaction that reads its rows FOR SHARE and commits.  A change of such a row
  * committed either before it was locked, and then the row is read as changed,
  * or waits until our records have their offsets.  Rows that come into a range
- * after it was read are told by the capture, which is there all the time.
+ * after it was read are delivered by the capture, which is there all the time.
  *
  * The range is decided first, by a read without locks, and its rows are then
  * selected by it: a row whose key is changed while we wait for its lock could

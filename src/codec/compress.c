@@ -20,7 +20,7 @@
  * (gzip, lz4, zstd) write into a sink which grows as output comes, up to one
  * byte more than the caller allows: that byte tells "exactly the maximum" from
  * "too much".  Snappy's blocks begin with their plain length and want all of
- * their room at once; there the length is believed as far as so many bytes of
+ * their room at once; there the length is believed if so many bytes of
  * snappy can reach at all.
  *
  * Memory: output is palloc'ed, the libraries' states are malloc'ed.  So that

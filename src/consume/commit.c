@@ -58,8 +58,8 @@ static pg_attribute_noreturn() void fenced(const KsConsumer *consumer, const KsP
 static void
 commit_position(KsConsumer *consumer, KsPosition *position, int64 offset, const char *metadata)
 {
-	/* The guard below would let a member commit that was put out but not yet replaced. */
-	if (ks_position_is_put_out(consumer, position))
+	/* The guard below would let a member commit that was removed but not yet replaced. */
+	if (ks_position_is_removed(consumer, position))
 		fenced(consumer, position);
 	if (!ks_offset_commit(&consumer->key, position->topic_id, position->key.partition, position->stamp, offset, metadata,
 						  &position->tid) &&

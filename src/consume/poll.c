@@ -10,14 +10,15 @@
  *
  * Where to start: a session goes on where its last poll ended.  A name, whose
  * last poll may have been another backend's, starts each transaction at the
- * committed offset; or, until something is committed, where it sought.  A partition that was taken over and
- * not confirmed is stamped again (offset_row.c) and starts at the offset in the
- * row; one whose row is another transaction's is passed over this time.
+ * committed offset; or, until something is committed, where it sought.  A
+ * partition that was taken over and not confirmed is stamped again (offset_row.c)
+ * and starts at the offset in the row; one whose row is another transaction's is
+ * passed over this time.
  *
  * What this transaction has touched, even if only to take it over, it cannot
- * let go of before it ends.  So when another member is to have some of that,
- * a poll without records returns at once, whatever its max_wait: a group that
- * is idle would rebalance no faster than its members' longest waits.
+ * release before it ends.  So when another member is to have some of that, a poll
+ * without records returns at once, whatever its max_wait: a group that is idle
+ * would rebalance no faster than its members' longest waits.
  *
  * An offset that is gone (retention) or was never committed gives way to
  * auto_offset_reset (start.c).
@@ -200,7 +201,7 @@ reset_position(const Round *round, const Source *source, const KsPartitionInfo *
 		no_offset(round, source);
 	if (offset.start == KS_NO_OFFSET)
 		return;
-	/* Where the row cannot be had the share remembers, and commit() will tell. */
+	/* Where the row is not available the share remembers, and commit() will tell. */
 	if (ks_offset_set_start(&round->key, owned->topic_id, owned->partition, position->stamp, offset.start, &position->tid))
 		ks_position_hold(position);
 }
@@ -328,7 +329,7 @@ refresh_topics(KsPoll *poll)
 }
 
 /*
- * A session's positions in partitions that it let go of are no longer its to
+ * A session's positions in partitions that it released are no longer its to
  * commit.  What this transaction read stays: the guard in the row judges it.
  */
 static void
@@ -377,8 +378,7 @@ find_sources(Round *round)
 	}
 	ks_member_join(&round->key, round->poll->member, round->poll->topics, &round->membership);
 	/*
-	 * Brings the group forward under its lock; what this transaction has touched is not
-	 * let go of.
+	 * Brings the group forward under its lock; what this transaction has touched is not released.
 	 */
 	if (!ks_member_sync(&round->membership, true, ks_poll_is_held, &owned, &count, &round->version))
 		ks_error_unknown_member(round->key.name, round->poll->member);

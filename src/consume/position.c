@@ -452,23 +452,23 @@ ks_position_sub_end(bool committed)
 }
 
 bool
-ks_position_is_put_out(const KsConsumer *consumer, const KsPosition *position)
+ks_position_is_removed(const KsConsumer *consumer, const KsPosition *position)
 {
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
 	const KsLoss *loss;
-	bool put_out;
+	bool removed;
 
 	if (group == NULL)
 		return false;
 	loss = loss_of(position);
-	put_out = loss != NULL && loss->why == KS_LOST_PUT_OUT;
+	removed = loss != NULL && loss->why == KS_LOST_REMOVED;
 	LWLockRelease(&group->lock);
-	return put_out;
+	return removed;
 }
 
-/* Something that a consumer has locked and that it was put out of. */
+/* Something that a consumer has locked and that it was removed from. */
 static const KsPosition *
-find_put_out(const KsConsumer *consumer)
+find_removed(const KsConsumer *consumer)
 {
 	/* shared: only losses are read; the error is raised after the release */
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
@@ -486,7 +486,7 @@ find_put_out(const KsConsumer *consumer)
 			continue;
 		position = ks_position_find(undo->consumer, &undo->before.key.topic, undo->before.key.partition);
 		loss = position != NULL && position->held == ks_position_transaction ? loss_of(position) : NULL;
-		if (loss != NULL && loss->why == KS_LOST_PUT_OUT)
+		if (loss != NULL && loss->why == KS_LOST_REMOVED)
 			found = position;
 	}
 	LWLockRelease(&group->lock);
@@ -500,7 +500,7 @@ ks_position_pre_commit(void)
 
 	for (consumer = undo_stack != NULL ? consumers : NULL; consumer != NULL; consumer = consumer->next)
 	{
-		const KsPosition *position = consumer->key.name[0] != '\0' ? find_put_out(consumer) : NULL;
+		const KsPosition *position = consumer->key.name[0] != '\0' ? find_removed(consumer) : NULL;
 		KsTopic topic;
 
 		if (position != NULL)

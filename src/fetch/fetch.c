@@ -93,7 +93,7 @@ static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, KsBatchS
 			 errhint("Reading can go on at offset " INT64_FORMAT ".", fetch->row.last_offset + 1)));
 }
 
-/* Open the batch of the row at hand; its memory is let go with the next. */
+/* Open the batch of the row at hand; its memory is released with the next. */
 static void
 open_batch(KsFetch *fetch)
 {
@@ -285,7 +285,7 @@ check_topic_remains(const KsTopic *topic)
 
 /*
  * Who drops a topic wakes its waiters before the invalidation messages of the
- * drop are sent.  They have been when its locks are let go.
+ * drop are sent.  They have been when its locks are released.
  */
 static void
 wait_for_end_of_drop(const KsTopic *topic)

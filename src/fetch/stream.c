@@ -24,8 +24,8 @@
  * meanwhile it may miss some, and below a log start that moved past the offset
  * it fails with KS001.
  *
- * Locks and snapshot: as fetch.c, held until the scan ends; an error lets go
- * of them through the query's resource owner.
+ * Locks and snapshot: as fetch.c, held until the scan ends; an error releases
+ * them through the query's resource owner.
  *
  * src/fetch/stream.c
  *-------------------------------------------------------------------------

@@ -54,7 +54,7 @@
 
 #define MAX_LISTEN 64
 
-/* A client that no process could be started for is let go of after this, ms. */
+/* A client that no process could be started for is released after this, ms. */
 #define START_LIMIT 5000
 
 /* When there are no descriptors for another client, none is accepted for so long, ms. */

@@ -12,7 +12,7 @@
  *    taken, so a transaction that holds offsets never waits for one that
  *    waits for them.
  * 2. Reserve, partition by partition.  If a segment is active by now that was
- *    not locked, everything is let go, reservations too (a hole), and step 1
+ *    not locked, everything is released, reservations too (a hole), and step 1
  *    starts again.
  * 3. Insert each batch as one row: heap_insert and index_insert, no executor.
  *    HEAP_INSERT_NO_LOGICAL keeps the rows, toast included, out of logical

@@ -11,9 +11,9 @@
  * n * n / 2^129: for a thousand million keys about one in 10^21.  The hash is
  * PostgreSQL's hash_bytes_extended twice, seeded at random for each map, so
  * that nobody can prepare keys that collide, and a collision would not come
- * back in the next run.  (Kafka takes MD5, which costs more and is not to be
- * had in FIPS mode.  Who might find a way to collide on purpose could as well
- * produce a tombstone for the key: both take the right to produce.)
+ * back in the next run.  (Kafka takes MD5, which costs more and is not available
+ * in FIPS mode.  Who might find a way to collide on purpose could as well produce
+ * a tombstone for the key: both take the right to produce.)
  *
  * Open addressing with linear probing, at most three quarters full.
  * simplehash.h would do the same but grows when it gets crowded, and then

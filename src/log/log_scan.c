@@ -17,7 +17,7 @@
  * log start offset, moved in the same transaction as the drop, tells the two
  * apart, and the walk ends in an error rather than with records left out.
  *
- * Locking: AccessShareLock on the open segment, let go when the walk leaves
+ * Locking: AccessShareLock on the open segment, released when the walk leaves
  * it, not at the transaction's end: a long transaction that once read must
  * not keep a segment from being dropped.
  *

@@ -5,7 +5,8 @@
  * Reads a run of neighbouring sealed segments in order and writes what is to
  * be kept into a new table: the latest record of each key, at its own offset
  * and with its own time and headers, packed into batches as full as those of a
- * bulk load and compressed with the topic's codec, or the client's if that is none.  What is kept:
+ * bulk load and compressed with the topic's codec, or the client's if that is
+ * none.  What is kept:
  *
  *	- of the records below keys_end those that no later record of their key
  *	  supersedes (the map knows the latest offset of each key that occurs from

@@ -82,7 +82,7 @@ look_at_group(const char *name, bool *empty, int64 *empty_for, int64 *retention)
 
 	if (!ks_group_open_existing(name, &key))
 		return false;
-	ks_member_look_after(&key);
+	ks_member_expire_silent(&key);
 	*empty = is_empty(&key, empty_for, retention);
 	return true;
 }

@@ -357,7 +357,7 @@ ks_offset_read(const KsGroupKey *key, int32 topic_id, int32 partition, ItemPoint
 }
 
 /*
- * Is the partition still the member's that was told so?  It may have been
+ * Is the partition still the member's that the caller takes it for?  It may have been
  * stopped since for so long that another has taken it over, and stamped; to
  * stamp again would fence that one.  Who takes it over from now on waits for
  * the lock on the partition.

@@ -211,6 +211,7 @@ ks_producer_turn(const char *name)
 	ks_owner_begin(&scope);
 	due = ks_producer_turn_row_try_lock_older(producer_id_expiration);
 	other = 1 - ks_producer_turn_row_current(NULL);
+	/* Not waited for: producers would queue behind the request. */
 	due = due && ConditionalLockRelationOid(ks_catalog()->producer_batch[other], AccessExclusiveLock);
 	if (due)
 		ks_producer_turn_row_switch(other);

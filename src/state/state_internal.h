@@ -151,7 +151,7 @@ extern KsWakeupPlace *ks_wakeup_places; /* max_worker_processes of them */
 extern KsReplicaMark *ks_replica_marks; /* max_wal_senders of them */
 
 /*
- * Find a slot and lock it, or return NULL.  The lock of the index is let go
+ * Find a slot and lock it, or return NULL.  The lock of the index is released
  * only when the slot is locked, so the slot is the key's own.
  */
 extern KsPartition *ks_partition_lock(const KsPartitionKey *key, LWLockMode mode);

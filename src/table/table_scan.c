@@ -15,8 +15,8 @@
  * level; so a record that can be read is read, and what this transaction
  * itself produced is not, as it has no offset before the commit.
  *
- * Locks and snapshot: as fetch.c, of one partition at a time, let go when the
- * scan leaves it; an error lets go of them through the query's resource owner.
+ * Locks and snapshot: as fetch.c, of one partition at a time, released when the
+ * scan leaves it; an error releases them through the query's resource owner.
  *
  * src/table/table_scan.c
  *-------------------------------------------------------------------------

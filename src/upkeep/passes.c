@@ -76,7 +76,7 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(KsPartitionKey));
 }
 
-/* Partitions in want of a spare or an epoch's row. */
+/* Partitions that need a spare or an epoch's row. */
 static List *
 list_urgent(MemoryContext context)
 {

@@ -20,7 +20,7 @@
  * offset and the leader epochs that ended before it.  The table becomes garbage
  * and is dropped in a later transaction (log/garbage.c): pg_dump, which locks
  * what its snapshot shows, must still find it.  Shared memory learns of the new
- * log start after the commit and before the locks are let go, so a reader that
+ * log start after the commit and before the locks are released, so a reader that
  * finds the segment gone finds its offset out of range as well.
  *
  * The log then starts where the last visible record of that segment ended, not

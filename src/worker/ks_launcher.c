@@ -118,7 +118,7 @@ int ks_max_workers = 4;
 
 /*
  * Since when (ms) the server has no slot for one worker more than so many, and
- * when that was told.  It is a lasting want only when it goes on for a while: a
+ * when that was logged.  It is a lasting want only when it goes on for a while: a
  * slot becomes free a moment after its worker has left.
  */
 static int64 short_since = 0;
@@ -433,13 +433,13 @@ longest_waiting(int64 now, bool probing, int *count)
 
 /* A long worker whose main worker has given its slot up. */
 static bool
-look_after_long_worker(const Database *database)
+check_long_worker(const Database *database)
 {
 	int pid = ks_status_pid(database->dbid, KS_WORKER_LONG);
 
 	if (pid == 0 || database->running)
 		return false;
-	ks_worker_look_after(pid, ks_worker_database_is_free(database->dbid));
+	ks_worker_interrupt_if_blocking(pid, ks_worker_database_is_free(database->dbid));
 	return true;
 }
 
@@ -460,7 +460,7 @@ check_workers(int64 now, bool *probing, int *leaving)
 		/* Its worker has not said yet whether the extension is there. */
 		*probing |= database->running && !database->present;
 		*leaving += database->running && database->leaving ? 1 : 0;
-		if (look_after_long_worker(database))
+		if (check_long_worker(database))
 			next = LOOK_AFTER;
 	}
 	return next;
@@ -485,7 +485,7 @@ next_start(int64 now, bool probing)
 
 /* One round; returns when to come back, in ms. */
 static int64
-look_after_workers(void)
+schedule_workers(void)
 {
 	int64 now = ks_monotonic_ms();
 	Database *database;
@@ -545,7 +545,7 @@ ks_launcher_main(Datum arg)
 			look_for_databases();
 			next_look = ks_monotonic_ms() + LOOK_EVERY;
 		}
-		wait = Min(look_after_workers(), Max(next_look - ks_monotonic_ms(), 1));
+		wait = Min(schedule_workers(), Max(next_look - ks_monotonic_ms(), 1));
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 wait, KS_WAIT_EVENT("KstreamLauncherMain"));
 		/* After the wait and before the next look: what is announced in between sets it again. */

@@ -102,7 +102,7 @@ static int64 last_tick = 0;
 
 /* For lines of the log */
 static char database_name[NAMEDATALEN];
-static bool has_told = false; /* that it has come */
+static bool coming_is_logged = false; /* that it has come */
 
 bool
 ks_worker_start(Oid dbid, KsWorkerRole role, BackgroundWorkerHandle **handle)
@@ -144,9 +144,9 @@ ks_worker_database_is_free(Oid dbid)
  * the extension.
  */
 static void
-tell_of_leaving(KsWorkerOutcome outcome)
+log_leaving(KsWorkerOutcome outcome)
 {
-	if (my_role != KS_WORKER_MAIN || !has_told || outcome == KS_OUTCOME_TURN)
+	if (my_role != KS_WORKER_MAIN || !coming_is_logged || outcome == KS_OUTCOME_TURN)
 		return;
 	ks_log_event((errmsg("kstream worker leaves database \"%s\"", database_name),
 				  outcome == KS_OUTCOME_YIELDED  ? errdetail("The database is to be dropped, renamed, moved or copied.")
@@ -158,7 +158,7 @@ static pg_attribute_noreturn() void leave(KsWorkerOutcome outcome)
 {
 	/* A transaction at hand is aborted on the way out. */
 	ks_yield_hook = NULL;
-	tell_of_leaving(outcome);
+	log_leaving(outcome);
 	ks_status_set_outcome(outcome);
 	proc_exit(0);
 }
@@ -241,7 +241,7 @@ yield(void)
 }
 
 void
-ks_worker_look_after(int pid, bool database_is_free)
+ks_worker_interrupt_if_blocking(int pid, bool database_is_free)
 {
 	PGPROC *proc = pid != 0 ? BackendPidGetProc(pid) : NULL;
 
@@ -273,7 +273,7 @@ check_stay(void)
 	is_free = ks_worker_database_is_free(MyDatabaseId);
 	/* VACUUM in the long worker reaches no yield point for minutes; we look in its place. */
 	if (my_role == KS_WORKER_MAIN)
-		ks_worker_look_after(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
+		ks_worker_interrupt_if_blocking(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
 	if (!is_free)
 		leave(KS_OUTCOME_YIELDED);
 	SetCurrentStatementStartTimestamp();
@@ -541,14 +541,14 @@ fix_settings(void)
 
 /* Once it is clear that it stays. */
 static void
-tell_of_coming(void)
+log_coming(void)
 {
 	StartTransactionCommand();
 	strlcpy(database_name, get_database_name(MyDatabaseId), sizeof(database_name));
 	ks_capacity_warn();
 	CommitTransactionCommand();
 	ks_log_event((errmsg("kstream worker starts in database \"%s\"", database_name)));
-	has_told = true;
+	coming_is_logged = true;
 }
 
 void
@@ -581,7 +581,7 @@ ks_worker_main(Datum main_arg)
 		leave(KS_OUTCOME_NONE);
 	}
 	if (!came_for_turn)
-		tell_of_coming();
+		log_coming();
 	if (!ks_wakeup_register())
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -31,7 +31,7 @@ extern bool ks_worker_database_is_free(Oid dbid);
  * Look, for a long worker, whether it is in the way of others: VACUUM of a
  * segment has no yield points.
  */
-extern void ks_worker_look_after(int pid, bool database_is_free);
+extern void ks_worker_interrupt_if_blocking(int pid, bool database_is_free);
 
 /* The entry point of workers. */
 extern PGDLLEXPORT void ks_worker_main(Datum arg);
