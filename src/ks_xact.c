@@ -28,6 +28,7 @@
 #include "consume/position.h"
 #include "produce/produce.h"
 #include "state/inflight.h"
+#include "state/wait.h"
 #include "state/worker_status.h"
 #include "topic/pending.h"
 #include "ks_xact.h"

@@ -17,11 +17,7 @@ extern void ks_admin_create_topic(const char *name, int32 partitions, Jsonb *opt
 
 /* The same for a topic that shall be another role's; the caller needs the rights. */
 extern void ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, Jsonb *options);
-
-/* The same for a topic that shall be another role's; the caller needs the rights. */
 extern void ks_admin_alter_topic(const KsTopic *topic, Jsonb *options);
-
-/* The same for a topic that shall be another role's; the caller needs the rights. */
 extern void ks_admin_add_partitions(const KsTopic *topic, int32 partitions);
 
 #endif /* KS_ADMIN_CREATE_H */

@@ -42,6 +42,7 @@
 #include "fetch/stream.h"
 #include "fetch/waiting.h"
 #include "log/log.h"
+#include "state/partition_slots.h"
 
 /*
  * How long a waiter sleeps before it looks around, ms.  In test builds so long

@@ -24,6 +24,7 @@
 
 #include "base/errors.h"
 #include "kafka/kafka_request.h"
+#include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */
 #define MESSAGE_MAX 1000

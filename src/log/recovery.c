@@ -53,6 +53,7 @@
 #include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
+#include "state/partition_slots.h"
 #include "topic/capacity.h"
 
 /* What one segment holds. */

@@ -33,6 +33,7 @@
 
 #include "log/log.h"
 #include "catalog/owner.h"
+#include "state/partition_slots.h"
 #include "upkeep/standby_end.h"
 #include "upkeep/upkeep.h"
 
