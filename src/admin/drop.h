@@ -16,7 +16,7 @@ extern void ks_admin_init(void);
 /* At PRE_COMMIT: finish the drops of this transaction. */
 extern void ks_admin_pre_commit(void);
 
-/* The same for a topic that shall be another role's; the caller needs the rights. */
+/* What the SQL function of the same name does, rights checked. */
 extern void ks_admin_drop_topic(const KsTopic *topic);
 
 /* Remove rows and segments of topics whose table this transaction dropped. */
