@@ -80,22 +80,22 @@ typedef struct Round
 
 /*
  * A private consumer knows the topic, but not this partition: it was added
- * later.
+ * after the consumer's first look at the topic.
  */
 static bool
 is_added_later(KsConsumer *consumer, const KsOwned *owned)
 {
 	HASH_SEQ_STATUS status;
 	KsPosition *position;
-	int32 known = 0;
+	int32 known = INT32_MAX;
 
 	hash_seq_init(&status, consumer->positions);
 	while ((position = hash_seq_search(&status)) != NULL)
 	{
 		if (position->reset != KS_NO_OFFSET && memcmp(&position->key.topic, &owned->topic, sizeof(pg_uuid_t)) == 0)
-			known = Max(known, position->reset_partitions);
+			known = Min(known, position->reset_partitions);
 	}
-	return known > 0 && known <= owned->partition;
+	return known <= owned->partition;
 }
 
 /* A private consumer's position in a partition that it has not read, or no more. */
@@ -105,6 +105,8 @@ start_private(const Round *round, const Source *source, const KsPartitionInfo *i
 	const KsOwned *owned = &source->owned;
 	KsPosition *position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 	KsOffset offset = {KS_NO_OFFSET, KS_NO_OFFSET, 0};
+	/* How many there were at the first look stays, whatever is added and rolled back later. */
+	int32 partitions = position != NULL ? position->reset_partitions : source->topic->partitions;
 
 	if (position == NULL || position->reset < info->log_start || position->reset > info->end)
 		offset.start = ks_start_private(source->topic, owned->partition,
@@ -113,7 +115,7 @@ start_private(const Round *round, const Source *source, const KsPartitionInfo *i
 		offset.start = position->reset;
 	position = ks_position_start(round->consumer, owned, &offset);
 	position->reset = offset.start;
-	position->reset_partitions = source->topic->partitions;
+	position->reset_partitions = partitions;
 }
 
 /* Take a partition over, or see what is known of it; false: not this time. */

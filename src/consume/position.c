@@ -216,9 +216,14 @@ ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned)
 {
 	const KsPosition *position = ks_position_find(consumer, &owned->topic, owned->partition);
 
-	/* While we hold the row nobody else can have committed there. */
-	return position != NULL && position->stamp != owned->stamp &&
-		   position->read == ks_position_transaction && position->held != ks_position_transaction;
+	if (position == NULL || position->stamp == owned->stamp || position->read != ks_position_transaction)
+		return false;
+	/*
+	 * While we hold the row nobody else can have committed there.  But what was
+	 * read and is not in the row would be read again from the row's offset, and
+	 * both readings would commit.
+	 */
+	return position->held != ks_position_transaction || position->position != position->committed;
 }
 
 /* Put back what was changed at this level or deeper. */

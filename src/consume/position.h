@@ -86,8 +86,9 @@ extern void ks_position_hold(KsPosition *position);
 
 /*
  * Has this transaction read records of a partition that it has lost and got
- * back since?  Another may have committed them meanwhile, and the guard in the
- * row would not tell: the stamp is ours again.
+ * back since, and are they not committed in it?  Another may have committed
+ * them meanwhile, or this transaction would read them a second time; and the
+ * guard in the row would not tell, because the stamp is ours again.
  */
 extern bool ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned);
 
