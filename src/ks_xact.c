@@ -29,6 +29,7 @@
 #include "produce/buffer.h"
 #include "produce/flush.h"
 #include "state/inflight.h"
+#include "state/wait.h"
 #include "state/worker_status.h"
 #include "topic/pending.h"
 #include "ks_xact.h"

@@ -29,6 +29,7 @@
 #include "produce/producer_batch.h"
 #include "state/partition_state.h"
 #include "state/replicas.h"
+#include "state/state_shmem.h"
 #include "topic/topic.h"
 #include "worker/ks_launcher.h"
 #include "kafka/kafka.h"

@@ -8,8 +8,7 @@
 #ifndef KS_ADMIN_BIND_H
 #define KS_ADMIN_BIND_H
 
-#include "fmgr.h"
-
+/* For _PG_init. */
 extern void ks_bind_init(void);
 
 #endif /* KS_ADMIN_BIND_H */

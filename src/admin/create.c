@@ -152,14 +152,14 @@ given_options(List *options)
 }
 
 static void
-create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists, Oid owner)
+create_topic(const char *name, int32 partitions, List *given, bool if_not_exists, Oid owner)
 {
 	List *options;
 	KsTopic existing;
 
 	ks_topic_check_name(name);
 	check_partition_count(partitions);
-	options = ks_topic_options_for_new(given_options(ks_topic_options_parse(json)));
+	options = ks_topic_options_for_new(given_options(given));
 	check_create_right();
 	ks_admin_check_partitions_per_call(partitions);
 	if (lock_name_and_find(name, &existing) || ks_topic_find_or_bind(name, &existing))
@@ -178,13 +178,13 @@ create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists
 }
 
 void
-ks_admin_create_topic(const char *name, int32 partitions, Jsonb *options, bool if_not_exists)
+ks_admin_create_topic(const char *name, int32 partitions, List *options, bool if_not_exists)
 {
 	create_topic(name, partitions, options, if_not_exists, GetUserId());
 }
 
 void
-ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, Jsonb *options)
+ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, List *options)
 {
 	create_topic(name, partitions, options, false, owner);
 }
@@ -239,9 +239,8 @@ lock_topic(const KsTopic *given, KsTopic *topic)
 }
 
 void
-ks_admin_alter_topic(const KsTopic *given, Jsonb *json)
+ks_admin_alter_topic(const KsTopic *given, List *options)
 {
-	List *options = ks_topic_options_parse(json);
 	List *current;
 	KsTopic locked;
 	const KsTopic *topic = &locked;

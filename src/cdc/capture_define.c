@@ -472,8 +472,7 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 		return;
 	}
 	ks_admin_create_topic_for(rel->rd_rel->relowner, name, Max(options->partitions, 1),
-							  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS))));
-	/* The new topic is looked up by name. */
+							  ks_topic_options_parse(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS)))));
 	CommandCounterIncrement();
 	ks_topic_get(name, topic);
 	ks_topic_check_right(topic, ACL_INSERT);

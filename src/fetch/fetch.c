@@ -9,7 +9,7 @@
  * ever.
  *
  * Who finds nothing sleeps on its latch.  It enters itself as a waiter for the
- * offset that it wants (state/wait.c) and is woken by the commit that makes
+ * offset that it wants (waiting.c) and is woken by the commit that makes
  * that offset readable.  A timer wakes it as well, at most every second, to
  * look whether the topic is still there and may still be read; on a standby,
  * where no commit wakes anybody, that is how it sees new records.
@@ -43,6 +43,7 @@
 #include "fetch/waiting.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
+#include "state/partition_slots.h"
 
 /*
  * How long a waiter sleeps before it looks around, ms.  In test builds so long

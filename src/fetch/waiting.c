@@ -39,6 +39,7 @@
 #include "portability/instr_time.h"
 
 #include "fetch/waiting.h"
+#include "state/wait.h"
 
 /* So many partitions of one wait are entered at; at the others the caller looks by itself. */
 #define ENTRIES_MAX 2048

@@ -532,24 +532,20 @@ owner_role(const char *given)
 }
 
 void
-ks_group_create(const char *name, Jsonb *json)
+ks_group_create(const char *name, const KsGroupGiven *given)
 {
 	KsOwnerScope scope;
-	KsGroupOptions options;
-	List *canonical = NIL;
-	char *given = NULL;
 	KsGroupKey key;
 	Change *change;
 	Oid owner;
 
 	ks_group_check_name(name);
-	ks_group_parse_options(json, &options, &given, &canonical);
-	owner = owner_role(given);
+	owner = owner_role(given->owner);
 	/* Waits for another that creates, alters or drops the group; a poll that makes it does not. */
 	(void) lock_row_key(name, true);
 	ks_owner_begin(&scope);
 	check_role_limit(owner);
-	if (!ks_consumer_group_row_insert(name, owner, canonical))
+	if (!ks_consumer_group_row_insert(name, owner, given->canonical))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("group \"%s\" already exists", name)));
@@ -560,7 +556,7 @@ ks_group_create(const char *name, Jsonb *json)
 	change = note_change(CHANGE_OPTIONS, &key);
 	change->owner = owner;
 	change->unlimited = is_superusers(owner);
-	change->options = options;
+	change->options = given->options;
 	change->created = true;
 }
 
@@ -588,26 +584,22 @@ write_row(const KsGroupKey *key)
 }
 
 void
-ks_group_alter(const KsGroupKey *key, Jsonb *json)
+ks_group_alter(const KsGroupKey *key, const KsGroupGiven *given)
 {
 	KsOwnerScope scope;
-	KsGroupOptions options;
 	KsGroupStart start;
-	List *canonical = NIL;
-	char *given = NULL;
 	Oid owner = InvalidOid;
 	Change *change;
 
-	ks_group_parse_options(json, &options, &given, &canonical);
-	if (given != NULL)
-		owner = owner_role(given);
+	if (given->owner != NULL)
+		owner = owner_role(given->owner);
 	/* Before the row is written, so that a failure below is undone in memory as well. */
 	change = note_change(CHANGE_OPTIONS, key);
 	write_row(key);
 	ks_owner_begin(&scope);
-	if (given != NULL)
+	if (given->owner != NULL)
 		check_role_limit(owner);
-	ks_consumer_group_row_update(key->name, canonical, owner);
+	ks_consumer_group_row_update(key->name, given->canonical, owner);
 	read_row(key->name, InvalidOid, &start);
 	ks_owner_end(&scope);
 	change->owner = start.owner;

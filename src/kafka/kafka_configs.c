@@ -145,7 +145,7 @@ change_topic(KsKafkaRequest *request, void *arg)
 	ks_require_writable("AlterConfigs");
 	ks_topic_get(ks_wire_cstring(change->topic), &topic);
 	ks_topic_check_owner(&topic);
-	ks_admin_alter_topic(&topic, change->options);
+	ks_admin_alter_topic(&topic, ks_topic_options_parse(change->options));
 	/* Before the error that undoes a trial: it says that nothing else was wrong. */
 	change->done = true;
 	if (change->trial)

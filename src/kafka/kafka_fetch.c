@@ -5,7 +5,8 @@
  * A round reads each partition that is asked for in one transaction: the last
  * stable offset first, then a snapshot, then batches (log/log_scan.c).  If that gives
  * fewer than min_bytes, the session waits outside of a transaction for a commit to one
- * of the partitions, at most max_wait_ms, and does another round.
+ * of the partitions, at most max_wait_ms, and does another round; with a large min_bytes
+ * only when the partitions can have grown by what is missing (fetch/waiting.c).
  *
  * A batch is handed out whole even if the offset wanted lies inside it, and the first
  * batch of the answer whatever its size: clients go on from there.  Fetch sessions are
@@ -31,6 +32,7 @@
 #include "fetch/waiting.h"
 #include "kafka/kafka_fetch.h"
 #include "kafka/kafka_nodes.h"
+#include "kafka/kafka_request.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
 #include "log/segment_table.h"

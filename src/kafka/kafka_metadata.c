@@ -177,7 +177,7 @@ create_one(KsKafkaRequest *request, void *arg)
 {
 	One *one = arg;
 
-	ks_admin_create_topic(ks_wire_cstring(one->name), 1, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), true);
+	ks_admin_create_topic(ks_wire_cstring(one->name), 1, NIL, true);
 }
 
 static void

@@ -32,6 +32,7 @@
 #include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_topics.h"
+#include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */
 #define MESSAGE_MAX 1000

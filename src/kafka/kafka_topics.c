@@ -102,7 +102,8 @@ create_topic(KsKafkaRequest *request, void *arg)
 	ks_kafka_options_begin(&options);
 	for (i = 0; i < wanted->configs.count; i++)
 		ks_kafka_options_add(&options, ks_wire_cstring(wanted->configs.items[i].name), ks_wire_cstring(wanted->configs.items[i].value));
-	ks_admin_create_topic(ks_wire_cstring(wanted->name), creation->partitions, ks_kafka_options_end(&options), false);
+	ks_admin_create_topic(ks_wire_cstring(wanted->name), creation->partitions,
+						  ks_topic_options_parse(ks_kafka_options_end(&options)), false);
 	ks_topic_get(ks_wire_cstring(wanted->name), &topic);
 	creation->entry->topic_id = ks_kafka_topic_uuid(&topic);
 	creation->entry->num_partitions = creation->partitions;

@@ -56,6 +56,7 @@
 #include "log/segment.h"
 #include "log/segment_table.h"
 #include "record/time.h"
+#include "state/partition_slots.h"
 #include "topic/capacity.h"
 
 /* What one segment holds. */

@@ -64,7 +64,9 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 typedef struct IndexEntry
 {

@@ -20,7 +20,12 @@
 
 #include "base/errors.h"
 #include "base/locks.h"
+#include "state/clock.h"
+#include "state/inflight.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/state_shmem.h"
+#include "state/wait.h"
 
 #define WARN_EVERY 600 /* s */
 

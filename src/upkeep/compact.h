@@ -22,12 +22,7 @@ typedef struct KsCompactionPlan
 } KsCompactionPlan;
 extern void ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan);
 
-/*
- * Steps: at most one thing that the partition needs, in a transaction that the
- * caller has begun, and that it commits when true is returned; false: nothing
- * was due, or what it takes was not free.  *done comes with the key set and
- * all else empty.
- */
+/* A step, see upkeep.h. */
 extern bool ks_compact_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 /*

@@ -15,6 +15,7 @@
  * an aborted transaction: release what a run keeps from step to step.  Throws
  * nothing.
  */
+/* A step, see upkeep.h. */
 extern bool ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 #endif /* KS_UPKEEP_FREEZE_H */

@@ -37,6 +37,7 @@
 #include "offset/offset_expiry.h"
 #include "log/garbage.h"
 #include "produce/producer_batch.h"
+#include "state/partition_slots.h"
 #include "state/replicas.h"
 #include "state/wakeup.h"
 #include "state/worker_status.h"

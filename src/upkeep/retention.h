@@ -16,6 +16,7 @@
  * was due, or what it takes was not free.  *done comes with the key set and
  * all else empty.
  */
+/* A step, see upkeep.h. */
 extern bool ks_retention_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 #endif /* KS_UPKEEP_RETENTION_H */

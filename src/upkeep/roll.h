@@ -10,12 +10,7 @@
 
 #include "upkeep/upkeep.h"
 
-/*
- * Steps: at most one thing that the partition needs, in a transaction that the
- * caller has begun, and that it commits when true is returned; false: nothing
- * was due, or what it takes was not free.  *done comes with the key set and
- * all else empty.
- */
+/* A step, see upkeep.h: what a roll needs of the tables. */
 extern bool ks_maintain_partition(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 /* After the commit: tell shared memory what a step did. */

@@ -33,6 +33,7 @@
 
 #include "catalog/owner.h"
 #include "log/recovery.h"
+#include "state/partition_slots.h"
 #include "upkeep/standby_end.h"
 #include "upkeep/upkeep.h"
 

@@ -10,6 +10,7 @@
 
 #include "upkeep/upkeep.h"
 
+/* A step, see upkeep.h. */
 extern bool ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *done);
 
 #endif /* KS_UPKEEP_STANDBY_END_H */

@@ -29,4 +29,12 @@ typedef struct KsMaintenance
 	char *event; /* a line for the server log, in the memory of the step; NULL: none */
 } KsMaintenance;
 
+/*
+ * A step of maintenance does at most one thing that the partition needs, in a
+ * transaction that the caller has begun, and that it commits when true is returned;
+ * false: nothing was due, or what it takes was not free.  *done comes with the key
+ * set and all else empty.
+ */
+typedef bool (*KsMaintenanceStep)(const KsTopic *topic, int32 partition, KsMaintenance *done);
+
 #endif /* KS_UPKEEP_UPKEEP_H */
