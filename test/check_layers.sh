@@ -21,6 +21,7 @@ state
 topic
 log
 produce fetch admin
+staging
 table
 group cdc
 upkeep
