@@ -19,6 +19,7 @@
 #define KS_KAFKA_REQUEST_TIMED_OUT 7
 #define KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS 14
 #define KS_KAFKA_COORDINATOR_NOT_AVAILABLE 15
+#define KS_KAFKA_NOT_COORDINATOR 16
 #define KS_KAFKA_INVALID_TOPIC_EXCEPTION 17
 #define KS_KAFKA_CLUSTER_AUTHORIZATION_FAILED 31
 #define KS_KAFKA_UNSUPPORTED_SASL_MECHANISM 33
@@ -43,6 +44,15 @@
 #define KS_KAFKA_ELECTION_NOT_NEEDED 84
 #define KS_KAFKA_UNKNOWN_TOPIC_ID 100
 #define KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED 53
+#define KS_KAFKA_POLICY_VIOLATION 44
+#define KS_KAFKA_INVALID_PRODUCER_ID_MAPPING 49
+#define KS_KAFKA_INVALID_TRANSACTION_TIMEOUT 50
+#define KS_KAFKA_CONCURRENT_TRANSACTIONS 51
+#define KS_KAFKA_OPERATION_NOT_ATTEMPTED 55
+#define KS_KAFKA_PRODUCER_FENCED 90
+#define KS_KAFKA_TRANSACTIONAL_ID_NOT_FOUND 105
+#define KS_KAFKA_TRANSACTION_ABORTABLE 120
+#define KS_KAFKA_INVALID_REGULAR_EXPRESSION 128
 
 typedef struct KsKafkaRequest
 {
@@ -136,6 +146,12 @@ extern bool ks_kafka_handle_describe_producers(KsKafkaRequest *request, void *re
 extern bool ks_kafka_handle_list_reassignments(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_elect_leaders(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_describe_acls(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_add_partitions_to_txn(KsKafkaRequest *request, void *response); /* kafka_transactions.c */
+extern bool ks_kafka_handle_end_txn(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_add_offsets_to_txn(KsKafkaRequest *request, void *response); /* kafka_txn_offsets.c */
+extern bool ks_kafka_handle_txn_offset_commit(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_list_transactions(KsKafkaRequest *request, void *response); /* kafka_txn_list.c */
+extern bool ks_kafka_handle_describe_transactions(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_offset_for_leader_epoch(KsKafkaRequest *request, void *response); /* kafka_offsets.c */
 
 #endif /* KS_KAFKA_KAFKA_REQUEST_H */

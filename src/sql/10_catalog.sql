@@ -128,12 +128,15 @@ CREATE TABLE kstream.producer_batch_0 (
     base_offset    bigint NOT NULL,
     epoch          integer NOT NULL,
     first_sequence integer NOT NULL,
-    last_sequence  integer NOT NULL
+    last_sequence  integer NOT NULL,
+    told_offset    bigint
 );
 CREATE INDEX producer_batch_0_key ON kstream.producer_batch_0 (producer_id, topic_id, partition, base_offset);
 CREATE TABLE kstream.producer_batch_1 (LIKE kstream.producer_batch_0);
 CREATE INDEX producer_batch_1_key ON kstream.producer_batch_1 (producer_id, topic_id, partition, base_offset);
 COMMENT ON TABLE kstream.producer_batch_0 IS 'batches of idempotent Kafka producers, so that one that comes again is known; takes turns with producer_batch_1';
+COMMENT ON COLUMN kstream.producer_batch_0.base_offset IS 'of a batch of a transaction: the version of its row in staging';
+COMMENT ON COLUMN kstream.producer_batch_0.told_offset IS 'which offset its producer was told, where that is another one';
 COMMENT ON TABLE kstream.producer_batch_1 IS 'batches of idempotent Kafka producers; takes turns with producer_batch_0';
 
 CREATE TABLE kstream.producer_turn (
