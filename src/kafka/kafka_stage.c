@@ -36,6 +36,7 @@ typedef struct Stage
 	KsAppending *all;
 	KsTransaction transaction;
 	bool is_open; /* it was, before */
+	int16 error;  /* for whatever the transaction's producer sends */
 } Stage;
 
 static void
@@ -52,18 +53,13 @@ refuse_all(const KsAppending *appending, int16 error)
 
 /* May the transaction take batches? */
 static int16
-check_transaction(Stage *stage)
+state_error(const Stage *stage)
 {
-	int16 error = ks_kafka_open_id(stage->all->transactional_id, true, &stage->transaction);
-
-	if (error != KS_KAFKA_NONE)
-		return error;
-	stage->is_open = stage->transaction.state == KS_TRANSACTION_ONGOING;
 	if (!stage->is_open)
 		return stage->all->version >= KS_KAFKA_PRODUCE_BEGINS ? KS_KAFKA_NONE : KS_KAFKA_INVALID_TXN_STATE;
-	if (!ks_kafka_transaction_is_whole(&stage->transaction))
-		return stage->all->version >= KS_KAFKA_PRODUCE_BEGINS ? KS_KAFKA_TRANSACTION_ABORTABLE : KS_KAFKA_INVALID_PRODUCER_ID_MAPPING;
-	return KS_KAFKA_NONE;
+	if (ks_kafka_transaction_is_whole(&stage->transaction))
+		return KS_KAFKA_NONE;
+	return stage->all->version >= KS_KAFKA_PRODUCE_BEGINS ? KS_KAFKA_TRANSACTION_ABORTABLE : KS_KAFKA_INVALID_PRODUCER_ID_MAPPING;
 }
 
 /* May it take this one? */
@@ -81,6 +77,8 @@ check_batch(const Stage *stage, const KsClientBatch *batch)
 		default:
 			return KS_KAFKA_INVALID_PRODUCER_ID_MAPPING;
 	}
+	if (stage->error != KS_KAFKA_NONE)
+		return stage->error;
 	if (stage->all->version < KS_KAFKA_PRODUCE_BEGINS &&
 		!ks_staging_has_partition(&stage->transaction, batch->topic.topic_id, batch->partition, &told_end))
 		return KS_KAFKA_INVALID_TXN_STATE;
@@ -199,12 +197,14 @@ ks_kafka_stage_batches(KsKafkaRequest *request, void *arg)
 
 	ks_require_writable("Produce");
 	ks_kafka_produce_settings(stage.all);
-	error = check_transaction(&stage);
+	error = ks_kafka_open_id(stage.all->transactional_id, true, &stage.transaction);
 	if (error != KS_KAFKA_NONE)
 	{
 		refuse_all(stage.all, error);
 		return;
 	}
+	stage.is_open = stage.transaction.state == KS_TRANSACTION_ONGOING;
+	stage.error = state_error(&stage);
 	fit.batches = palloc(sizeof(KsClientBatch *) * stage.all->count);
 	fit.count = 0;
 	chosen.batches = palloc(sizeof(KsClientBatch *) * stage.all->count);

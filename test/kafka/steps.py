@@ -8,6 +8,7 @@ import sys
 import threading
 
 from raw import *  # noqa: F403: for the expressions
+from txn import *  # noqa: F403
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 c = Connection(port, user, password, timeout=60)
