@@ -17,12 +17,12 @@ use Test::More;
 my $programs = abs_path("$FindBin::Bin/../kafka");
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 my $node = new_node('txnfaults', allows_streaming => 1,
-	conf => kafka_settings($port) . "kstream.staging_size = 64\nrestart_after_crash = on\nwal_writer_delay = 10s\nkstream.worker = off\n");
+	conf => kafka_settings($port) . "kstream.staging_size = 64\nrestart_after_crash = on\nmax_wal_senders = 4\nwal_level = replica\nwal_writer_delay = 10s\nkstream.worker = off\n");
 plan skip_all => 'the library was built without debug points'
   unless has_debug_points($node);
 
 append_to_file($node->data_dir . '/pg_hba.conf', "host all all 127.0.0.1/32 scram-sha-256\n");
-$node->safe_psql('postgres', "CREATE ROLE alice LOGIN PASSWORD 'secret'; SELECT kstream.create_topic('c', 2);"
+$node->safe_psql('postgres', "CREATE ROLE alice LOGIN PASSWORD 'secret'; SELECT kstream.create_topic('c', 2, '{\"retention\": \"infinite\"}');"
 	  . ' GRANT SELECT, INSERT ON kstream_topic.c TO alice');
 $node->restart;
 wait_for_listener($port);
