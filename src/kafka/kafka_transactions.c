@@ -37,7 +37,7 @@
 #include "base/errors.h"
 #include "base/events.h"
 #include "group/group_row.h"
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 #include "kafka/kafka_commit.h"
 #include "kafka/kafka_transactions.h"
 #include "log/log.h"

@@ -20,7 +20,7 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "group/group_row.h"
-#include "group/offset_row.h"
+#include "offset/offset_row.h"
 #include "kafka/kafka_commit.h"
 #include "kafka/kafka_transactions.h"
 

@@ -42,9 +42,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "base/debug.h"
+#include "catalog/ks_catalog.h"
 #include "staging/staged_table.h"
-#include "topic/topic.h"
 
 #define Anum_staging_turn_current 1
 

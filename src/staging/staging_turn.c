@@ -39,9 +39,9 @@
 
 #include "base/debug.h"
 #include "base/events.h"
+#include "catalog/ks_catalog.h"
+#include "catalog/owner.h"
 #include "staging/staged_table.h"
-#include "topic/owner.h"
-#include "topic/topic.h"
 
 /* A table is left after so many seconds, so that what is expired goes. */
 #define TURN_AGE 3600

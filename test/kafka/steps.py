@@ -9,6 +9,7 @@ import threading
 
 from raw import *  # noqa: F403: for the expressions
 from txn import *  # noqa: F403
+from words import *  # noqa: F403: for the expressions
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 c = Connection(port, user, password, timeout=60)
