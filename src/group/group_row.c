@@ -48,6 +48,7 @@
 #include "group/rebalance.h"
 #include "group/group_options.h"
 #include "group/group_row.h"
+#include "staging/staging.h"
 #include "catalog/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
@@ -505,6 +506,16 @@ ks_group_sub_end(bool committed)
 	}
 }
 
+/* What an open transaction of a Kafka client will commit is not to be taken away before. */
+static void
+check_no_pending(const KsGroupKey *key)
+{
+	if (ks_staging_group_is_pending(key->name))
+		ereport(ERROR,
+				(errmsg("group \"%s\" is in use", key->name),
+				 ks_error(KS_E_NON_EMPTY_GROUP, "an open transaction of a Kafka client has an offset of it.")));
+}
+
 void
 ks_group_check_empty(const KsGroupKey *key)
 {
@@ -520,6 +531,7 @@ ks_group_check_empty(const KsGroupKey *key)
 	}
 	if (count > 0)
 		ks_error_not_empty(key->name, count);
+	check_no_pending(key);
 }
 
 /* A JSON object of canonical options, as SQL. */
@@ -680,6 +692,7 @@ ks_group_drop(const char *name)
 	open_to_drop(name, &key);
 	ks_member_look_after(&key);
 	(void) note_change(CHANGE_DROP, &key);
+	check_no_pending(&key);
 	begin_drop(&key);
 	ks_owner_begin(&scope);
 	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));

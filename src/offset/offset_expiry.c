@@ -36,6 +36,7 @@
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "offset/offset_expiry.h"
+#include "staging/staging.h"
 #include "catalog/owner.h"
 
 /* How often, at most, a group that has members is noted as such, ms. */
@@ -119,7 +120,7 @@ is_empty(const KsGroupKey *key, int64 *empty_for, int64 *retention)
 	*empty_for = ks_monotonic_ms() - group->empty_since;
 	*retention = group->options.offsets_retention;
 	LWLockRelease(&group->lock);
-	return empty;
+	return empty && !ks_staging_group_is_pending(key->name);
 }
 
 /* Is there such a group?  Orphans may have none. */

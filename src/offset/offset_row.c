@@ -596,7 +596,7 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 	RowKey row_key = {key, topic_id, partition};
 	int64 stamp;
 
-	if (!lock_partition(key, topic, partition))
+	if (!lock_partition(key, topic, partition) || ks_staging_offset_is_pending(key->name, topic_id, partition))
 		return KS_OFFSET_BUSY;
 	/* Only now: who joined before this has seen the offset, or will. */
 	if (!stamp_of_empty(key, &stamp))

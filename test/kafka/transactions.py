@@ -187,6 +187,23 @@ is_(thief.produce('u', 0, 'late'), 29, 'the right is looked at with each')
 is_(thief.commit(), 0, 'not at the end')
 is_(rows('u').split()[-1], 'mallory', 'which appends what was taken')
 
+# offsets that are pending
+p = Producer(c, 'pending', v2=True)
+p.init()
+sql("SELECT kstream.create_group('pending')")
+is_(p.offsets('pending', 't', 0, 2), 30, "a group is its owner's")
+sql("SELECT kstream.drop_group('pending')")
+p.offsets('pending', 't', 0, 2)
+poll = ("SET ROLE %s; SELECT string_agg(DISTINCT partition::text, ',') FROM kstream.poll('pending', '{t}', options => '{\"auto_offset_reset\": \"earliest\"}')" % user)
+is_(sql(poll), '1', 'poll() passes over a partition with a pending offset')
+is_('in use' in sql("SELECT kstream.reset_offsets('pending', 't', 'earliest'::text)"), True, 'its offsets are not reset')
+is_('in use' in sql("SELECT kstream.drop_group('pending')"), True, 'the group is not dropped')
+is_('another transaction' in sql("SELECT kstream.commit('pending', 't', 0, 1)"), True, 'nor is an offset committed over it')
+is_(p.commit(), 0, 'the transaction ends')
+is_(committed('pending'), 't 0 2', 'its offset is committed')
+is_(len(sql(poll).split(',')), 2, 'poll() takes the partition')
+is_(sql("SELECT kstream.drop_group('pending')"), '', 'and the group can be dropped')
+
 # a topic that goes
 sql("SELECT kstream.create_topic('gone')")
 sql('GRANT INSERT ON kstream_topic.gone TO %s' % user)

@@ -14,7 +14,7 @@ port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 # Where, and in which flow.  A number: not at the first arrival.
 POINTS = ['kafka.initialized', 'kafka.staging', 'kafka.staging:2', 'kafka.staged', 'kafka.offsets_staged', 'kafka.offsets_set',
           'precommit.locked', 'precommit.reserved', 'precommit.row_n', 'precommit.row_n:2', 'precommit.written', 'kafka.ended',
-          'commit.before_dereg:2', 'commit.after_dereg:2', 'kafka.before_answer']
+          'commit.before_dereg', 'commit.after_dereg', 'kafka.before_answer']
 BOTH = ('kafka.staged', 'precommit.row_n:2', 'kafka.before_answer')
 
 
@@ -58,6 +58,19 @@ def is_(got, wanted, name):
     print('%sok - %s%s' % ('' if got == wanted else 'not ', name, '' if got == wanted else ': %r, not %r' % (got, wanted)), flush=True)
 
 
+def armed(point):
+    """A connection that dies there; or dies now."""
+    connect().close()
+    ask("ALTER ROLE %s SET kstream.debug_point = '%s=sigkill'" % (user, point))
+    try:
+        return Connection(port, user, password)
+    finally:
+        ask('ALTER ROLE %s RESET kstream.debug_point' % user)
+
+
+commits = [1]
+
+
 def run(number, point, v2):
     """One transaction that meets a crash."""
     name = '%s %s' % (point, 'v2' if v2 else 'v1')
@@ -67,9 +80,15 @@ def run(number, point, v2):
     crashes = [0]
 
     def arm():
-        ask("ALTER ROLE %s SET kstream.debug_point = '%s=sigkill'" % (user, point))
-        producer.c = connect()
-        ask('ALTER ROLE %s RESET kstream.debug_point' % user)
+        if not point.startswith('commit.'):
+            producer.c = armed(point)
+            return
+        # The first commit after those of the login.
+        while producer.c is None:
+            try:
+                producer.c = armed('%s:%d' % (point, commits[0]))
+            except (OSError, EOFError):
+                commits[0] += 1
 
     def certain(step):
         """Do it, after a crash again, with the same bytes."""
@@ -95,6 +114,7 @@ def run(number, point, v2):
     is_([certain(lambda b=b: producer.send('c', *b)[0]) for b in batches], [0, 0, 0], name + ': batches')
     is_(certain(lambda: producer.offsets(group, 'c', 0, number)), 0, name + ': an offset')
     if point.startswith('commit.'):
+        producer.c = None
         arm()
     is_(certain(producer.commit), 0, name + ': the end')
     is_(crashes[0], 1, name + ': the server died once')
