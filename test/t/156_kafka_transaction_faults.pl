@@ -111,12 +111,73 @@ foreach my $turn (1 .. 6)
 cmp_ok(bytes(), '<', 1000000, 'nothing has grown');
 $holder->query('COMMIT');
 
+# ---------- two requests of one transactional id ----------
+# A batch that comes late, when its transaction is being ended, is not part of the next one.
+my $watcher = KstreamTest::session($node);
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.ended=wait'");
+my $ending = kafka_client($port);
+sql('ALTER ROLE alice RESET ALL');
+is(told($c, "(r := Producer(c, 'race')).init() or r.add(('c', 1)) or r.produce('c', 1, 'race1')"), 0, 'a transaction');
+told($ending, "(r := Producer(c, 'race')) and setattr(r, 'producer', " . told($c, 'r.producer') . ") or setattr(r, 'epoch', 0)");
+say_to($ending, 'r.commit()');
+wait_at_point($watcher);
+is(told($c, 'r.commit()'), 51, 'while it is being ended another end is told to come again');
+is(told($c, 'Producer(c, "race").init()'), 51, 'and another producer');
+say_to($c, "r.produce('c', 1, 'race2')");
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'object'"), 'a late batch waits');
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+is(answer($ending), 0, 'the end');
+is(answer($c), 48, 'the late batch is part of no transaction');
+is(told($c, "r.commit()"), 0, 'the end again');
+is(latest('race'), 'race1', 'what was acknowledged is there');
+
+# The other way round: an end waits for no batch that is under way, and has it if it was acknowledged.
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.staged=wait'");
+my $staging = kafka_client($port);
+sql('ALTER ROLE alice RESET ALL');
+is(told($c, "(r := Producer(c, 'race')).init() or r.add(('c', 1))"), 0, 'another transaction');
+told($staging, "(r := Producer(c, 'race')) and setattr(r, 'producer', " . told($c, 'r.producer') . ') or setattr(r, "epoch", ' . told($c, 'r.epoch') . ')');
+say_to($staging, "r.produce('c', 1, 'race3')");
+wait_at_point($watcher);
+is(told($c, 'r.commit()'), 51, 'an end while a batch is under way is told to come again');
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+is(answer($staging), 0, 'the batch');
+is(told($c, 'r.commit()'), 0, 'the end');
+is(latest('race'), 'race1 race3', 'has it');
+
+# ---------- maintenance that fails ----------
+foreach my $fault ('error', 'sigkill')
+{
+	told($c, "(q := Producer(c, 'late-$fault', timeout=1)).init() or q.add(('c', 1)) or q.produce('c', 1, 'late')");
+	my $who = told($c, '(q.producer, q.epoch)');
+	my $victim = KstreamTest::session($node);
+	$victim->run("SET kstream.debug_point = 'staging.expired=$fault'; CALL kstream.run_maintenance()");
+	if ($fault eq 'sigkill') { wait_usable($node); wait_for_listener($port); $c = kafka_client($port); }
+	is(told($c, "described(c, 'late-$fault')[1]"), "'Ongoing'", "$fault while a transaction is aborted: it is open");
+	sql('CALL kstream.run_maintenance()');
+	is(told($c, "described(c, 'late-$fault')[1]"), "'CompleteAbort'", 'aborted by the next pass');
+
+	told($c, "(busy := Producer(c, 'busy', v2=True)).init() or [busy.produce('c', 0, 'x' * 20000) or busy.commit() for n in range(5)]");
+	my $table = current();
+	sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
+	$victim = KstreamTest::session($node);
+	$victim->run("SET kstream.debug_point = 'staging.carried=$fault'; CALL kstream.run_maintenance()");
+	if ($fault eq 'sigkill') { wait_usable($node); wait_for_listener($port); $c = kafka_client($port); }
+	is(current(), 1 - $table, 'the tables have turned');
+	isnt(sql("SELECT count(*) FROM kstream.staged_$table"), 0, "$fault while states are carried over: the table stays");
+	sql('CALL kstream.run_maintenance()');
+	is(sql("SELECT count(*) FROM kstream.staged_$table"), 0, 'emptied by the next pass');
+	is(told($c, "described(c, 'late-$fault')[1]"), "'CompleteAbort'", 'nothing is forgotten');
+}
+
 # an id that is not used for long is forgotten
 sql("ALTER SYSTEM SET kstream.transactional_id_expiration = '60s'");
 sql('SELECT pg_reload_conf()');
 sql("UPDATE kstream.staged_$_ SET updated_at = updated_at - interval '2 minutes' WHERE transactional_id = 'slow'") foreach 0, 1;
 like(told($c, 'transactions(c)'), qr/slow/, 'an id');
-told($c, "busy.produce('c', 0, 'x' * 20000) or busy.produce('c', 0, 'x' * 60000) or busy.commit()");
+told($c, "(busy := Producer(c, 'busy', v2=True)).init() or busy.produce('c', 0, 'x' * 20000) or busy.produce('c', 0, 'x' * 60000) or busy.commit()");
 pass();
 pass();
 unlike(told($c, 'transactions(c)'), qr/slow/, 'that is not used is forgotten');
