@@ -35,9 +35,9 @@ typedef struct KsAppending
 	KsClientBatch **batches;
 	int count;
 	int16 acks;
-	int32 timeout;            /* ms; locks are waited for so long */
+	int32 timeout;             /* ms; locks are waited for so long */
 	KwString transactional_id; /* null: of no transaction */
-	int16 version;            /* of the requests */
+	int16 version;             /* of the requests */
 } KsAppending;
 
 /* How durable the transaction's commit is to be, and how long it waits for locks. */

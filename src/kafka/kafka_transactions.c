@@ -126,8 +126,9 @@ ks_kafka_begin_transaction(KsTransaction *transaction)
 	ks_transaction_begin(transaction, GetCurrentTimestamp(), system_identifier, timeline);
 }
 
-int16
-ks_kafka_coordinator_error(int16 error)
+/* An error of a transaction of ours, as clients of the coordinator understand it. */
+static int16
+coordinator_error(int16 error)
 {
 	if (error == KS_KAFKA_NONE)
 		return error;
@@ -157,7 +158,7 @@ ks_kafka_coordinate(KsKafkaRequest *request, KsKafkaWork work, void *arg)
 	ks_kafka_watch_end();
 	if (error == KS_KAFKA_NONE && !ks_kafka_commit_is_replicated())
 		return KS_KAFKA_CONCURRENT_TRANSACTIONS;
-	return ks_kafka_coordinator_error(error);
+	return coordinator_error(error);
 }
 
 /* Before the versions that know PRODUCER_FENCED. */

@@ -44,9 +44,6 @@ extern bool ks_kafka_transaction_is_whole(const KsTransaction *transaction);
 /* Begin one if none is open. */
 extern void ks_kafka_begin_transaction(KsTransaction *transaction);
 
-/* An error of a transaction of ours, as clients of the coordinator understand it. */
-extern int16 ks_kafka_coordinator_error(int16 error);
-
 /*
  * Run a request's work as ks_kafka_transaction(): flushed, and replicated as the
  * session's synchronous_commit says, or CONCURRENT_TRANSACTIONS, which has the client

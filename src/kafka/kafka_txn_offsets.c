@@ -44,7 +44,6 @@ open_group(KwString id, KsGroupKey *key)
 	ks_group_open(name, true, key);
 }
 
-
 /* ---------- AddOffsetsToTxn ---------- */
 
 typedef struct AddOffsets

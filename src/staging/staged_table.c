@@ -42,6 +42,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/locks.h"
 #include "catalog/ks_catalog.h"
 #include "staging/staged_table.h"
 
@@ -53,7 +54,7 @@ ks_staging_lock(const char *id, bool wait)
 	uint64 hash = hash_bytes_extended((const unsigned char *) id, strlen(id), 0);
 	LOCKTAG tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->staging_turn, (uint32) (hash >> 32), (uint16) hash);
+	ks_tag_transactional_id(&tag, ks_catalog()->staging_turn, hash);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -158,8 +159,8 @@ ks_staged_text(const KsStagedRow *row, AttrNumber attribute)
 	return row->isnull[attribute - 1] ? NULL : TextDatumGetCString(row->values[attribute - 1]);
 }
 
-void
-ks_staged_read_state(const KsStagedRow *row, KsTransaction *transaction)
+static void
+read_state(const KsStagedRow *row, KsTransaction *transaction)
 {
 	char *id = ks_staged_text(row, Anum_staged_transactional_id);
 
@@ -186,7 +187,7 @@ ks_staged_read_state(const KsStagedRow *row, KsTransaction *transaction)
 static bool
 take_first(const KsStagedRow *row, int table, void *arg)
 {
-	ks_staged_read_state(row, arg);
+	read_state(row, arg);
 	return false;
 }
 

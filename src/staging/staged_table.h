@@ -83,7 +83,6 @@ typedef bool (*KsStagedVisitor)(const KsStagedRow *row, int table, void *arg);
 extern bool ks_staged_walk(KsStagedTables *tables, int table, KsStagedIndex index, const KsStagedKey *keys, int count,
 						   ScanDirection direction, KsStagedVisitor visit, void *arg);
 
-extern void ks_staged_read_state(const KsStagedRow *row, KsTransaction *transaction);
 extern int64 ks_staged_int64(const KsStagedRow *row, AttrNumber attribute);
 extern int32 ks_staged_int32(const KsStagedRow *row, AttrNumber attribute);
 extern char *ks_staged_text(const KsStagedRow *row, AttrNumber attribute); /* palloc'd; NULL */

@@ -50,8 +50,8 @@
 #define TURN_AGE_MIN 10
 
 int ks_transaction_max_timeout = 900000;
-static int staging_size = 65536;               /* kB */
-static int max_transaction_size = 10485760;    /* kB */
+static int staging_size = 65536;                 /* kB */
+static int max_transaction_size = 10485760;      /* kB */
 static int transactional_id_expiration = 604800; /* s */
 
 void

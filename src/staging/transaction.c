@@ -79,7 +79,7 @@ static KsTransactionVerdict
 judge_repeated_end(const KsTransaction *transaction, bool commit)
 {
 	return transaction->state == (commit ? KS_TRANSACTION_COMMITTED : KS_TRANSACTION_ABORTED) ? KS_TRANSACTION_DONE
-																							   : KS_TRANSACTION_WRONG_STATE;
+																							  : KS_TRANSACTION_WRONG_STATE;
 }
 
 KsTransactionVerdict

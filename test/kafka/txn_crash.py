@@ -1,6 +1,7 @@
 """A server that dies between a transaction's first batch and the answer of its end: all of it or nothing, once.
 
-Usage: txn_crash.py PORT USER PASSWORD, with PGHOST and PGPORT for SQL; a test build.  Prints a line for each test.
+Usage: txn_crash.py PORT USER PASSWORD POINT..., with PGHOST and PGPORT for SQL; a test build.  Prints a line for each test.
+A point is that of the newer flow, with v1/ or v12/ in front of the older or of both; a number behind it says at which arrival.
 """
 import sys
 import time
@@ -10,13 +11,6 @@ import psycopg2
 from txn import *  # noqa: F403
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-
-# Where, and in which flow.  A number: not at the first arrival.
-POINTS = ['kafka.initialized', 'kafka.partitions_added', 'kafka.staging', 'kafka.staging:2', 'kafka.staged', 'kafka.offsets_staged', 'kafka.offsets_set',
-          'precommit.locked', 'precommit.reserved', 'precommit.row_n', 'precommit.row_n:2', 'precommit.written', 'kafka.ended',
-          'commit.before_dereg', 'commit.after_dereg', 'kafka.before_answer']
-BOTH = ('kafka.partitions_added', 'kafka.staged', 'precommit.row_n:2', 'kafka.before_answer')
-
 
 def ask(query):
     """Retried: the server may be on its way up."""
@@ -127,9 +121,9 @@ def run(number, point, v2):
 
 
 number = 0
-for point in POINTS:
-    for v2 in (False, True):
-        if (v2 or point in BOTH) and (not v2 or point != 'kafka.partitions_added'):
-            number += 1
-            run(number, point, v2)
+for argument in sys.argv[4:]:
+    flows, _, point = argument.rpartition('/')
+    for flow in {'': '2', 'v1': '1', 'v12': '12'}[flows]:
+        number += 1
+        run(number, point, flow == '2')
 is_([v for v in values(0) if v.startswith('n')], [], 'nothing that was aborted')

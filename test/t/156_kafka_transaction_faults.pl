@@ -34,7 +34,10 @@ sub latest { return sql("SELECT string_agg(kstream.text(value), ' ' ORDER BY \"o
 {
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port);
 	my ($out, $err) = ('', '');
-	my $done = IPC::Run::run([ '/usr/bin/python3', '-B', "$programs/txn_crash.py", $port, 'alice', 'secret' ],
+	my @points = qw(kafka.initialized v1/kafka.partitions_added kafka.staging kafka.staging:2 v12/kafka.staged
+	  kafka.offsets_staged kafka.offsets_set precommit.locked precommit.reserved precommit.row_n v12/precommit.row_n:2
+	  precommit.written kafka.ended commit.before_dereg commit.after_dereg v12/kafka.before_answer);
+	my $done = IPC::Run::run([ '/usr/bin/python3', '-B', "$programs/txn_crash.py", $port, 'alice', 'secret', @points ],
 		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(600));
 
 	foreach my $line (split /\n/, $out)
