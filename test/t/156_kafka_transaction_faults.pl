@@ -63,7 +63,7 @@ wait_for_listener($port);
 $c = kafka_client($port);
 is(told($c, "(p := Producer(c, 'loose', v2=True)) and setattr(p, 'producer', $who\[0]) or setattr(p, 'epoch', $who\[1]) or p.commit()"), 0,
 	'after a crash the transaction can be committed');
-is(latest('loose'), 'loose1', 'and lacks nothing');
+is(latest('loose') . ' ' . sql("SELECT \"offset\" FROM kstream.committed_offsets WHERE group_id = 'loose'"), 'loose1 5', 'and lacks nothing');
 
 # ---------- time ----------
 is(told($c, "(q := Producer(c, 'slow', timeout=1)).init() or q.add(('c', 1)) or q.produce('c', 1, 'slow')"), 0, 'a transaction with little time');
