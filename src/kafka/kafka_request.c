@@ -32,6 +32,9 @@
 #include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_topics.h"
+#include "kafka/kafka_transactions.h"
+#include "kafka/kafka_txn_list.h"
+#include "kafka/kafka_txn_offsets.h"
 #include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */
@@ -63,6 +66,10 @@ static const struct
 	{21, ks_kafka_handle_delete_records},
 	{22, ks_kafka_handle_init_producer_id},
 	{23, ks_kafka_handle_offset_for_leader_epoch},
+	{24, ks_kafka_handle_add_partitions_to_txn},
+	{25, ks_kafka_handle_add_offsets_to_txn},
+	{26, ks_kafka_handle_end_txn},
+	{28, ks_kafka_handle_txn_offset_commit},
 	{29, ks_kafka_handle_describe_acls},
 	{32, ks_kafka_handle_describe_configs},
 	{33, ks_kafka_handle_alter_configs},
@@ -73,6 +80,8 @@ static const struct
 	{46, ks_kafka_handle_list_reassignments},
 	{60, ks_kafka_handle_describe_cluster},
 	{61, ks_kafka_handle_describe_producers},
+	{65, ks_kafka_handle_describe_transactions},
+	{66, ks_kafka_handle_list_transactions},
 	{74, ks_kafka_handle_list_config_resources},
 	{75, ks_kafka_handle_describe_topic_partitions},
 };

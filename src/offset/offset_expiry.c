@@ -38,6 +38,7 @@
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "offset/offset_expiry.h"
+#include "staging/staging.h"
 #include "catalog/owner.h"
 
 /* How often, at most, a group that has members is noted as such, ms. */
@@ -71,7 +72,7 @@ is_empty(const KsGroupKey *key, int64 *empty_for, int64 *retention)
 	*empty_for = ks_monotonic_ms() - group->empty_since;
 	*retention = group->options.offsets_retention;
 	LWLockRelease(&group->lock);
-	return empty;
+	return empty && !ks_staging_group_is_pending(key->name);
 }
 
 /* Is there such a group?  Orphans may have none. */
@@ -92,7 +93,7 @@ ks_group_expire_offsets(const char *name)
 {
 	KsOwnerScope scope;
 	bool empty = false;
-	bool still_empty;
+	bool still_empty = false;
 	int64 empty_for = 0;
 	int64 retention = 0;
 	/* in shared memory, before rows are touched */

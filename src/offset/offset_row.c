@@ -63,6 +63,7 @@
 #include "offset/missing_row.h"
 #include "offset/offset_row.h"
 #include "group/ownership.h"
+#include "staging/staging.h"
 
 /* Which row. */
 typedef struct RowKey
@@ -414,6 +415,9 @@ ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, KsStartFunction choos
 	/* The lock first; that the partition is ours is only certain under it. */
 	if (!lock_partition(key, &owned->topic, owned->partition) || !is_still_ours(key, owned))
 		return KS_TAKEOVER_BUSY;
+	/* An open transaction of a Kafka client will commit an offset there: what it read is not to be read again. */
+	if (ks_staging_offset_is_pending(key->name, owned->topic_id, owned->partition))
+		return KS_TAKEOVER_BUSY;
 	if (ks_missing_row_find(key, owned->topic_id, owned->partition) == NULL)
 	{
 		begin_access(&access, RowExclusiveLock);
@@ -592,7 +596,7 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 	int64 stamp;
 
 	/* Held to the end of the transaction: a member that joins finds the partition busy. */
-	if (!lock_partition(key, topic, partition))
+	if (!lock_partition(key, topic, partition) || ks_staging_offset_is_pending(key->name, topic_id, partition))
 		return KS_OFFSET_BUSY;
 	/* Only now: who joined before this has seen the offset, or will. */
 	if (!stamp_of_empty(key, &stamp))
@@ -606,6 +610,40 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 		return KS_OFFSET_SET;
 	}
 	return set_row(&row_key, stamp, offset, metadata) ? KS_OFFSET_SET : KS_OFFSET_BUSY;
+}
+
+bool
+ks_offset_lock(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
+{
+	return lock_partition(key, topic, partition);
+}
+
+KsOffsetSetResult
+ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
+					 int64 offset, const char *metadata)
+{
+	RowKey row_key = {key, topic_id, partition};
+	KsOffsetSetResult result = KS_OFFSET_SET;
+	ItemPointerData tid;
+	Change change = {0};
+	Access access;
+	HeapTuple row;
+
+	if (!lock_partition(key, topic, partition))
+		return KS_OFFSET_BUSY;
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, &row_key, &tid);
+	set_offset(&change, offset, metadata);
+	/* Nobody's stamp: who takes the partition over sets one. */
+	if (row == NULL)
+		insert_row(&access, &row_key, 0, 0, &change);
+	else if (lock_row(&access, row))
+		update_row(&access, row, &change, &tid);
+	else
+		result = KS_OFFSET_BUSY;
+	end_access(&access);
+	return result;
 }
 
 bool

@@ -730,6 +730,134 @@
 	F(OffsetForLeaderEpochResponse, int32, INT32, throttle_time_ms, 2, 99, -1, -1, 0) \
 	S(OffsetForLeaderEpochResponse, OffsetForLeaderEpochResponseOffsetForLeaderTopicResult, topics, 0, 99, -1, -1, 0)
 
+#define KW_AddPartitionsToTxnRequestTopic(F, A, S, O) \
+	F(AddPartitionsToTxnRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	A(AddPartitionsToTxnRequestTopic, int32, INT32, partitions, 0, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnRequestTransaction(F, A, S, O) \
+	F(AddPartitionsToTxnRequestTransaction, KwString, STRING, transactional_id, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequestTransaction, int64, INT64, producer_id, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequestTransaction, int16, INT16, producer_epoch, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequestTransaction, bool, BOOL, verify_only, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnRequestTransaction, AddPartitionsToTxnRequestTopic, topics, 4, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnRequest(F, A, S, O) \
+	S(AddPartitionsToTxnRequest, AddPartitionsToTxnRequestTransaction, transactions, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequest, KwString, STRING, transactional_id, 0, 3, -1, -1, 0) \
+	F(AddPartitionsToTxnRequest, int64, INT64, producer_id, 0, 3, -1, -1, 0) \
+	F(AddPartitionsToTxnRequest, int16, INT16, producer_epoch, 0, 3, -1, -1, 0) \
+	S(AddPartitionsToTxnRequest, AddPartitionsToTxnRequestTopic, topics, 0, 3, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponsePartitionResult(F, A, S, O) \
+	F(AddPartitionsToTxnResponsePartitionResult, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnResponsePartitionResult, int16, INT16, partition_error_code, 0, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponseTopicResult(F, A, S, O) \
+	F(AddPartitionsToTxnResponseTopicResult, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponseTopicResult, AddPartitionsToTxnResponsePartitionResult, results_by_partition, 0, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponseResult(F, A, S, O) \
+	F(AddPartitionsToTxnResponseResult, KwString, STRING, transactional_id, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponseResult, AddPartitionsToTxnResponseTopicResult, topic_results, 4, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponse(F, A, S, O) \
+	F(AddPartitionsToTxnResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnResponse, int16, INT16, error_code, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponse, AddPartitionsToTxnResponseResult, results_by_transaction, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponse, AddPartitionsToTxnResponseTopicResult, results_by_topic, 0, 3, -1, -1, 0)
+
+#define KW_AddOffsetsToTxnRequest(F, A, S, O) \
+	F(AddOffsetsToTxnRequest, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnRequest, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnRequest, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0)
+
+#define KW_AddOffsetsToTxnResponse(F, A, S, O) \
+	F(AddOffsetsToTxnResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnResponse, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_EndTxnRequest(F, A, S, O) \
+	F(EndTxnRequest, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(EndTxnRequest, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(EndTxnRequest, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	F(EndTxnRequest, bool, BOOL, committed, 0, 99, -1, -1, 0)
+
+#define KW_EndTxnResponse(F, A, S, O) \
+	F(EndTxnResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(EndTxnResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(EndTxnResponse, int64, INT64, producer_id, 5, 99, -1, -1, -1) \
+	F(EndTxnResponse, int16, INT16, producer_epoch, 5, 99, -1, -1, -1)
+
+#define KW_TxnOffsetCommitRequestPartition(F, A, S, O) \
+	F(TxnOffsetCommitRequestPartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequestPartition, int64, INT64, committed_offset, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequestPartition, int32, INT32, committed_leader_epoch, 2, 99, -1, -1, -1) \
+	F(TxnOffsetCommitRequestPartition, KwString, STRING, committed_metadata, 0, 99, 0, -1, 0)
+
+#define KW_TxnOffsetCommitRequestTopic(F, A, S, O) \
+	F(TxnOffsetCommitRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(TxnOffsetCommitRequestTopic, TxnOffsetCommitRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitRequest(F, A, S, O) \
+	F(TxnOffsetCommitRequest, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, int32, INT32, generation_id, 3, 99, -1, -1, -1) \
+	F(TxnOffsetCommitRequest, KwString, STRING, member_id, 3, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, KwString, STRING, group_instance_id, 3, 99, 3, -1, KW_NULL) \
+	S(TxnOffsetCommitRequest, TxnOffsetCommitRequestTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitResponsePartition(F, A, S, O) \
+	F(TxnOffsetCommitResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitResponsePartition, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitResponseTopic(F, A, S, O) \
+	F(TxnOffsetCommitResponseTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(TxnOffsetCommitResponseTopic, TxnOffsetCommitResponsePartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitResponse(F, A, S, O) \
+	F(TxnOffsetCommitResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(TxnOffsetCommitResponse, TxnOffsetCommitResponseTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsRequest(F, A, S, O) \
+	A(DescribeTransactionsRequest, KwString, STRING, transactional_ids, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsResponseTopicData(F, A, S, O) \
+	F(DescribeTransactionsResponseTopicData, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	A(DescribeTransactionsResponseTopicData, int32, INT32, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsResponseTransactionState(F, A, S, O) \
+	F(DescribeTransactionsResponseTransactionState, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, KwString, STRING, transaction_state, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int32, INT32, transaction_timeout_ms, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int64, INT64, transaction_start_time_ms, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	S(DescribeTransactionsResponseTransactionState, DescribeTransactionsResponseTopicData, topics, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsResponse(F, A, S, O) \
+	F(DescribeTransactionsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DescribeTransactionsResponse, DescribeTransactionsResponseTransactionState, transaction_states, 0, 99, -1, -1, 0)
+
+#define KW_ListTransactionsRequest(F, A, S, O) \
+	A(ListTransactionsRequest, KwString, STRING, state_filters, 0, 99, -1, -1, 0) \
+	A(ListTransactionsRequest, int64, INT64, producer_id_filters, 0, 99, -1, -1, 0) \
+	F(ListTransactionsRequest, int64, INT64, duration_filter, 1, 99, -1, -1, -1) \
+	F(ListTransactionsRequest, KwString, STRING, transactional_id_pattern, 2, 99, 2, -1, KW_NULL)
+
+#define KW_ListTransactionsResponseTransactionState(F, A, S, O) \
+	F(ListTransactionsResponseTransactionState, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(ListTransactionsResponseTransactionState, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(ListTransactionsResponseTransactionState, KwString, STRING, transaction_state, 0, 99, -1, -1, 0)
+
+#define KW_ListTransactionsResponse(F, A, S, O) \
+	F(ListTransactionsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(ListTransactionsResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	A(ListTransactionsResponse, KwString, STRING, unknown_state_filters, 0, 99, -1, -1, 0) \
+	S(ListTransactionsResponse, ListTransactionsResponseTransactionState, transaction_states, 0, 99, -1, -1, 0)
+
 /* Every structure, those that others hold first. */
 #define KW_STRUCTS(X) \
 	X(ApiVersionsRequest) \
@@ -862,7 +990,31 @@
 	X(OffsetForLeaderEpochRequest) \
 	X(OffsetForLeaderEpochResponseEpochEndOffset) \
 	X(OffsetForLeaderEpochResponseOffsetForLeaderTopicResult) \
-	X(OffsetForLeaderEpochResponse)
+	X(OffsetForLeaderEpochResponse) \
+	X(AddPartitionsToTxnRequestTopic) \
+	X(AddPartitionsToTxnRequestTransaction) \
+	X(AddPartitionsToTxnRequest) \
+	X(AddPartitionsToTxnResponsePartitionResult) \
+	X(AddPartitionsToTxnResponseTopicResult) \
+	X(AddPartitionsToTxnResponseResult) \
+	X(AddPartitionsToTxnResponse) \
+	X(AddOffsetsToTxnRequest) \
+	X(AddOffsetsToTxnResponse) \
+	X(EndTxnRequest) \
+	X(EndTxnResponse) \
+	X(TxnOffsetCommitRequestPartition) \
+	X(TxnOffsetCommitRequestTopic) \
+	X(TxnOffsetCommitRequest) \
+	X(TxnOffsetCommitResponsePartition) \
+	X(TxnOffsetCommitResponseTopic) \
+	X(TxnOffsetCommitResponse) \
+	X(DescribeTransactionsRequest) \
+	X(DescribeTransactionsResponseTopicData) \
+	X(DescribeTransactionsResponseTransactionState) \
+	X(DescribeTransactionsResponse) \
+	X(ListTransactionsRequest) \
+	X(ListTransactionsResponseTransactionState) \
+	X(ListTransactionsResponse)
 
 /* API name, key, lowest and highest version, first flexible version. */
 #define KW_APIS(X) \
@@ -878,6 +1030,10 @@
 	X(DeleteRecords, 21, 0, 2, 2) \
 	X(InitProducerId, 22, 0, 5, 2) \
 	X(OffsetForLeaderEpoch, 23, 2, 4, 4) \
+	X(AddPartitionsToTxn, 24, 0, 5, 3) \
+	X(AddOffsetsToTxn, 25, 0, 4, 3) \
+	X(EndTxn, 26, 0, 5, 3) \
+	X(TxnOffsetCommit, 28, 0, 5, 3) \
 	X(DescribeAcls, 29, 1, 3, 2) \
 	X(DescribeConfigs, 32, 1, 4, 4) \
 	X(AlterConfigs, 33, 0, 2, 2) \
@@ -889,6 +1045,8 @@
 	X(ListPartitionReassignments, 46, 0, 0, 0) \
 	X(DescribeCluster, 60, 0, 2, 0) \
 	X(DescribeProducers, 61, 0, 0, 0) \
+	X(DescribeTransactions, 65, 0, 0, 0) \
+	X(ListTransactions, 66, 0, 2, 0) \
 	X(ListConfigResources, 74, 0, 1, 0) \
 	X(DescribeTopicPartitions, 75, 0, 0, 0)
 

@@ -21,6 +21,11 @@ name=value with commas between them, both hexadecimal, "." is none.
 	grow TOPIC N				more partitions
 	trim TOPIC PARTITION OFFSET	delete the records before an offset
 	delete TOPIC
+	transact ID TOPIC MANY		so many transactions of the transactional id, each of the values ID-<transaction>-<n>,
+								n from 0 to 3, in partition n % 2; of three the last one is aborted
+	etl ID FROM TO GROUP N		consume N records of the partitions 0 and 1, committed ones, and produce their values
+								to TO, at most 10 in a transaction, with the group's offsets ("-": without)
+	fence ID TOPIC				let a second producer of the id begin, then the first one: a line "fenced" if it cannot
 
 Words of "has": the commands of administration, from "create" on, and
 	codec=NAME					a codec besides "none"
@@ -31,6 +36,9 @@ Words of "has": the commands of administration, from "create" on, and
 	sorted-header				headers are in the order of their names
 	null-both					records whose key and value are NULL
 	time						records are looked up by time
+	transact					"transact" and "fence"
+	etl							and "etl"
+	etl-group					and offsets of a group that it has not joined
 	no-consumer					it cannot consume a partition that it assigns itself
 
 Prints a line "ok", "not ok" or "skip" for each thing judged.
@@ -291,6 +299,34 @@ def administered(client):
         is_(steps[step](), True, step)
 
 
+def transacted(client):
+    """Transactions, and what reads one and writes another."""
+    source, sink, group, many = NAME + '.source', NAME + '.sink', NAME + '-etl', 12
+    for topic in (source, sink):
+        ask('SELECT kstream.create_topic(%s, 2)', topic)
+
+    def values(topic):
+        return [[bytes(v).decode() for (v,) in ask('SELECT value FROM kstream.fetch(%s, %s, 0, 1000)', topic, p)] for p in (0, 1)]
+
+    client.run('transact', 'i-' + NAME, source, many)
+    kept = [t for t in range(many) if t % 3 != 2]
+    wanted = [['i-%s-%d-%d' % (NAME, t, n) for t in kept for n in (p, p + 2)] for p in (0, 1)]
+    is_(values(source), wanted, 'transactions: what was committed, once, in order')
+    is_(ask("SELECT count(*) FROM kstream.staged WHERE gid = %s", 'i-' + NAME), [(0,)], 'transactions: none is open')
+    is_(client.run('fence', 'i-' + NAME, source), ['fenced'], 'transactions: a producer that was replaced is fenced')
+    is_(values(source), wanted, 'transactions: and leaves nothing')
+    if not client.can('etl'):
+        return
+    client.run('etl', 'e-' + NAME, source, sink, group if client.can('etl-group') else '-', len(wanted[0]) * 2)
+    is_([sorted(v) for v in values(sink)], [sorted(v) for v in wanted], 'transactions: consumed and produced once')
+    if client.can('etl-group'):
+        is_(ask('SELECT partition, "offset" FROM kstream.committed_offsets WHERE group_id = %s ORDER BY 1', group),
+            [(p, ask('SELECT latest FROM kstream.list_offsets(%s) WHERE partition = %s', source, p)[0][0]) for p in (0, 1)],
+            'transactions: with the offsets')
+    else:
+        say('skip', 'transactions: offsets of a group that the client has not joined')
+
+
 def attempt(what, function, *args):
     try:
         return function(*args)
@@ -316,6 +352,10 @@ def main():
     else:
         attempt('a waiting fetch', woken, client, topic)
     attempt('administration', administered, client)
+    if client.can('transact'):
+        attempt('transactions', transacted, client)
+    else:
+        say('skip', 'transactions: the client has them not')
     client.process.stdin.close()
     try:
         is_(client.process.wait(20), 0, 'the program ends')

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"kstream/clients/loop"
@@ -30,7 +31,7 @@ func client(options ...kgo.Opt) (*kgo.Client, error) {
 
 func (*kafka) Has() string {
 	return "codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header" +
-		" repeated-header null-both time create partitions list config alter grow trim delete"
+		" repeated-header null-both time transact create partitions list config alter grow trim delete"
 }
 
 func (*kafka) Produce(topic, codec, acks string, idempotent bool, records []loop.Record) error {
@@ -58,6 +59,53 @@ func (*kafka) Produce(topic, codec, acks string, idempotent bool, records []loop
 		records[n].Offset = sent[n].Offset
 	}
 	return err
+}
+
+func (*kafka) Transact(id, topic string, many int) error {
+	producer, err := client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(id))
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	for t := 0; t < many; t++ {
+		if err = producer.BeginTransaction(); err != nil {
+			return err
+		}
+		var sent []*kgo.Record
+		for n := 0; n < 4; n++ {
+			sent = append(sent, &kgo.Record{Topic: topic, Partition: int32(n % 2), Value: []byte(fmt.Sprintf("%s-%d-%d", id, t, n))})
+		}
+		if err = producer.ProduceSync(context.Background(), sent...).FirstErr(); err != nil {
+			return err
+		}
+		if err = producer.EndTransaction(context.Background(), kgo.TransactionEndTry(t%3 != 2)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (*kafka) Fence(id, topic string) error {
+	var producers []*kgo.Client
+	for n := 0; n < 2; n++ {
+		producer, err := client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(id))
+		if err != nil {
+			return err
+		}
+		defer producer.Close()
+		if _, _, err = producer.ProducerID(context.Background()); err != nil {
+			return err
+		}
+		producers = append(producers, producer)
+	}
+	if err := producers[0].BeginTransaction(); err != nil {
+		return err
+	}
+	err := producers[0].ProduceSync(context.Background(), &kgo.Record{Topic: topic, Value: []byte("zombie")}).FirstErr()
+	if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) {
+		fmt.Println("fenced")
+	}
+	return nil
 }
 
 func (*kafka) Consume(topic string, partition int32, from string, many int) error {

@@ -44,6 +44,12 @@ type Kafka interface {
 	Delete(topic string) error
 }
 
+// Transactor is what a client has if it has transactions.
+type Transactor interface {
+	Transact(id, topic string, many int) error
+	Fence(id, topic string) error // says "fenced"
+}
+
 // Env is a variable of the judge: BOOTSTRAP, USER, PASSWORD.
 func Env(name string) string { return os.Getenv("KAFKA_" + name) }
 
@@ -113,6 +119,10 @@ func answer(kafka Kafka, w []string, in *bufio.Scanner) error {
 		}
 	case "consume":
 		return kafka.Consume(w[1], int32(Number(w[2])), w[3], int(Number(w[4])))
+	case "transact":
+		return kafka.(Transactor).Transact(w[1], w[2], int(Number(w[3])))
+	case "fence":
+		return kafka.(Transactor).Fence(w[1], w[2])
 	case "create":
 		return kafka.Create(w[1], int32(Number(w[2])), w[3], w[4])
 	case "partitions":
