@@ -29,6 +29,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "group/classic_slot.h"
 #include "group/group_errors.h"
 #include "group/group_internal.h"
 #include "group/group_row.h"
@@ -348,6 +349,7 @@ set_offset(const KsGroupKey *key, const KsTopic *topic, int32 partition, int64 o
 	return result == KS_OFFSET_SET;
 }
 
+/* KS023: members of the other kind commit as their protocol says. */
 static int32
 count_members(const KsGroupKey *key)
 {
@@ -356,6 +358,7 @@ count_members(const KsGroupKey *key)
 
 	if (group == NULL)
 		return 0;
+	ks_classic_refuse(group);
 	members = group->member_count;
 	LWLockRelease(&group->lock);
 	return members;

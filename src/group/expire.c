@@ -34,6 +34,7 @@
 #include "utils/memutils.h"
 
 #include "base/events.h"
+#include "group/classic_slot.h"
 #include "group/expire.h"
 #include "group/group_row.h"
 #include "group/member.h"
@@ -112,12 +113,13 @@ static bool
 is_empty(const KsGroupKey *key, int64 *empty_for, int64 *retention)
 {
 	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	int64 now = ks_monotonic_ms();
 	bool empty;
 
 	if (group == NULL)
 		return false;
-	empty = group->member_count == 0;
-	*empty_for = ks_monotonic_ms() - group->empty_since;
+	empty = ks_group_count_members(group) == 0 && !ks_classic_may_come(now);
+	*empty_for = now - group->empty_since;
 	*retention = group->options.offsets_retention;
 	LWLockRelease(&group->lock);
 	return empty;
@@ -141,7 +143,7 @@ ks_group_expire_offsets(const char *name)
 {
 	KsOwnerScope scope;
 	bool empty = false;
-	bool still_empty;
+	bool still_empty = false;
 	int64 empty_for = 0;
 	int64 retention = 0;
 	bool exists = look_at_group(name, &empty, &empty_for, &retention);

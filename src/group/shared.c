@@ -205,7 +205,7 @@ is_evictable(KsGroup *group, int64 now)
 {
 	int32 m;
 
-	if (group->dropping != 0 || group->makers > 0)
+	if (group->dropping != 0 || group->makers > 0 || group->classic_members > 0)
 		return false;
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
@@ -246,6 +246,8 @@ ks_group_empty(KsGroup *group)
 		group->shares = ks_shares[s].next;
 		ks_share_give_back(s);
 	}
+	ks_member_release(group->classic_members);
+	group->classic_members = 0;
 	group->member_count = 0;
 	group->empty_since = ks_monotonic_ms();
 	group->share_count = 0;
@@ -442,7 +444,7 @@ static bool
 can_be_emptied(const KsGroup *group, bool database_exists, bool memberless)
 {
 	return group->used && (group->dropped || !database_exists ||
-						   (memberless && group->member_count == 0 && group->dropping == 0));
+						   (memberless && ks_group_count_members(group) == 0 && group->dropping == 0));
 }
 
 void
@@ -483,7 +485,7 @@ typedef int32 (*CountFunction)(const KsGroup *group);
 static int32
 count_members(const KsGroup *group)
 {
-	return group->member_count;
+	return ks_group_count_members(group);
 }
 
 static int32
@@ -527,7 +529,7 @@ ks_member_take(const KsGroup *group)
 	if (!pool_allows(group, ks_group_shared->used_members, ks_max_group_members, count_members))
 		return -1;
 	SpinLockAcquire(&ks_group_shared->pool_lock);
-	member = ks_group_shared->free_member;
+	member = ks_group_shared->used_members < ks_max_group_members ? ks_group_shared->free_member : -1;
 	if (member >= 0)
 	{
 		ks_group_shared->free_member = ks_members[member].next;
@@ -554,6 +556,29 @@ ks_member_give_back(int32 member)
 	ks_members[member].next = ks_group_shared->free_member;
 	ks_group_shared->free_member = member;
 	ks_group_shared->used_members--;
+	SpinLockRelease(&ks_group_shared->pool_lock);
+}
+
+bool
+ks_member_reserve(const KsGroup *group)
+{
+	bool reserved;
+
+	if (!pool_allows(group, ks_group_shared->used_members, ks_max_group_members, count_members))
+		return false;
+	SpinLockAcquire(&ks_group_shared->pool_lock);
+	reserved = ks_group_shared->used_members < ks_max_group_members;
+	if (reserved)
+		ks_group_shared->used_members++;
+	SpinLockRelease(&ks_group_shared->pool_lock);
+	return reserved;
+}
+
+void
+ks_member_release(int32 count)
+{
+	SpinLockAcquire(&ks_group_shared->pool_lock);
+	ks_group_shared->used_members -= count;
 	SpinLockRelease(&ks_group_shared->pool_lock);
 }
 

@@ -20,6 +20,9 @@
 /* Bytes of a group's and a member's name. */
 #define KS_GROUP_NAME_MAX 255
 
+/* Bytes that are kept of a classic group's protocol type ("consumer", "connect"). */
+#define KS_PROTOCOL_TYPE_MAX 63
+
 typedef enum KsOffsetReset
 {
 	KS_RESET_EARLIEST,
@@ -97,7 +100,23 @@ typedef struct KsGroup
 	int32 share_count;
 	int64 rebalances; /* targets computed */
 	int64 removals;   /* members put out, silent or not polling */
+
+	/* Of a classic group, whose members Kafka's listener keeps (classic_slot.h) */
+	bool classic; /* it was one last */
+	int32 classic_members;
+	int64 classic_listener; /* which of the listeners counted them */
+	int64 classic_timeout;  /* ms: the longest of their session timeouts */
+	int32 classic_generation;
+	int classic_state;
+	char protocol_type[KS_PROTOCOL_TYPE_MAX + 1];
 } KsGroup;
+
+/* Members of either kind; group locked. */
+static inline int32
+ks_group_count_members(const KsGroup *group)
+{
+	return group->member_count + group->classic_members;
+}
 
 typedef struct KsMember
 {
@@ -172,6 +191,8 @@ typedef struct KsGroupShared
 	int32 used_subscriptions;
 	int32 used_shares;
 	int64 next_incarnation;
+	int64 classic_listener; /* how many listeners there were */
+	int64 classic_since;    /* monotonic ms: since when there may be classic groups; 0: there are none */
 } KsGroupShared;
 
 extern KsGroupShared *ks_group_shared;
@@ -231,6 +252,10 @@ extern void ks_group_reclaim(bool memberless);
  */
 extern int32 ks_member_take(const KsGroup *group);
 extern void ks_member_give_back(int32 member);
+
+/* The same for members that have no entry, of classic groups: one more, if the pool allows it; so many fewer. */
+extern bool ks_member_reserve(const KsGroup *group);
+extern void ks_member_release(int32 count);
 extern int32 ks_subscription_take(const KsGroup *group);
 extern void ks_subscription_give_back(int32 subscription);
 extern int32 ks_share_take(const KsGroup *group);
