@@ -56,9 +56,8 @@ ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock)
 		elog(FATAL, "could not set a Kafka client's socket to nonblocking mode: %m");
 }
 
-/* What PostgreSQL asks of an idle backend. */
-static void
-attend_to_server(void)
+void
+ks_kafka_attend_to_server(void)
 {
 	ResetLatch(MyLatch);
 	QueryCancelPending = false;
@@ -129,7 +128,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			ks_kafka_attend_to_server();
 	}
 }
 
@@ -222,7 +221,7 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | (limit >= 0 ? WL_TIMEOUT : 0),
 								   connection->socket, rest, KS_WAIT_EVENT("KstreamKafkaRead"));
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			ks_kafka_attend_to_server();
 		if ((events & WL_SOCKET_READABLE) && read_some(connection) < 0)
 			return false;
 	}
@@ -265,7 +264,7 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			ks_kafka_attend_to_server();
 	}
 	if (connection->slot != NULL)
 		connection->slot->bytes_out += len;
@@ -280,5 +279,5 @@ ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone)
 
 	*gone = (events & WL_SOCKET_CLOSED) != 0;
 	if (events & WL_LATCH_SET)
-		attend_to_server();
+		ks_kafka_attend_to_server();
 }

@@ -19,6 +19,15 @@
 #define KS_KAFKA_REQUEST_TIMED_OUT 7
 #define KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS 14
 #define KS_KAFKA_COORDINATOR_NOT_AVAILABLE 15
+#define KS_KAFKA_NOT_COORDINATOR 16
+#define KS_KAFKA_ILLEGAL_GENERATION 22
+#define KS_KAFKA_INVALID_SESSION_TIMEOUT 26
+#define KS_KAFKA_REBALANCE_IN_PROGRESS 27
+#define KS_KAFKA_MEMBER_ID_REQUIRED 79
+#define KS_KAFKA_GROUP_MAX_SIZE_REACHED 81
+#define KS_KAFKA_FENCED_INSTANCE_ID 82
+#define KS_KAFKA_GROUP_SUBSCRIBED_TO_TOPIC 86
+#define KS_KAFKA_UNSTABLE_OFFSET_COMMIT 88
 #define KS_KAFKA_INVALID_TOPIC_EXCEPTION 17
 #define KS_KAFKA_CLUSTER_AUTHORIZATION_FAILED 31
 #define KS_KAFKA_UNSUPPORTED_SASL_MECHANISM 33
@@ -137,5 +146,16 @@ extern bool ks_kafka_handle_list_reassignments(KsKafkaRequest *request, void *re
 extern bool ks_kafka_handle_elect_leaders(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_describe_acls(KsKafkaRequest *request, void *response);
 extern bool ks_kafka_handle_offset_for_leader_epoch(KsKafkaRequest *request, void *response); /* kafka_offsets.c */
+
+extern bool ks_kafka_handle_join_group(KsKafkaRequest *request, void *response); /* kafka_groups.c */
+extern bool ks_kafka_handle_sync_group(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_heartbeat(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_leave_group(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_offset_commit(KsKafkaRequest *request, void *response); /* kafka_group_offsets.c */
+extern bool ks_kafka_handle_offset_fetch(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_offset_delete(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_describe_groups(KsKafkaRequest *request, void *response); /* kafka_group_admin.c */
+extern bool ks_kafka_handle_list_groups(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_delete_groups(KsKafkaRequest *request, void *response);
 
 #endif /* KS_KAFKA_KAFKA_REQUEST_H */

@@ -19,6 +19,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "group/classic_slot.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_slots.h"
 
@@ -50,6 +51,7 @@ ks_kafka_shmem_init(void)
 	if (found)
 		return;
 	memset(shared, 0, ks_kafka_shmem_size());
+	ks_classic_expect();
 	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
 	LWLockRegisterTranche(shared->lock.tranche, "kstream_kafka");
 }
