@@ -212,7 +212,7 @@ make_id(KsCoordinator *c, const KsGroupMessage *call)
 	int i;
 
 	if (!pg_strong_random(bytes, sizeof(bytes)))
-		elog(ERROR, "could not generate a random member id");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random member id")));
 	if (len > 0)
 		memcpy(data, name.data, len);
 	data[len] = '-';
