@@ -1,8 +1,9 @@
 """Classic groups by raw frames: joining, leaving, rebalances, offsets, and who may what.
 
-Usage: groups.py PORT USER PASSWORD
+Usage: groups.py PORT USER PASSWORD [listener | after]
 
-Run by t/155_kafka_groups.pl, whose server has a short initial rebalance delay and lets
+"listener" ends the listener under members; "after" looks at what it left when the server
+has crashed and started again.  Run by t/155_kafka_groups.pl, whose server has a short initial rebalance delay and lets
 members ask for short session timeouts.  Prints "ok - " or "not ok - " lines.
 """
 import struct
@@ -490,17 +491,84 @@ def test_many():
         m.close()
 
 
+def end_listener():
+    """End it, and wait for the next one."""
+    pid = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'kstream kafka listener'")
+    sql('SELECT pg_terminate_backend(%s)' % pid)
+    end = time.time() + 20
+    while time.time() < end:
+        try:
+            Connection(port, user, password).close()
+            if sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'kstream kafka listener'") not in ('', pid):
+                return
+        except (OSError, EOFError):
+            pass
+        time.sleep(0.1)
+    ok(False, 'another listener')
+
+
+def maintained():
+    """What maintenance leaves of the group's offsets when they have been old for longer than it keeps them."""
+    time.sleep(1.5)
+    assert sql('CALL kstream.run_maintenance()') == ''
+    return sql("SELECT string_agg(\"offset\"::text, ',' ORDER BY partition) FROM kstream.committed_offsets WHERE group_id = 'lasting'")
+
+
+def test_listener():
+    a, b, lost = Member('lasting', session=30000), Member('lasting', session=30000), Member('lost', session=2000)
+    stable(a, b)
+    lost.join(), lost.sync([(lost.id, b'')])
+    same((a.commit(2), b.commit(3, partition=1)), (0, 0), 'members commit')
+    sql("SELECT kstream.alter_group('lasting', '{\"offsets_retention\": \"1 s\"}')")
+    same(maintained(), '2,3', 'offsets of a group that has members stay')
+    before = int(sql("SELECT max(stamp) FROM kstream.committed_offset WHERE group_id = 'lasting'"))
+    end_listener()
+    same(sql("SELECT members FROM kstream.groups WHERE group_id = 'lasting'"), '2', 'when the listener has ended its members count on')
+    same(maintained(), '2,3', 'offsets stay')
+    ok('KS068' in sql("SELECT kstream.drop_group('lasting')"), 'the group is not dropped')
+    ok('KS068' in sql("SELECT kstream.reset_offsets('lasting', 'g', 'earliest')"), 'nor its offsets reset')
+    ok('KS023' in sql("SELECT kstream.poll('lasting', ARRAY['g'])"), 'nor do others join it')
+    same((a.heartbeat(), a.commit(3), a.join()), (25, 25, 25), 'members are unknown to the next listener')
+    a.id = b.id = ''
+    stable(a, b)
+    same(sql("SELECT members FROM kstream.groups WHERE group_id = 'lasting'"), '2', 'they join again')
+    same(a.commit(3), 0, 'and commit')
+    ok(int(sql("SELECT max(stamp) FROM kstream.committed_offset WHERE group_id = 'lasting'")) > before, 'under a higher stamp')
+    end = time.time() + 10
+    while time.time() < end and sql("SELECT members FROM kstream.groups WHERE group_id = 'lost'") != '0':
+        time.sleep(0.2)
+    same(sql("SELECT kstream.drop_group('lost')"), '', 'a group whose members do not come back is empty after their session timeout')
+    for m in (a, b, lost):
+        m.close()
+
+
+def test_after():
+    same(maintained(), '3,3', 'nothing expires while members may come back')
+    a = Member('lasting')
+    same(a.join(), 0, 'after a crash members join')
+    same(a.sync([(a.id, b'')]), (0, b''), 'as ever')
+    same(a.commit(4), 0, 'and commit above what was there')
+    a.leave(), a.close()
+
+
+def run(tests):
+    for test in tests:
+        try:
+            test()
+        except (AssertionError, OSError, EOFError, struct.error, IndexError, ValueError) as e:
+            ok(False, '%s runs to its end: %r' % (test.__name__, e))
+
+
 def main():
+    modes = {'listener': [test_listener], 'after': [test_after]}
+    if len(sys.argv) > 4:
+        run(modes[sys.argv[4]])
+        return
     c = Connection(port, user, password)
     sql("SELECT kstream.create_topic('hidden')")
     sql("SET ROLE alice; SELECT kstream.create_topic('g', 2); SELECT kstream.produce('g', NULL::text, '1', partition => 0) FROM generate_series(1, 4)")
     c.close()
-    for test in (test_life, test_silent, test_slow, test_protocols, test_static, test_offsets, test_guard, test_kinds, test_rights,
-                 test_many):
-        try:
-            test()
-        except (AssertionError, OSError, EOFError, struct.error, IndexError) as e:
-            ok(False, '%s runs to its end: %r' % (test.__name__, e))
+    run((test_life, test_silent, test_slow, test_protocols, test_static, test_offsets, test_guard, test_kinds, test_rights, test_many))
     same(sql("SELECT members FROM kstream.groups WHERE group_id = 'life'"), '0', 'the server goes on')
 
 

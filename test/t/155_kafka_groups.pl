@@ -53,6 +53,11 @@ sub program
 }
 
 program('groups.py');
+program('groups.py', 'listener');
+$node->stop('immediate');
+$node->start;
+wait_for_listener($port);
+program('groups.py', 'after');
 is_quiet($node, 'after the groups');
 log_is_clean($node);
 
