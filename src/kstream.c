@@ -16,9 +16,10 @@
 #include "admin/admin.h"
 #include "base/debug.h"
 #include "base/events.h"
+#include "catalog/ks_catalog.h"
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
-#include "group/poll_limit.h"
+#include "consume/poll_limit.h"
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"
@@ -67,6 +68,7 @@ _PG_init(void)
 	ks_admin_define_settings();
 	ks_debug_init();
 	MarkGUCPrefixReserved("kstream");
+	ks_catalog_init();
 	ks_topic_init();
 	if (!preloading)
 		return;

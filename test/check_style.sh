@@ -176,6 +176,13 @@ gate_mutants()
 	return "$found"
 }
 
+# Each tag of a heavyweight lock and each tranche stands in one file, with their order.
+gate_locks()
+{
+	! grep -nE '\b(SET_LOCKTAG_[A-Z]+|(Unl|L|ConditionalL)ock(Database|Shared)Object)\b|LWLockRegisterTranche\([^"]*"' \
+		"${sources[@]}" "${headers[@]}" | grep -v '^src/base/locks\.h:'
+}
+
 # README.md is what a newcomer reads; the rest is in docs/.
 gate_readme()
 {
@@ -187,7 +194,7 @@ gate_readme()
 }
 
 failed=0
-[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults mutants unused readme warnings
+[ $# -gt 0 ] || set -- format layers locks names symbols versions release lengths faults mutants unused readme warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"

@@ -47,7 +47,7 @@
 #include "admin/admin.h"
 #include "admin/register.h"
 #include "base/errors.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 static const char *
 option_value(List *options, const char *name)

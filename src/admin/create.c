@@ -42,10 +42,11 @@
 #include "admin/topic_table.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "catalog/topic_row.h"
 #include "log/epoch.h"
 #include "log/segment.h"
 #include "topic/capacity.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
 
@@ -289,8 +290,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	ks_owner_begin(&scope);
 	ks_admin_make_partitions(&topic, topic.partitions, partitions);
 	ks_placement_add(&topic, partitions);
-	(void) ks_owner_execute("UPDATE kstream.topic SET partitions = %d WHERE topic_id OPERATOR(pg_catalog.=) %d",
-							partitions, topic.topic_id);
+	ks_topic_row_set_partitions(topic.topic_id, partitions);
 	ks_owner_end(&scope);
 	ks_guard_alter_table(&topic, psprintf("OPTIONS (SET partitions '%d')", partitions));
 	ks_topic_invalidate();

@@ -59,7 +59,7 @@
 #include "base/errors.h"
 #include "cdc/adopt.h"
 #include "cdc/capture.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* ---- the key ---- */
 

@@ -63,7 +63,7 @@
 #include "cdc/change.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* Rows fetched at a time. */
 #define FETCH_ROWS 100

@@ -66,14 +66,38 @@ ks_classic_start(void)
 	ks_group_shared->classic_listener++;
 }
 
+/* A place for one member more; group locked. */
+static bool
+take_place(KsGroup *group)
+{
+	int32 place = ks_member_take(group);
+
+	if (place < 0)
+		return false;
+	ks_members[place].next = group->classic_members > 0 ? group->classic_places : -1;
+	group->classic_places = place;
+	group->classic_members++;
+	return true;
+}
+
+void
+ks_classic_give_back(KsGroup *group)
+{
+	int32 place = group->classic_places;
+
+	group->classic_places = ks_members[place].next;
+	group->classic_members--;
+	ks_member_give_back(place);
+}
+
 /* Nobody counted by an earlier listener is a member any more; group locked. */
 static void
 forget_members(KsGroup *group)
 {
 	if (group->classic_members == 0)
 		return;
-	ks_member_release(group->classic_members);
-	group->classic_members = 0;
+	while (group->classic_members > 0)
+		ks_classic_give_back(group);
 	group->classic_state = KS_CLASSIC_EMPTY;
 	group->empty_since = ks_monotonic_ms();
 }
@@ -97,12 +121,11 @@ ks_classic_enter(const KsGroupKey *key, int64 timeout, int32 *generation)
 		entry = KS_CLASSIC_GONE;
 	else if (group->member_count > 0)
 		entry = KS_CLASSIC_OTHER_KIND;
-	else if (!ks_member_reserve(group))
+	else if (!take_place(group))
 		entry = KS_CLASSIC_FULL;
 	else
 	{
 		group->classic = true;
-		group->classic_members++;
 		group->classic_timeout = Max(group->classic_timeout, timeout);
 	}
 	LWLockRelease(&group->lock);
@@ -118,8 +141,7 @@ ks_classic_leave(const KsGroupKey *key)
 		return;
 	if (group->classic_members > 0 && group->classic_listener == ks_group_shared->classic_listener)
 	{
-		ks_member_release(1);
-		group->classic_members--;
+		ks_classic_give_back(group);
 		if (group->classic_members == 0)
 			group->empty_since = ks_monotonic_ms();
 	}

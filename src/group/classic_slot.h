@@ -43,6 +43,9 @@ extern void ks_classic_start(void);
 extern KsClassicEntry ks_classic_enter(const KsGroupKey *key, int64 timeout, int32 *generation);
 extern void ks_classic_leave(const KsGroupKey *key);
 
+/* Give back one member's place; group locked, and it has some. */
+extern void ks_classic_give_back(KsGroup *group);
+
 /* A stamp for a generation, above all that were given; 0: the slot is gone. */
 extern int64 ks_classic_stamp(const KsGroupKey *key);
 

@@ -43,11 +43,12 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/locks.h"
 #include "group/group_errors.h"
-#include "group/member.h"
+#include "group/rebalance.h"
 #include "group/group_options.h"
 #include "group/group_row.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
 typedef enum ChangeKind
@@ -355,7 +356,7 @@ lock_row_key(const char *name, bool wait)
 	LOCKTAG tag;
 	uint64 hash = hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->partition, (uint32) (hash >> 32), (uint16) hash);
+	ks_tag_group_name(&tag, ks_catalog()->partition, hash);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 

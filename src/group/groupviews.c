@@ -25,7 +25,7 @@
 #include "fetch/fetch.h"
 #include "group/classic_slot.h"
 #include "group/group_row.h"
-#include "group/member.h"
+#include "group/rebalance.h"
 #include "record/time.h"
 
 static bool

@@ -14,6 +14,7 @@
 #include "storage/spin.h"
 #include "utils/timestamp.h"
 
+#include "base/pool.h"
 #include "group/assignor.h"
 #include "topic/topic.h"
 
@@ -104,6 +105,7 @@ typedef struct KsGroup
 	/* Of a classic group, whose members Kafka's listener keeps (classic_slot.h) */
 	bool classic; /* it was one last */
 	int32 classic_members;
+	int32 classic_places;   /* their entries in the pool, which say nothing; linked by next */
 	int64 classic_listener; /* which of the listeners counted them */
 	int64 classic_timeout;  /* ms: the longest of their session timeouts */
 	int32 classic_generation;
@@ -183,13 +185,14 @@ typedef struct KsGroupShared
 {
 	LWLock index_lock;
 	int tranche;
-	slock_t pool_lock;
-	int32 free_member;
-	int32 free_subscription;
-	int32 free_share;
-	int32 used_members;
-	int32 used_subscriptions;
-	int32 used_shares;
+
+	/* Have their own locks */
+	KsPool members;
+	KsPool subscriptions;
+	KsPool shares;
+
+	/* Protected by incarnation_lock */
+	slock_t incarnation_lock;
 	int64 next_incarnation;
 	int64 classic_listener; /* how many listeners there were */
 	int64 classic_since;    /* monotonic ms: since when there may be classic groups; 0: there are none */
@@ -252,10 +255,6 @@ extern void ks_group_reclaim(bool memberless);
  */
 extern int32 ks_member_take(const KsGroup *group);
 extern void ks_member_give_back(int32 member);
-
-/* The same for members that have no entry, of classic groups: one more, if the pool allows it; so many fewer. */
-extern bool ks_member_reserve(const KsGroup *group);
-extern void ks_member_release(int32 count);
 extern int32 ks_subscription_take(const KsGroup *group);
 extern void ks_subscription_give_back(int32 subscription);
 extern int32 ks_share_take(const KsGroup *group);

@@ -9,7 +9,8 @@
  *
  * A batch is handed out whole even if the offset wanted lies inside it, and the first
  * batch of the answer whatever its size: clients go on from there.  Fetch sessions are
- * declined (session id 0), so that each request names its partitions.
+ * declined (session id 0), so that each request names its partitions.  A client that
+ * says in which rack it is, and that a standby in that rack could serve, is sent there.
  *
  * There is never a record of an open or aborted transaction in the log, so both
  * isolation levels read the same.
@@ -27,7 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
-#include "kafka/kafka_request.h"
+#include "kafka/kafka_nodes.h"
 #include "log/log.h"
 
 /* However much a client would take (Kafka's fetch.max.bytes). */
@@ -50,6 +51,7 @@ typedef struct FetchRound
 	MemoryContext context; /* of the bytes that it reads */
 	int64 left;            /* bytes that the answer may still take */
 	int64 bytes;           /* that it has */
+	int32 preferred;       /* the node to read from instead; -1: this one */
 	bool failed;           /* a partition has an error: answer at once */
 } FetchRound;
 
@@ -112,6 +114,11 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	entry->log_start_offset = info.log_start;
 	if (wanted->fetch_offset < info.log_start || (wanted->fetch_offset > info.end && !info.standby))
 		return KS_E_OFFSET_OUT_OF_RANGE;
+	if (round->preferred >= 0)
+	{
+		entry->preferred_read_replica = round->preferred;
+		return KS_KAFKA_NONE;
+	}
 	if (wanted->fetch_offset >= info.end)
 		return KS_KAFKA_NONE;
 	/* What is too much for the answer is not looked at. */
@@ -338,9 +345,10 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 	KwFetchResponse *answer = response;
 	const KwFetchRequest *wanted = request->body;
 	int64 limit = Min(Max(wanted->max_wait_ms, 0), WAIT_MAX);
-	FetchRound round = {wanted, answer, AllocSetContextCreate(request->context, "kstream kafka fetch", ALLOCSET_DEFAULT_SIZES)};
+	FetchRound round = {.wanted = wanted, .answer = answer, .preferred = ks_kafka_node_of_rack(request, wanted->rack_id)};
 	instr_time start;
 
+	round.context = AllocSetContextCreate(request->context, "kstream kafka fetch", ALLOCSET_DEFAULT_SIZES);
 	INSTR_TIME_SET_CURRENT(start);
 	KS_KAFKA_STRUCTS(request, answer->responses, FetchResponseableTopicResponse, wanted->topics.count);
 	for (;;)
@@ -352,7 +360,7 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		rest = limit - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
-		if (round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
+		if (round.failed || round.preferred >= 0 || round.bytes >= wanted->min_bytes || rest <= 0)
 			return true;
 		MemoryContextSwitchTo(round.context);
 		if (!wait_for_more(request, wanted, answer, rest))

@@ -23,7 +23,7 @@
 #include "group/classic_slot.h"
 #include "group/group_row.h"
 #include "kafka/kafka_group_call.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* What a group may be done with, of which here all is allowed or nothing: read, delete, describe. */
 #define OPERATIONS ((1 << 3) | (1 << 6) | (1 << 8))

@@ -27,9 +27,9 @@
 
 #include "base/errors.h"
 #include "group/group_row.h"
-#include "group/offset_row.h"
 #include "kafka/kafka_commit.h"
 #include "kafka/kafka_group_call.h"
+#include "offset/offset_row.h"
 
 static const KwUuid no_id;
 

@@ -38,6 +38,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -189,21 +190,56 @@ start_session(Client *client)
 	return RegisterDynamicBackgroundWorker(&worker, &client->handle);
 }
 
-/* Clients whose session has not come for its socket, and so has no slot. */
+/* The host of an address, as sessions write it (kafka_session.c). */
+static void
+host_of(const struct sockaddr_storage *address, char *host, size_t size)
+{
+	if (pg_getnameinfo_all(address, sizeof(*address), host, size, NULL, 0, NI_NUMERICHOST) != 0)
+		strlcpy(host, "(unknown)", size);
+}
+
+/* Clients whose session has not come for its socket, and so has no slot; of a host, or of all (NULL). */
 static int
-count_waiting(void)
+count_waiting(const char *host)
 {
 	int count = 0;
 	dlist_iter iter;
 
 	dlist_foreach (iter, &clients)
-		count += dlist_container(Client, node, iter.cur)->socket != PGINVALID_SOCKET;
+	{
+		Client *client = dlist_container(Client, node, iter.cur);
+		char own[NI_MAXHOST];
+
+		if (client->socket == PGINVALID_SOCKET)
+			continue;
+		if (host != NULL)
+			host_of(&client->address, own, sizeof(own));
+		count += host == NULL || strcmp(own, host) == 0;
+	}
 	return count;
+}
+
+/* The setting that leaves no place for a client at this address, and its value; NULL: there is a place. */
+static const char *
+limit_reached(const struct sockaddr_storage *address, int *limit)
+{
+	char host[NI_MAXHOST];
+
+	*limit = ks_kafka_max_connections;
+	if (ks_kafka_slots_used() + count_waiting(NULL) >= ks_kafka_max_connections)
+		return "kstream.kafka_max_connections";
+	*limit = ks_kafka_max_connections_per_address;
+	if (ks_kafka_max_connections_per_address == 0)
+		return NULL;
+	host_of(address, host, sizeof(host));
+	if (ks_kafka_slots_of_host(host) + count_waiting(host) >= ks_kafka_max_connections_per_address)
+		return "kstream.kafka_max_connections_per_address";
+	return NULL;
 }
 
 /* A flood of clients must not become one of lines in the log. */
 static void
-log_refusal(void)
+log_refusal(const char *setting, int limit)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
@@ -213,8 +249,7 @@ log_refusal(void)
 	ereport(LOG,
 			(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
 			 errmsg("too many Kafka connections"),
-			 errdetail("The setting kstream.kafka_max_connections is %d; connections closed since the last such line: %d.",
-					   ks_kafka_max_connections, refusals)));
+			 errdetail("The setting %s is %d; connections closed since the last such line: %d.", setting, limit, refusals)));
 	last_refusal = now;
 	refusals = 0;
 }
@@ -259,13 +294,16 @@ accept_client(pgsocket sock)
 	struct sockaddr_storage address;
 	pgsocket accepted = accept_next(sock, &address);
 	int one = 1;
+	int limit;
+	const char *setting;
 	Client *client;
 
 	if (accepted == PGINVALID_SOCKET)
 		return; /* it went before we came */
-	if (ks_kafka_slots_used() + count_waiting() >= ks_kafka_max_connections)
+	setting = limit_reached(&address, &limit);
+	if (setting != NULL)
 	{
-		log_refusal();
+		log_refusal(setting, limit);
 		closesocket(accepted);
 		return;
 	}
@@ -551,6 +589,9 @@ ks_kafka_listener_main(Datum arg)
 		ResetLatch(MyLatch);
 		look_at_clients();
 		CHECK_FOR_INTERRUPTS();
+		/* Whoever does not take invalidation messages makes all others' overflow. */
+		if (catchupInterruptPending)
+			ProcessCatchupInterrupt();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;

@@ -41,9 +41,10 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/locks.h"
 #include "log/log.h"
 #include "produce/producer_batch.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/topic.h"
 
 /* Columns, as in src/sql/10_catalog.sql. */
@@ -74,10 +75,8 @@ ks_producer_lock(int64 producer_id)
 {
 	LOCKTAG tag;
 
-	/* 48 bits of the id: two producers that share them wait for each other, no more. */
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->producer_turn, (Oid) (uint32) producer_id,
-					   (uint16) ((uint64) producer_id >> 32));
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	ks_tag_producer(&tag, ks_catalog()->producer_turn, producer_id);
+	ks_lock_wait(&tag, ExclusiveLock);
 }
 
 /* Which of the two tables is written to now. */

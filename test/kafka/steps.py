@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 
-from raw import *  # noqa: F403: for the expressions
+from words import *  # noqa: F403: for the expressions
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 c = Connection(port, user, password, timeout=60)

@@ -360,7 +360,8 @@ def grouped(assignor):
         end_listener()
         group.advance(what + 'they go on after the end of the listener', 'first', 'second')
         group.stop('first', kill=True)
-        group.until(what + 'the other reads all', lambda: len({p for p, o in group.told['second'] if o >= group.written // 6 - 2}) == 6)
+        there = group.written // 6
+        group.until(what + 'the other reads all', lambda: len({p for p, o in group.told['second'] if o >= there}) == 6)
         group.until(what + 'it ends', lambda: 'second' not in group.members, writes=False)
         is_(group.told['first'] | group.told['second'], group.everything(), what + 'each record was read')
         is_(group.committed(), [(p, group.written // 6) for p in range(6)], what + 'and committed')
