@@ -309,10 +309,15 @@ class Group:
 
     def stop(self, name, kill=False):
         client = self.members.pop(name)
-        if kill:
-            client.process.kill()
-        else:
+        if not kill:
             client.process.stdin.close()
+            client.process.wait(20)
+            return
+        client.process.kill()
+        # What it has told, it may have committed.
+        for line in (client.rest + client.process.stdout.read()).decode().split('\n')[:-1]:
+            if line[:1].isdigit():
+                self.told[name].add(tuple(map(int, line.split())))
         client.process.wait(20)
 
     def until(self, what, condition, writes=True):
