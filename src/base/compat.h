@@ -164,11 +164,10 @@ extern PGDLLIMPORT char *locale_monetary;
 /* 16: the tokenizer of pg_hba.conf follows include lines, and names may be regular expressions. */
 #if PG_VERSION_NUM >= 160000
 #define KS_TOKENIZE_AUTH_FILE(name, file, lines) tokenize_auth_file((name), (file), (lines), LOG, 0)
-#define KS_AUTH_TOKEN_MATCHES(token, text) \
-	((token)->regex != NULL ? ks_auth_regex_matches((token)->regex, (text)) : strcmp((token)->string, (text)) == 0)
+#define KS_AUTH_TOKEN_REGEX(token) ((token)->regex)
 #else
 #define KS_TOKENIZE_AUTH_FILE(name, file, lines) ((void) tokenize_auth_file((name), (file), (lines), LOG))
-#define KS_AUTH_TOKEN_MATCHES(token, text) (strcmp((token)->string, (text)) == 0)
+#define KS_AUTH_TOKEN_REGEX(token) ((regex_t *) NULL)
 #endif
 
 /* 16: SCRAM names its hash. */

@@ -141,7 +141,7 @@ ks_group_expire_offsets(const char *name)
 {
 	KsOwnerScope scope;
 	bool empty = false;
-	bool still_empty;
+	bool still_empty = false;
 	int64 empty_for = 0;
 	int64 retention = 0;
 	bool exists = look_at_group(name, &empty, &empty_for, &retention);

@@ -22,6 +22,8 @@
 
 #include "libpq/hba.h"
 #include "libpq/ifaddr.h"
+#include "mb/pg_wchar.h"
+#include "regex/regex.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -92,6 +94,24 @@ is_keyword(const AuthToken *token, const char *word)
 	return !token->quoted && strcmp(token->string, word) == 0;
 }
 
+/* Does the name match a token that is no keyword: as a whole, or as its regular expression says? */
+static bool
+name_fits(const AuthToken *token, const char *name)
+{
+	regex_t *regex = KS_AUTH_TOKEN_REGEX(token);
+	pg_wchar *wide;
+	int len;
+	bool fits;
+
+	if (regex == NULL)
+		return strcmp(token->string, name) == 0;
+	wide = palloc((strlen(name) + 1) * sizeof(pg_wchar));
+	len = pg_mb2wchar_with_len(name, wide, strlen(name));
+	fits = pg_regexec(regex, wide, len, 0, NULL, 0, NULL, 0) == REG_OKAY;
+	pfree(wide);
+	return fits;
+}
+
 static bool
 database_fits(const List *tokens, const char *database, Oid role, const char *role_name)
 {
@@ -117,7 +137,7 @@ database_fits(const List *tokens, const char *database, Oid role, const char *ro
 		}
 		else if (is_keyword(token, "replication"))
 			continue;
-		else if (KS_AUTH_TOKEN_MATCHES(token, database))
+		else if (name_fits(token, database))
 			return true;
 	}
 	return false;
@@ -139,7 +159,7 @@ role_fits(const List *tokens, Oid role, const char *role_name)
 			if (OidIsValid(role) && OidIsValid(group) && is_member_of_role_nosuper(role, group))
 				return true;
 		}
-		else if (is_keyword(token, "all") || KS_AUTH_TOKEN_MATCHES(token, role_name))
+		else if (is_keyword(token, "all") || name_fits(token, role_name))
 			return true;
 	}
 	return false;

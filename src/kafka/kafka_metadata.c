@@ -45,9 +45,11 @@ cluster_id(void)
 {
 	uint64 parts[2] = {GetSystemIdentifier(), MyDatabaseId};
 	char *text = palloc0(32);
+	int len = pg_b64_encode((void *) parts, sizeof(parts), text, 31);
 	char *p;
 
-	(void) pg_b64_encode((char *) parts, sizeof(parts), text, 32);
+	Assert(len > 0);
+	text[Max(len, 0)] = '\0';
 	for (p = text; *p != '\0'; p++)
 	{
 		if (*p == '+')
