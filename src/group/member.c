@@ -166,9 +166,7 @@ ks_group_remove_member(KsGroup *group, int32 m, KsLossReason why)
 	*link = ks_members[m].next;
 	group->member_count--;
 	group->empty_since = ks_monotonic_ms();
-	if (why == KS_LOST_PUT_OUT || why == KS_LOST_SILENT)
-		group->removals++;
-	ks_group_log_note(group, &ks_members[m], event_of(why));
+	ks_group_note_event(group, &ks_members[m], event_of(why), 1);
 	drop_subscriptions(group, &ks_members[m]);
 	ks_share_lose_all(group, m, why);
 	ks_member_give_back(m);
@@ -578,7 +576,7 @@ join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembe
 	if (complete && is_new)
 	{
 		ks_group_raise_epoch(group);
-		ks_group_log_note(group, &ks_members[membership->member], KS_MEMBER_JOINED);
+		ks_group_note_event(group, &ks_members[membership->member], KS_MEMBER_JOINED, 1);
 	}
 	if (complete && session != NULL)
 	{

@@ -58,6 +58,18 @@ typedef struct KsLoss
 	int32 partition;
 } KsLoss;
 
+/* What has happened in a group since it came into memory. */
+typedef struct KsGroupCounts
+{
+	int64 joined;
+	int64 left;
+	int64 put_out;
+	int64 silent;
+	int64 not_polling;
+	int64 takeovers; /* partitions that a member has taken */
+	int64 expired;   /* committed offsets */
+} KsGroupCounts;
+
 typedef struct KsGroupKey
 {
 	Oid dbid;
@@ -96,7 +108,7 @@ typedef struct KsGroup
 	int32 shares;
 	int32 share_count;
 	int64 rebalances; /* targets computed */
-	int64 removals;   /* members put out, silent or not polling */
+	KsGroupCounts counts;
 } KsGroup;
 
 typedef struct KsMember
