@@ -28,7 +28,7 @@
 #include "base/errors.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/damage.h"
 
 /* Kafka's numbers of what a role may do, as bits (AclOperation). */
 #define OPERATION_READ (1 << 3)
@@ -101,15 +101,15 @@ operations_of(const KsTopic *topic)
 	return operations;
 }
 
-/* The leader epoch of a partition, or -1 where it is not known without writing. */
+/* The leader epoch of a partition, or -1 where it is not known without writing, or not at all. */
 static int32
 epoch_of(const KsTopic *topic, int32 partition)
 {
 	KsPartitionInfo info;
+	char *damage;
 
-	if (RecoveryInProgress())
+	if (RecoveryInProgress() || !ks_log_look(topic, partition, &info, &damage))
 		return -1;
-	ks_log_info(topic, partition, &info);
 	return info.leader_epoch;
 }
 

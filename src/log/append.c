@@ -48,6 +48,7 @@
 #include "base/errors.h"
 #include "base/extend.h"
 #include "codec/batch.h"
+#include "log/damage.h"
 #include "log/log.h"
 #include "record/time.h"
 
@@ -87,7 +88,13 @@ lock_toast_table(Oid toast)
 static bool
 open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *index, List **others)
 {
-	if (!ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others))
+	KsErrorScope scope;
+	bool exists;
+
+	ks_error_scope_begin(&scope, append->topic, append->partition);
+	exists = ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others);
+	ks_error_scope_end(&scope);
+	if (!exists)
 		return false;
 	if (append->max_batch_bytes > KS_BATCH_PAGE_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))
 		lock_toast_table((*heap)->rd_rel->reltoastrelid);

@@ -8,6 +8,8 @@
  * that it held when it was sealed.  The chain must be whole: what the catalog
  * names is there, and nothing is there that it does not name.
  *
+ * What cannot be read at all ends the look at its partition alone, and is reported.
+ *
  * Locks: as a reader, and the oldest segment throughout, so that retention
  * waits.  New records may be appended meanwhile; they lie above
  * the end that was read first.
@@ -25,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "codec/batch.h"
+#include "log/damage.h"
 #include "log/log.h"
 #include "log/seal.h"
 #include "log/verify.h"
@@ -274,10 +277,13 @@ end_can_be_found(Verify *verify)
 	return sound;
 }
 
-void
-ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+/* The whole of it, in a subtransaction. */
+static void
+verify_partition(void *arg)
 {
-	Verify verify = {topic, partition, 0, 0, visit, arg};
+	Verify *verify = arg;
+	const KsTopic *topic = verify->topic;
+	int32 partition = verify->partition;
 	KsPartitionInfo info;
 	Snapshot snapshot;
 	KsLogScan scan;
@@ -289,23 +295,25 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	KsPartitionRow partition_row;
 	int64 from;
 
-	if (!hold_oldest(&verify, &oldest, &heap, &index))
+	if (!hold_oldest(verify, &oldest, &heap, &index))
 	{
-		report(&verify, 0, "partition has no segment");
+		report(verify, 0, "partition has no segment");
 		return;
 	}
-	if (!end_can_be_found(&verify))
+	if (!end_can_be_found(verify))
 	{
 		if (heap != NULL)
 			ks_segment_close(heap, index, AccessShareLock);
 		return;
 	}
 	ks_log_info(topic, partition, &info);
-	verify.end = info.end;
+	verify->end = info.end;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream verify", ALLOCSET_DEFAULT_SIZES);
 	ks_topic_partition_row(topic, partition, &partition_row);
-	from = verify_segments(&verify, partition_row.log_start, info.active.number);
+	if (!partition_row.found)
+		report(verify, 0, "partition has no row in kstream.partition");
+	from = verify_segments(verify, partition_row.log_start, info.active.number);
 	ks_log_scan_begin(&scan, topic, partition, Max(from, oldest.base_offset), info.end, NULL, snapshot);
 	scan.takes_all = true;
 	while (ks_log_scan_next(&scan, &row))
@@ -313,7 +321,7 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		verify_row(&verify, &row, scan.may_overlap);
+		verify_row(verify, &row, scan.may_overlap);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -322,4 +330,14 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	UnregisterSnapshot(snapshot);
 	if (heap != NULL)
 		ks_segment_close(heap, index, AccessShareLock);
+}
+
+void
+ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+{
+	Verify verify = {topic, partition, 0, 0, visit, arg};
+	char *damage = ks_damage_of(verify_partition, &verify);
+
+	if (damage != NULL)
+		report(&verify, verify.next_offset, damage);
 }

@@ -561,6 +561,7 @@ ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *ro
 	{
 		TupleDesc desc = RelationGetDescr(rel);
 
+		row->found = true;
 		row->log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, desc, &isnull));
 		row->stable_offset = DatumGetInt64(heap_getattr(tuple, Anum_partition_stable_offset, desc, &isnull));
 	}

@@ -176,6 +176,7 @@ extern char *ks_topic_name_arg(Datum name);
 /* What the catalog says of a partition; zeros when it has no row; XX001 for negative offsets. */
 typedef struct KsPartitionRow
 {
+	bool found;
 	int64 log_start;
 	int64 stable_offset; /* all before it was decided when this was noted */
 } KsPartitionRow;
