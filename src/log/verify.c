@@ -213,15 +213,22 @@ static bool
 hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *index)
 {
 	Oid missing = InvalidOid;
+	KsSegment again;
 
 	*heap = NULL;
 	while (ks_segment_after(verify->topic, verify->partition, -1, oldest))
 	{
-		if (ks_segment_problem(oldest->relid) != NULL)
-			return true;
-		if (oldest->relid == missing || ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+		if (ks_segment_problem(oldest->relid) != NULL || oldest->relid == missing)
 			return true;
 		missing = oldest->relid;
+		if (!ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+			continue;
+		/* Retention may have taken it out before it was locked, and left the table to garbage.c. */
+		if (ks_segment_after(verify->topic, verify->partition, -1, &again) && again.relid == oldest->relid)
+			return true;
+		ks_segment_close(*heap, *index, AccessShareLock);
+		*heap = NULL;
+		missing = InvalidOid;
 	}
 	return false;
 }
