@@ -16,6 +16,7 @@
 #include "kafka/kafka.h"
 #include "ks_shmem.h"
 #include "state/partition_state.h"
+#include "state/state_shmem.h"
 #include "state/worker_status.h"
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;

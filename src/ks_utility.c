@@ -21,7 +21,7 @@
 
 #include "base/errors.h"
 #include "group/member.h"
-#include "group/position.h"
+#include "consume/position.h"
 #include "produce/produce.h"
 #include "ks_utility.h"
 

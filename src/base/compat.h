@@ -200,6 +200,20 @@ extern bool parse_scram_secret(const char *secret, int *iterations, char **salt,
 #define KS_SCRAM_SERVER_KEY(salted, result, error) scram_ServerKey((salted), (result), (error))
 #endif
 
+/* 16: the n-th (from 1) backend of pg_stat_activity is told by place, not by its number. */
+#if PG_VERSION_NUM >= 160000
+#define KS_STAT_LOCAL_BEENTRY(n) pgstat_get_local_beentry_by_index(n)
+#else
+#define KS_STAT_LOCAL_BEENTRY(n) pgstat_fetch_stat_local_beentry(n)
+#endif
+
+/* 16: a line of pg_hba.conf may come from another file. */
+#if PG_VERSION_NUM >= 160000
+#define KS_HBA_LINE_FILE(line) ((line)->sourcefile)
+#else
+#define KS_HBA_LINE_FILE(line) HbaFileName
+#endif
+
 /* 17: a set of events belongs to a resource owner. */
 #if PG_VERSION_NUM >= 170000
 #define KS_CREATE_WAIT_EVENT_SET(count) CreateWaitEventSet(NULL, (count))

@@ -32,7 +32,6 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
@@ -41,6 +40,7 @@
 
 #include "base/errors.h"
 #include "base/events.h"
+#include "base/locks.h"
 #include "cdc/adopt.h"
 #include "cdc/order.h"
 
@@ -198,6 +198,7 @@ int
 ks_capture_adopt(Relation rel)
 {
 	int adopted = 0;
+	LOCKTAG tag;
 	int i;
 
 	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
@@ -207,7 +208,8 @@ ks_capture_adopt(Relation rel)
 		if (row == NULL || !is_complete(rel, row) || has_row(row))
 			continue;
 		refuse_in_copy(rel, row);
-		LockDatabaseObject(get_relname_relid("capture", get_namespace_oid("kstream", false)), row->relid, 0, ExclusiveLock);
+		ks_tag_capture(&tag, get_relname_relid("capture", get_namespace_oid("kstream", false)), row->relid);
+		ks_lock_wait(&tag, ExclusiveLock);
 		AcceptInvalidationMessages();
 		if (!has_row(row))
 			adopt(rel, row);

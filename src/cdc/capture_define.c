@@ -54,12 +54,12 @@
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/adopt.h"
 #include "cdc/capture.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* ---- the key ---- */
 
@@ -443,7 +443,7 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 		return;
 	}
 	ks_admin_create_topic_for(rel->rd_rel->relowner, name, Max(options->partitions, 1),
-							  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS))));
+							  ks_topic_options_parse(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS)))));
 	CommandCounterIncrement();
 	ks_topic_get(name, topic);
 	ks_topic_check_right(topic, ACL_INSERT);

@@ -32,13 +32,13 @@
 
 #include "cdc/capture.h"
 
-/* Attribute numbers: must match src/sql/80_capture.sql. */
-#define Anum_capture_relation 1
-#define Anum_capture_topic 2
-#define Anum_capture_role 3
-#define Anum_capture_options 4
-#define Anum_capture_triggers 5
-#define Anum_capture_default_key 6
+/* Attribute numbers and types; test/t/078_catalog.pl compares them with pg_attribute. */
+#define Anum_capture_relation 1    /* regclass */
+#define Anum_capture_topic 2       /* text */
+#define Anum_capture_role 3        /* regrole */
+#define Anum_capture_options 4     /* jsonb */
+#define Anum_capture_triggers 5    /* text[] */
+#define Anum_capture_default_key 6 /* bool */
 #define Natts_capture 6
 
 /* A table of ours; NULL when it is not there, or on its way out. */

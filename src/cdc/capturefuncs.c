@@ -21,6 +21,7 @@
 #include "base/errors.h"
 #include "cdc/capture.h"
 #include "cdc/table_owner.h"
+#include "topic/topic_name.h"
 
 static void
 check_can_be_captured(Relation rel)

@@ -23,6 +23,7 @@
 #include "base/errors.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
+#include "topic/topic_name.h"
 
 /* The capture of this topic, or (NULL) the only one; errors otherwise. */
 static KsCaptureRow *

@@ -104,6 +104,8 @@ ks_batch_status_text(KsBatchStatus status)
 			return "unrecognized compression codec";
 		case KS_BATCH_BAD_PAYLOAD:
 			return "records cannot be decompressed";
+		case KS_BATCH_TOO_LARGE:
+			return "records are too large when decompressed";
 		case KS_BATCH_BAD_RECORD:
 			return "malformed record";
 	}
@@ -437,7 +439,7 @@ ks_batch_open(KsBatchReader *reader, const char *batch, size_t len,
 		reader->owned = ks_decompress(codec, reader->cursor, payload_len,
 									  max_payload, &payload_len);
 		if (reader->owned == NULL)
-			return KS_BATCH_BAD_PAYLOAD;
+			return payload_len > max_payload ? KS_BATCH_TOO_LARGE : KS_BATCH_BAD_PAYLOAD;
 		reader->cursor = reader->owned;
 	}
 	reader->end = reader->cursor + payload_len;

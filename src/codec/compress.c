@@ -490,9 +490,13 @@ snappy_decompress(Sink *sink, const char *src, size_t src_len, size_t max_len)
 	{
 		if (snappy_uncompressed_length(block, block_len,
 									   &plain_len) != SNAPPY_OK ||
-			plain_len / SNAPPY_MAX_RATIO > block_len ||
-			plain_len > max_len - total)
+			plain_len / SNAPPY_MAX_RATIO > block_len)
 			return false;
+		if (plain_len > max_len - total)
+		{
+			sink->len = max_len + 1;
+			return false;
+		}
 		total += plain_len;
 	}
 	if (cursor != end || !sink_start(sink, src_len, total + 1, max_len))
@@ -513,7 +517,12 @@ snappy_decompress(Sink *sink, const char *src, size_t src_len, size_t max_len)
 static bool
 plain_copy(Sink *sink, const char *src, size_t src_len, size_t max_len)
 {
-	if (src_len > max_len || !sink_start(sink, src_len, src_len + 1, max_len))
+	if (src_len > max_len)
+	{
+		sink->len = max_len + 1;
+		return false;
+	}
+	if (!sink_start(sink, src_len, src_len + 1, max_len))
 		return false;
 	memcpy(sink->data, src, src_len);
 	sink->len = src_len;
@@ -527,6 +536,7 @@ ks_decompress(KsCodec codec, const char *src, size_t src_len, size_t max_len,
 	Sink sink = {0};
 	bool ok = false;
 
+	*dst_len = 0;
 	if (src_len > MaxAllocHugeSize / SINK_HINT_RATIO ||
 		(src_len == 0 && codec != KS_CODEC_NONE))
 		return NULL;
@@ -558,6 +568,7 @@ ks_decompress(KsCodec codec, const char *src, size_t src_len, size_t max_len,
 		*dst_len = sink.len;
 		return sink.data;
 	}
+	*dst_len = sink.len > max_len ? sink.len : 0;
 	if (sink.data != NULL)
 		pfree(sink.data);
 	if (sink.out_of_memory)

@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "log/log.h"
 #include "record/time.h"

@@ -9,7 +9,7 @@
  * ever.
  *
  * Who finds nothing sleeps on its latch.  It enters itself as a waiter for the
- * offset that it wants (state/wait.c) and is woken by the commit that makes
+ * offset that it wants (waiting.c) and is woken by the commit that makes
  * that offset readable.  A timer wakes it as well, at most every second, to
  * look whether the topic is still there and may still be read; on a standby,
  * where no commit wakes anybody, that is how it sees new records.
@@ -37,9 +37,12 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/stream.h"
+#include "fetch/waiting.h"
 #include "log/log.h"
+#include "state/partition_slots.h"
 
 /*
  * How long a waiter sleeps before it looks around, ms.  In test builds so long
@@ -294,31 +297,29 @@ ks_fetch_check_topic(const KsTopic *topic, int32 partition)
 	check_topic_remains(topic);
 }
 
+static bool
+sleep_on_latch(long ms, void *arg)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamFetch");
+	KS_DEBUG_POINT("fetch.before_sleep");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	return true;
+}
+
 /* Sleep until somebody commits, or a timer ends. */
 static void
 sleep_for_records(const KsFetch *fetch, int64 remaining)
 {
-	static uint32 wait_event = 0;
-	KsPartitionKey key;
-	bool standby = RecoveryInProgress();
-	int64 nap = Min(remaining, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY);
-	KsWaitResult result;
+	KsWaitSource source = {.offset = fetch->from};
+	KsWaiting waiting = {.sources = &source, .count = 1, .min_bytes = 1, .sleep = sleep_on_latch};
 
-	if (wait_event == 0)
-		wait_event = KS_WAIT_EVENT("KstreamFetch");
-	ks_topic_partition_key(fetch->topic, fetch->partition, &key);
+	ks_topic_partition_key(fetch->topic, fetch->partition, &source.key);
 	KS_DEBUG_POINT("fetch.before_wait");
-	result = standby ? KS_WAIT_ENTERED : ks_wait_add(&key, fetch->from);
-	if (result != KS_WAIT_READY)
-	{
-		/* Without an entry there is nobody who wakes this one. */
-		if (result == KS_WAIT_LOOK)
-			nap = Min(nap, KS_WAIT_LOOK_AGAIN);
-		KS_DEBUG_POINT("fetch.before_sleep");
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, nap, wait_event);
-		ResetLatch(MyLatch);
-		ks_wait_end();
-	}
+	(void) ks_waiting_sleep(&waiting, Min(remaining, RecoveryInProgress() ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY));
 	CHECK_FOR_INTERRUPTS();
 	ks_fetch_check_topic(fetch->topic, fetch->partition);
 	/* The caller asked before the wait, and may have lost it since. */

@@ -14,7 +14,6 @@
 
 /* For _PG_init. */
 extern void ks_fetch_define_settings(void);
-extern void ks_fetch_init(void);
 
 /* kstream.max_wait, ms. */
 extern int ks_max_wait;
@@ -89,18 +88,5 @@ extern void ks_fetch_stop(KsFetch *fetch);
  * partition that is marked dropped this waits for the end of the drop.
  */
 extern void ks_fetch_check_topic(const KsTopic *topic, int32 partition);
-
-/*
- * The first record at or after a time and at or after the log start.  False
- * when there is none.
- */
-extern bool ks_fetch_offset_at(const KsTopic *topic, int32 partition, int64 since,
-							   int64 *offset, int64 *timestamp);
-
-/*
- * The first offset at or after `from` that can hold a record at or after
- * `since`, ms, by what is noted of sealed segments.
- */
-extern int64 ks_fetch_skip_segments(const KsTopic *topic, int32 partition, int64 since, int64 from);
 
 #endif /* KS_FETCH_FETCH_H */

@@ -53,6 +53,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/plan_tree.h"
+#include "fetch/fetchfuncs.h"
 #include "fetch/stream.h"
 #include "record/tuple.h"
 

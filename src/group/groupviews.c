@@ -24,7 +24,7 @@
 #include "base/errors.h"
 #include "fetch/fetch.h"
 #include "group/group_row.h"
-#include "group/member.h"
+#include "group/rebalance.h"
 #include "log/damage.h"
 #include "record/time.h"
 

@@ -47,8 +47,9 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
 #include "group/group_errors.h"
-#include "group/group_internal.h"
+#include "group/group_change.h"
 #include "group/group_log.h"
 #include "group/ownership.h"
 
@@ -63,115 +64,8 @@ typedef struct SessionMembership
 
 static SessionMembership *my_sessions = NULL;
 
-/* Procs to wake after the group's lock is let go. */
-static int *wake_list = NULL;
-static int wake_count = 0;
-
 /* The member that this backend waits as. */
 static int32 my_waiting = -1;
-
-void
-ks_group_prepare_wake(void)
-{
-	if (wake_list == NULL)
-		wake_list = MemoryContextAlloc(TopMemoryContext, sizeof(int) * ks_max_group_members);
-	wake_count = 0;
-}
-
-/* Something changed that waiting members must see; group locked. */
-void
-ks_group_raise_version(KsGroup *group)
-{
-	int32 m;
-
-	group->version++;
-	wake_count = 0;
-	for (m = group->members; m >= 0; m = ks_members[m].next)
-	{
-		if (ks_members[m].waiting_procno >= 0)
-			wake_list[wake_count++] = ks_members[m].waiting_procno;
-	}
-}
-
-void
-ks_group_unlock(KsGroup *group)
-{
-	int i;
-
-	LWLockRelease(&group->lock);
-	for (i = 0; i < wake_count; i++)
-		SetLatch(&ProcGlobal->allProcs[wake_list[i]].procLatch);
-	wake_count = 0;
-	ks_group_log_tell();
-}
-
-/* The group's epoch moves: targets must be computed anew; group locked. */
-void
-ks_group_raise_epoch(KsGroup *group)
-{
-	group->epoch++;
-	ks_group_raise_version(group);
-}
-
-/* Is this still the member that it was?  Group locked. */
-KsMember *
-ks_group_member_of(KsGroup *group, const KsMembership *membership)
-{
-	KsMember *member;
-
-	if (membership->member < 0)
-		return NULL;
-	member = &ks_members[membership->member];
-	if (member->group != group - ks_groups || member->incarnation != membership->incarnation)
-		return NULL;
-	return member;
-}
-
-static void
-drop_subscriptions(KsGroup *group, KsMember *member)
-{
-	group->subscription_count -= member->subscription_count;
-	while (member->subscriptions >= 0)
-	{
-		int32 s = member->subscriptions;
-
-		member->subscriptions = ks_subscriptions[s].next;
-		ks_subscription_give_back(s);
-	}
-	member->subscription_count = 0;
-}
-
-static KsMemberEvent
-event_of(KsLossReason why)
-{
-	switch (why)
-	{
-		case KS_LOST_PUT_OUT:
-			return KS_MEMBER_PUT_OUT;
-		case KS_LOST_SILENT:
-			return KS_MEMBER_SILENT;
-		default:
-			return KS_MEMBER_LEFT;
-	}
-}
-
-/* Take a member out of its group; group locked. */
-void
-ks_group_remove_member(KsGroup *group, int32 m, KsLossReason why)
-{
-	int32 *link = &group->members;
-
-	while (*link != m)
-		link = &ks_members[*link].next;
-	*link = ks_members[m].next;
-	group->member_count--;
-	group->empty_since = ks_monotonic_ms();
-	ks_group_note_event(group, &ks_members[m], event_of(why), 1);
-	drop_subscriptions(group, &ks_members[m]);
-	ks_share_lose_all(group, m, why);
-	ks_member_give_back(m);
-	ks_group_raise_epoch(group);
-}
 
 /* A session's membership ends; false when it had ended already. */
 static bool
@@ -185,7 +79,8 @@ end_session(const SessionMembership *session)
 		return false;
 	membership.member = session->member;
 	membership.incarnation = session->incarnation;
-	wake_count = 0;
+	/* Allocates nothing under the lock: joining has done so. */
+	ks_group_prepare_wake();
 	if (ks_group_member_of(group, &membership) != NULL)
 	{
 		ks_group_remove_member(group, session->member, KS_LOST_LEFT);
@@ -283,8 +178,8 @@ try_lock_name(const KsGroupKey *key, const char *name)
 	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), 0);
 
 	hash = hash_bytes_extended((const unsigned char *) name, strlen(name), hash);
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, (uint32) (hash >> 32), (uint16) hash);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_member_name(&tag, ks_catalog()->topic, hash);
+	return ks_lock_try(&tag, ExclusiveLock);
 }
 
 /* One transaction at a time may be a named member. */
@@ -504,7 +399,7 @@ subscribe(KsGroup *group, KsMember *member, List *topics)
 		made = make_subscriptions(group, topics);
 		if (made == -2)
 			return false;
-		drop_subscriptions(group, member);
+		ks_group_drop_subscriptions(group, member);
 		member->subscriptions = made;
 		member->subscription_count = list_length(topics);
 		group->subscription_count += member->subscription_count;
@@ -749,4 +644,24 @@ ks_member_wait_end(void)
 	if (member->waiting_procno == KS_MY_PROCNO)
 		member->waiting_procno = -1;
 	LWLockRelease(&ks_groups[g].lock);
+}
+
+bool
+ks_member_owns(const KsMembership *membership, const pg_uuid_t *topic, int32 partition, KsOwned *owned)
+{
+	KsGroup *group = ks_group_lock(&membership->key, LW_SHARED);
+	const KsShare *share;
+	bool found = false;
+
+	if (group == NULL)
+		return false;
+	share = ks_share_find(group, topic, partition);
+	if (share != NULL && share->owner >= 0 && share->owner == membership->member &&
+		ks_group_member_of(group, membership) != NULL)
+	{
+		ks_share_describe(share - ks_shares, owned);
+		found = true;
+	}
+	LWLockRelease(&group->lock);
+	return found;
 }

@@ -184,3 +184,17 @@ ks_share_find(KsGroup *group, const pg_uuid_t *topic, int32 partition)
 	}
 	return NULL;
 }
+
+void
+ks_share_describe(int32 place, KsOwned *owned)
+{
+	const KsShare *share = &ks_shares[place];
+
+	owned->share = place;
+	owned->topic_id = share->topic_id;
+	owned->topic = share->topic;
+	owned->partition = share->partition;
+	owned->stamp = share->stamp;
+	owned->confirmed = share->confirmed;
+	owned->tid = share->tid;
+}

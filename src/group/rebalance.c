@@ -14,9 +14,10 @@
 #include "utils/timestamp.h"
 
 #include "base/debug.h"
-#include "group/group_internal.h"
+#include "group/group_change.h"
 #include "group/group_log.h"
 #include "group/ownership.h"
+#include "group/rebalance.h"
 
 /* A member that waits in poll calls each second; ms, with some to spare. */
 #define WAITING_MAX 2000
@@ -365,18 +366,7 @@ list_owned(int32 m, KsOwned *owned)
 	int32 s;
 
 	for (s = ks_members[m].owned; s >= 0; s = ks_shares[s].next_owned)
-	{
-		const KsShare *share = &ks_shares[s];
-
-		owned[count].share = s;
-		owned[count].topic_id = share->topic_id;
-		owned[count].topic = share->topic;
-		owned[count].partition = share->partition;
-		owned[count].stamp = share->stamp;
-		owned[count].confirmed = share->confirmed;
-		owned[count].tid = share->tid;
-		count++;
-	}
+		ks_share_describe(s, &owned[count++]);
 	return count;
 }
 

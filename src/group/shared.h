@@ -14,6 +14,7 @@
 #include "storage/spin.h"
 #include "utils/timestamp.h"
 
+#include "base/pool.h"
 #include "group/assignor.h"
 #include "topic/topic.h"
 
@@ -176,13 +177,14 @@ typedef struct KsGroupShared
 {
 	LWLock index_lock;
 	int tranche;
-	slock_t pool_lock;
-	int32 free_member;
-	int32 free_subscription;
-	int32 free_share;
-	int32 used_members;
-	int32 used_subscriptions;
-	int32 used_shares;
+
+	/* Have their own locks */
+	KsPool members;
+	KsPool subscriptions;
+	KsPool shares;
+
+	/* Protected by incarnation_lock */
+	slock_t incarnation_lock;
 	int64 next_incarnation;
 } KsGroupShared;
 

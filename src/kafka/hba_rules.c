@@ -35,13 +35,15 @@
 static List *rules = NIL;
 static MemoryContext rules_context = NULL;
 
-/* Parse every line; false when one has an error, which is logged. */
+/* Parse every line; false when one has an error, which is logged, or there is none. */
 static bool
 parse_lines(List *lines, List **parsed)
 {
 	ListCell *lc;
-	bool sound = true;
+	bool sound = lines != NIL;
 
+	if (!sound)
+		ereport(LOG, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("configuration file \"%s\" contains no entries", HbaFileName)));
 	foreach (lc, lines)
 	{
 		TokenizedAuthLine *line = lfirst(lc);
@@ -94,22 +96,24 @@ is_keyword(const AuthToken *token, const char *word)
 	return !token->quoted && strcmp(token->string, word) == 0;
 }
 
-/* Does the name match a token that is no keyword: as a whole, or as its regular expression says? */
+static bool
+regex_fits(regex_t *regex, const char *text)
+{
+	pg_wchar *wide = palloc((strlen(text) + 1) * sizeof(pg_wchar));
+	int len = pg_mb2wchar_with_len(text, wide, strlen(text));
+	bool fits = pg_regexec(regex, wide, len, 0, NULL, 0, NULL, 0) == REG_OKAY;
+
+	pfree(wide);
+	return fits;
+}
+
+/* A name, or from PostgreSQL 16 on a regular expression. */
 static bool
 name_fits(const AuthToken *token, const char *name)
 {
 	regex_t *regex = KS_AUTH_TOKEN_REGEX(token);
-	pg_wchar *wide;
-	int len;
-	bool fits;
 
-	if (regex == NULL)
-		return strcmp(token->string, name) == 0;
-	wide = palloc((strlen(name) + 1) * sizeof(pg_wchar));
-	len = pg_mb2wchar_with_len(name, wide, strlen(name));
-	fits = pg_regexec(regex, wide, len, 0, NULL, 0, NULL, 0) == REG_OKAY;
-	pfree(wide);
-	return fits;
+	return regex != NULL ? regex_fits(regex, name) : strcmp(token->string, name) == 0;
 }
 
 static bool
@@ -228,6 +232,16 @@ type_fits(const HbaLine *line, bool tls)
 	return false;
 }
 
+/* For the log, as PostgreSQL names it there. */
+static void
+set_place(const HbaLine *line, KsKafkaHbaDecision *decision)
+{
+	const char *file = last_dir_separator(KS_HBA_LINE_FILE(line));
+
+	snprintf(decision->line, sizeof(decision->line), "line %d of %s", line->linenumber,
+			 file != NULL ? file + 1 : KS_HBA_LINE_FILE(line));
+}
+
 static KsKafkaHbaVerdict
 verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **reason)
 {
@@ -262,12 +276,13 @@ verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **re
 	return KS_KAFKA_HBA_REFUSE;
 }
 
-KsKafkaHbaVerdict
+void
 ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storage *client, const char *database,
-				   Oid role, const char **reason)
+				   Oid role, KsKafkaHbaDecision *decision)
 {
 	ListCell *lc;
 
+	memset(decision, 0, sizeof(*decision));
 	foreach (lc, rules)
 	{
 		const HbaLine *line = lfirst(lc);
@@ -275,14 +290,14 @@ ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storag
 		if (!type_fits(line, question->tls) || !database_fits(line->databases, database, role, question->role) ||
 			!role_fits(line->roles, role, question->role))
 			continue;
-		if (line->hostname != NULL)
-		{
-			*reason = "The line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients.";
-			return KS_KAFKA_HBA_REFUSE;
-		}
-		if (address_fits(line, client))
-			return verdict_of(line, question, reason);
+		if (line->hostname == NULL && !address_fits(line, client))
+			continue;
+		set_place(line, decision);
+		if (line->hostname == NULL)
+			decision->verdict = verdict_of(line, question, &decision->reason);
+		else
+			decision->reason = "The line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients.";
+		return;
 	}
-	*reason = "There is no line of pg_hba.conf that fits.";
-	return KS_KAFKA_HBA_REFUSE;
+	decision->reason = "There is no line of pg_hba.conf that fits.";
 }

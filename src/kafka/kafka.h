@@ -15,6 +15,7 @@
  *		kafka_session.c		a session's life
  *		kafka_connection.c	frames over the socket
  *		sasl.c, scram_server.c	authentication
+ *		kafka_nodes.c		the servers that clients are told of
  *		kafka_request.c		the table of APIs; transactions and errors of requests
  *		kafka_*.c			the requests, by subject
  *
@@ -24,14 +25,22 @@
 #ifndef KS_KAFKA_KAFKA_H
 #define KS_KAFKA_KAFKA_H
 
+#include "utils/guc.h"
+
 /* Settings (kafka_settings.c). */
 extern int ks_kafka_port;
 extern char *ks_kafka_listen_addresses;
 extern char *ks_kafka_database;
 extern char *ks_kafka_advertised_listener;
 extern int ks_kafka_max_connections;
+extern int ks_kafka_max_connections_per_address;
 extern int ks_kafka_node_id;
+extern char *ks_kafka_nodes_setting;
+extern char *ks_kafka_anonymous_role;
 extern bool ks_kafka_auto_create_topics;
+
+/* The check of the setting kstream.kafka_nodes (kafka_nodes.c). */
+extern bool ks_kafka_check_nodes(char **value, void **extra, GucSource source);
 
 /* For _PG_init of the postmaster: settings, and the listener if a port is set. */
 extern void ks_kafka_define_settings(void);

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/errors.h"
 #include "kafka/kafka_options.h"
 
@@ -142,7 +142,7 @@ change_topic(KsKafkaRequest *request, void *arg)
 	ks_require_writable("AlterConfigs");
 	ks_topic_get(ks_wire_cstring(change->topic), &topic);
 	ks_topic_check_owner(&topic);
-	ks_admin_alter_topic(&topic, change->options);
+	ks_admin_alter_topic(&topic, ks_topic_options_parse(change->options));
 	change->done = true;
 	if (change->trial)
 		ereport(ERROR,

@@ -240,6 +240,12 @@ ks_kafka_take_frame(KsKafkaConnection *connection, int32 len)
 	connection->used += 4 + len;
 }
 
+void
+ks_kafka_leave_frame(KsKafkaConnection *connection, int32 len)
+{
+	connection->used -= 4 + len;
+}
+
 bool
 ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 {

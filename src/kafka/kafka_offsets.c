@@ -11,6 +11,7 @@
 #include "access/xlog.h"
 
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "kafka/kafka_request.h"
 #include "log/epoch.h"

@@ -39,6 +39,7 @@
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
 #include "log/log.h"
+#include "produce/column_check.h"
 #include "produce/partitioner.h"
 #include "produce/produce.h"
 #include "produce/producer_batch.h"
@@ -122,11 +123,27 @@ time_fits(const KsTopicOptions *options, int64 time, int64 now)
 		   (options->timestamp_before_max == KS_UNLIMITED || now - time <= options->timestamp_before_max);
 }
 
+/* As SQL refuses it: one record that a column of the topic's table cannot show makes every SELECT fail. */
+static int16
+check_columns(ClientBatch *batch, const KsRecord *record)
+{
+	const KsTopicOptions *options = &batch->topic.options;
+	bool key_fits = record->key_len < 0 || ks_column_shows(options->key_type, record->key, record->key_len);
+	KsColumnType type = key_fits ? options->value_type : options->key_type;
+
+	if (key_fits && (record->value_len < 0 || ks_column_shows(options->value_type, record->value, record->value_len)))
+		return KS_KAFKA_NONE;
+	return refuse(batch, KS_E_INVALID_RECORD,
+				  psprintf("the %s of a record is not valid %s, which the topic's option %s asks for",
+						   key_fits ? "value" : "key", ks_column_type_name(type), key_fits ? "value_type" : "key_type"));
+}
+
 /* Walk through all records. */
 static int16
 check_records(ClientBatch *batch, KsBatchReader *reader)
 {
 	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
+	bool typed = batch->topic.options.key_type != KS_COLUMN_BYTEA || batch->topic.options.value_type != KS_COLUMN_BYTEA;
 	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
 	int64 greatest = -1;
 	int32 count = 0;
@@ -144,6 +161,8 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 			return refuse(batch, KS_E_INVALID_TIMESTAMP, "a record's time is too far from the server's for the topic's message.timestamp.before.max.ms or after.max.ms");
 		if (record.headers_len > MAX_HEADERS)
 			return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the headers of a record are larger than 4 MB");
+		if (typed && check_columns(batch, &record) != KS_KAFKA_NONE)
+			return KS_E_INVALID_RECORD;
 		greatest = Max(greatest, record.timestamp);
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
@@ -160,8 +179,13 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 static int16
 status_error(ClientBatch *batch, KsBatchStatus status)
 {
-	return refuse(batch, status == KS_BATCH_BAD_CODEC ? KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE : KS_E_CORRUPT_MESSAGE,
-				  ks_batch_status_text(status));
+	int16 error = KS_E_CORRUPT_MESSAGE;
+
+	if (status == KS_BATCH_BAD_CODEC)
+		error = KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+	else if (status == KS_BATCH_TOO_LARGE)
+		error = KS_E_MESSAGE_TOO_LARGE; /* Java's producer splits a batch that is that */
+	return refuse(batch, error, ks_batch_status_text(status));
 }
 
 static void

@@ -87,6 +87,9 @@ extern KsKafkaHandler ks_kafka_handler(int16 key);
 typedef void (*KsKafkaWork)(KsKafkaRequest *request, void *arg);
 extern int16 ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message);
 
+/* Is there the extension in the database of this session?  Outside a transaction. */
+extern bool ks_kafka_has_extension(void);
+
 /* Any right by which a topic may be seen. */
 #define KS_KAFKA_ANY_RIGHT (ACL_SELECT | ACL_INSERT | ACL_TRUNCATE)
 

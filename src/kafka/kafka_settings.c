@@ -22,7 +22,10 @@ char *ks_kafka_listen_addresses = NULL;
 char *ks_kafka_database = NULL;
 char *ks_kafka_advertised_listener = NULL;
 int ks_kafka_max_connections = 100;
+int ks_kafka_max_connections_per_address = 0;
 int ks_kafka_node_id = 1;
+char *ks_kafka_nodes_setting = NULL;
+char *ks_kafka_anonymous_role = NULL;
 bool ks_kafka_auto_create_topics = false;
 
 /* Empty, or what Metadata can split: a host, a colon and a port. */
@@ -52,7 +55,7 @@ ks_kafka_define_settings(void)
 							&ks_kafka_port, 0, 0, 65535, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_listen_addresses", "Addresses at which Kafka clients may connect.",
 							   "A list of host names or addresses as in listen_addresses; '*' is all.",
-							   &ks_kafka_listen_addresses, "localhost", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+							   &ks_kafka_listen_addresses, "localhost", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_database", "Database whose topics Kafka clients see.", NULL,
 							   &ks_kafka_database, "postgres", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_advertised_listener",
@@ -64,6 +67,15 @@ ks_kafka_define_settings(void)
 							&ks_kafka_max_connections, 100, 1, 10000, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("kstream.kafka_node_id", "Number by which Kafka clients know this server.", NULL,
 							&ks_kafka_node_id, 1, 0, PG_INT32_MAX, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("kstream.kafka_nodes", "Servers that Kafka clients are told of: a primary and its standbys.",
+							   "As id=host:port,rack,application_name; ...  The same on all of them.  Empty: this server alone.",
+							   &ks_kafka_nodes_setting, "", PGC_SIGHUP, 0, ks_kafka_check_nodes, NULL, NULL);
+	DefineCustomIntVariable("kstream.kafka_max_connections_per_address",
+							"Greatest number of Kafka connections from one address.", "0: no limit but that of all connections.",
+							&ks_kafka_max_connections_per_address, 0, 0, 10000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("kstream.kafka_anonymous_role", "Role of Kafka clients that do not authenticate.",
+							   "A line of pg_hba.conf with the method trust must let it in.  Empty: they are refused.",
+							   &ks_kafka_anonymous_role, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("kstream.kafka_auto_create_topics",
 							 "Make a topic that a Kafka client asks for and that is not there.",
 							 "With one partition, owned by the client's role, which must have the right to create topics.",

@@ -48,18 +48,14 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "catalog/committed_offset_row.h"
 #include "codec/batch.h"
 #include "log/damage.h"
 #include "log/epoch.h"
 #include "log/log.h"
 #include "record/time.h"
+#include "state/partition_slots.h"
 #include "topic/capacity.h"
-
-/* Of kstream.committed_offset: must match src/sql/15_group_catalog.sql. */
-#define Anum_committed_topic_id 2
-#define Anum_committed_partition 3
-#define Anum_committed_committed 5
-#define Anum_committed_start 8
 
 /* What one segment holds. */
 typedef struct SegmentTail
@@ -216,39 +212,6 @@ last_append_time(List *segments, Snapshot snapshot)
 	return append_time;
 }
 
-/*
- * The greatest offset that a group has committed, or started at, in the
- * partition, 0 if none has.  A look at all rows of the table: its index begins with the group.
- */
-static int64
-greatest_committed(const KsTopic *topic, int32 partition)
-{
-	Oid relid = get_relname_relid("committed_offset", get_namespace_oid("kstream", false));
-	Relation rel = table_open(relid, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple tuple;
-	int64 greatest = 0;
-
-	ScanKeyInit(&keys[0], Anum_committed_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
-	ScanKeyInit(&keys[1], Anum_committed_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-		Datum committed = heap_getattr(tuple, Anum_committed_committed, RelationGetDescr(rel), &isnull);
-
-		if (!isnull)
-			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
-		committed = heap_getattr(tuple, Anum_committed_start, RelationGetDescr(rel), &isnull);
-		if (!isnull)
-			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return greatest;
-}
-
 /* False when the partition has no log: its topic was dropped, or its segments are lost. */
 static bool
 read_tables(const KsTopic *topic, int32 partition, KsPartitionStart *start)
@@ -281,7 +244,7 @@ read_tables(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 			 */
 			start->committed_end = Max(start->committed_end, segment->base_offset);
 			if (!tail.has_rows)
-				start->committed_end = Max(start->committed_end, greatest_committed(topic, partition));
+				start->committed_end = Max(start->committed_end, ks_committed_offset_row_greatest(topic->topic_id, partition));
 			break;
 		}
 		spare = segment;

@@ -59,7 +59,7 @@
 #include "log/garbage.h"
 #include "log/log.h"
 #include "log/rewrite.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* Of a batch whose records this file may move. */
 #define FOREIGN_ATTRIBUTES (KS_BATCH_ATTR_TRANSACTIONAL | KS_BATCH_ATTR_CONTROL)
@@ -518,22 +518,11 @@ ks_rewrite_swap(const KsRewrite *rewrite)
 {
 	const KsSegment *first = linitial(rewrite->segments);
 	const KsSegment *last = llast(rewrite->segments);
-	const KsSeal *seal = &rewrite->seal;
 	ListCell *lc;
 
 	foreach (lc, rewrite->segments)
 		ks_garbage_add(((KsSegment *) lfirst(lc))->relid);
-	(void) ks_owner_execute("DELETE FROM kstream.segment"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							" AND segment OPERATOR(pg_catalog.>) %d AND segment OPERATOR(pg_catalog.<=) %d",
-							rewrite->topic->topic_id, rewrite->partition, first->number, last->number);
-	(void) ks_owner_execute("UPDATE kstream.segment SET relation = %u, last_segment = %d, rows = " INT64_FORMAT
-							", checksum = " INT64_FORMAT ", bytes = " INT64_FORMAT ", frozen = false"
-							", max_timestamp = '%s'::pg_catalog.timestamptz"
-							", rewritten_at = pg_catalog.now()"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							rewrite->relid, Max(last->number, last->last_number), seal->rows, seal->checksum,
-							seal->bytes, ks_seal_timestamp(seal),
-							rewrite->topic->topic_id, rewrite->partition, first->number);
+	ks_segment_row_replace(rewrite->topic->topic_id, rewrite->partition, first->number, last->number,
+						   Max(last->number, last->last_number), rewrite->relid, &rewrite->seal);
 	KS_DEBUG_POINT("compact.swapped");
 }

@@ -66,10 +66,3 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 	ks_segment_close(heap, index, AccessShareLock);
 	return true;
 }
-
-/* Arithmetic in SQL would be done in float8, which has no milliseconds in some years. */
-const char *
-ks_seal_timestamp(const KsSeal *seal)
-{
-	return timestamptz_to_str(ks_timestamptz_from_ms(seal->max_timestamp));
-}

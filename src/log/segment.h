@@ -13,32 +13,10 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "catalog/segment_row.h"
+#include "catalog/segment_template.h"
 #include "codec/batch.h"
 #include "topic/topic.h"
-
-/*
- * The greatest offset of a record, and number of a segment.  What tables say is
- * held against it where it is read, so that sums of offsets and what a
- * transaction can produce do not overflow.
- */
-#define KS_MAX_OFFSET (PG_INT64_MAX - INT64CONST(0x100000000))
-#define KS_MAX_SEGMENT (PG_INT32_MAX - 1)
-
-/* A row of kstream.segment. */
-typedef struct KsSegment
-{
-	int32 number;
-	int32 last_number; /* of the segments that compaction made one with it */
-	Oid relid;
-	int64 base_offset; /* -1: not decided */
-	bool sealed;       /* rows, checksum, max_timestamp are noted */
-	int64 rows;
-	int64 checksum;
-	TimestampTz max_timestamp;
-	int64 bytes;        /* heap and toast */
-	bool rewritten;     /* its records were packed, or are not worth it */
-	TransactionId xmin; /* that wrote this row of the catalog */
-} KsSegment;
 
 /* A row of a segment table: a batch. */
 typedef struct KsBatchRow
@@ -49,14 +27,6 @@ typedef struct KsBatchRow
 	int64 max_timestamp;
 	Datum batch; /* bytea, possibly toasted */
 } KsBatchRow;
-
-/* Attribute numbers: must match segment_template in src/sql/10_catalog.sql. */
-#define Anum_batch_last_offset 1
-#define Anum_batch_base_offset 2
-#define Anum_batch_stable_offset 3
-#define Anum_batch_max_timestamp 4
-#define Anum_batch_batch 5
-#define Natts_batch 5
 
 /*
  * A batch is closed before its image would pass this.  Compression wants it

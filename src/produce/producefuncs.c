@@ -20,13 +20,12 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "produce/column_check.h"
 #include "produce/produce.h"
 #include "record/headers.h"
-#include "record/jsoncheck.h"
 #include "record/payload.h"
 #include "record/time.h"
 #include "record/tuple.h"
-#include "record/utf8.h"
 
 /* Arguments of kstream.produce, in all its overloads. */
 enum
@@ -84,16 +83,10 @@ now_ms(void)
 static bool
 fits_column(KsColumnType column, const KsPayloadType *ptype, const char *data, int32 len)
 {
-	const char *text;
-	int32 text_len;
-
-	if (column == KS_COLUMN_BYTEA || ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW ||
-		ptype->kind == KS_PAYLOAD_ARRAY)
+	if (ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW || ptype->kind == KS_PAYLOAD_ARRAY ||
+		(column == KS_COLUMN_TEXT && ptype->kind != KS_PAYLOAD_BYTES))
 		return true;
-	if (column == KS_COLUMN_TEXT && ptype->kind != KS_PAYLOAD_BYTES)
-		return true;
-	text = ks_utf8_to_server(data, len, &text_len);
-	return text != NULL && (column == KS_COLUMN_TEXT || ks_json_is_loadable(text, text_len));
+	return ks_column_shows(column, data, len);
 }
 
 /*

@@ -47,6 +47,9 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "state/partition_slots.h"
+#include "state/partition_state.h"
+#include "state/wait.h"
 #include "state/wakeup.h"
 #include "state/inflight.h"
 #include "state/state_internal.h"

@@ -65,7 +65,9 @@
 
 #include "base/errors.h"
 #include "state/clock.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 typedef struct IndexEntry
 {

@@ -29,7 +29,10 @@
 #include "miscadmin.h"
 
 #include "base/debug.h"
+#include "state/partition_slots.h"
+#include "state/partition_state.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 bool
 ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info)

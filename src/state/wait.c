@@ -32,7 +32,9 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 /* Entries of this backend. */
 static int32 *my_waits = NULL;

@@ -44,6 +44,8 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/locks.h"
+#include "base/pool.h"
 #include "state/worker_status.h"
 
 #define MAX_ANNOUNCED 64
@@ -99,7 +101,7 @@ ks_worker_shmem_init(void)
 		shared->launcher = -1;
 		LWLockInitialize(&shared->lock, LWLockNewTrancheId());
 	}
-	LWLockRegisterTranche(shared->lock.tranche, "kstream_worker");
+	LWLockRegisterTranche(shared->lock.tranche, KS_TRANCHE_WORKER);
 }
 
 static void
@@ -235,7 +237,7 @@ take_slot(Oid dbid)
 	}
 	if (slot != NULL && slot->dbid != dbid)
 	{
-		memset(slot, 0, sizeof(KsDatabaseStatus));
+		ks_slot_zero(slot, 0, sizeof(KsDatabaseStatus));
 		slot->dbid = dbid;
 	}
 	if (slot != NULL)
@@ -425,7 +427,7 @@ ks_status_forget(Oid dbid)
 	slot = find_slot(dbid);
 	if (slot != NULL && !is_counted(slot, KS_WORKER_MAIN, GetCurrentTimestamp()) &&
 		!is_counted(slot, KS_WORKER_LONG, GetCurrentTimestamp()))
-		memset(slot, 0, sizeof(KsDatabaseStatus));
+		ks_slot_zero(slot, 0, sizeof(KsDatabaseStatus));
 	LWLockRelease(&shared->lock);
 }
 

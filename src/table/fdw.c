@@ -32,6 +32,7 @@
 #include "base/errors.h"
 #include "table/table.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /* Are these the columns of a topic's table? */
 static bool

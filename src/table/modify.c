@@ -33,7 +33,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "admin/admin.h"
+#include "admin/deleterecords.h"
 #include "base/errors.h"
 #include "log/log.h"
 #include "produce/produce.h"

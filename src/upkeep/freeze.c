@@ -48,7 +48,8 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "upkeep/freeze.h"
 #include "upkeep/upkeep.h"
 
 /* VACUUM (FREEZE, TRUNCATE off), never waiting for a page. */
@@ -129,9 +130,7 @@ mark_frozen(const KsTopic *topic, int32 partition, const KsSegment *segment)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.segment SET frozen = true"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, segment->number);
+	ks_segment_row_set_frozen(topic->topic_id, partition, segment->number);
 	ks_owner_end(&scope);
 }
 

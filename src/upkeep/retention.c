@@ -55,12 +55,14 @@
 #include "base/debug.h"
 #include "base/events.h"
 #include "base/subxact.h"
+#include "catalog/epoch_row.h"
 #include "log/garbage.h"
 #include "log/log.h"
 #include "record/time.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
+#include "upkeep/retention.h"
 #include "upkeep/upkeep.h"
 
 /* The oldest segment and the one after it; false unless both are there. */
@@ -204,14 +206,8 @@ lock_rows(const KsTopic *topic, int32 partition, const KsSegment *next)
 	bool locked;
 
 	ks_owner_begin(&scope);
-	locked = ks_owner_execute("SELECT FROM kstream.partition"
-							  " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							  " FOR NO KEY UPDATE SKIP LOCKED",
-							  topic->topic_id, partition) == 1 &&
-			 ks_owner_execute("SELECT FROM kstream.segment"
-							  " WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)"
-							  " FOR NO KEY UPDATE SKIP LOCKED",
-							  topic->topic_id, partition, next->number) == 1;
+	locked = ks_partition_row_try_lock(topic->topic_id, partition) &&
+			 ks_segment_row_try_lock(topic->topic_id, partition, next->number);
 	ks_owner_end(&scope);
 	return locked;
 }
@@ -221,20 +217,9 @@ static void
 begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 log_start)
 {
 	if (log_start < next->base_offset)
-		(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
-								" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-								log_start, topic->topic_id, partition, next->number);
-	(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
-							log_start, topic->topic_id, partition, log_start);
-	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch e"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d) AND EXISTS"
-							" (SELECT FROM kstream.leader_epoch l"
-							" WHERE (l.topic_id, l.partition) OPERATOR(pg_catalog.=) (e.topic_id, e.partition)"
-							" AND l.epoch OPERATOR(pg_catalog.>) e.epoch"
-							" AND l.first_offset OPERATOR(pg_catalog.<=) " INT64_FORMAT ")",
-							topic->topic_id, partition, log_start);
+		ks_segment_row_set_base_offset(topic->topic_id, partition, next->number, log_start);
+	ks_partition_row_move_log_start(topic->topic_id, partition, log_start);
+	ks_epoch_row_delete_ended(topic->topic_id, partition, log_start);
 }
 
 static void
@@ -268,9 +253,7 @@ take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const K
 
 	ks_owner_begin(&scope);
 	KS_DEBUG_POINT("retention.before_drop");
-	(void) ks_owner_execute("DELETE FROM kstream.segment"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, oldest->number);
+	ks_segment_row_delete(topic->topic_id, partition, oldest->number);
 	if (get_rel_name(oldest->relid) != NULL)
 		leave_table(oldest->relid);
 	begin_with(topic, partition, next, log_start);

@@ -42,11 +42,13 @@
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
 #include "log/epoch.h"
 #include "log/log.h"
 #include "log/seal.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "upkeep/roll.h"
 #include "upkeep/upkeep.h"
 
 /*
@@ -89,15 +91,8 @@ decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *activ
 
 	(void) ks_seal_read(topic, partition, previous, base_offset, &seal);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							base_offset, topic->topic_id, partition, active->number);
-	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
-							", max_timestamp = '%s'::pg_catalog.timestamptz"
-							", bytes = " INT64_FORMAT
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							seal.rows, seal.checksum, ks_seal_timestamp(&seal), seal.bytes,
-							topic->topic_id, partition, previous->number);
+	ks_segment_row_set_base_offset(topic->topic_id, partition, active->number, base_offset);
+	ks_segment_row_set_sealed(topic->topic_id, partition, previous->number, &seal);
 	ks_owner_end(&scope);
 }
 
@@ -217,8 +212,8 @@ lock_newest(const KsTopic *topic, int32 partition)
 
 	if (!ConditionalLockRelationOid(topic->relid, AccessShareLock))
 		return false;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->leader_epoch, (uint32) topic->topic_id, (uint16) partition);
-	return LockAcquire(&tag, ShareUpdateExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_newest_end(&tag, ks_catalog()->leader_epoch, topic->topic_id, partition);
+	return ks_lock_try(&tag, ShareUpdateExclusiveLock);
 }
 
 bool

@@ -32,7 +32,9 @@
 #include "utils/hsearch.h"
 
 #include "log/log.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "state/partition_slots.h"
+#include "upkeep/standby_end.h"
 #include "upkeep/upkeep.h"
 
 /* A partition without a slot that this process has looked at. */
@@ -126,18 +128,12 @@ static bool
 write_end(const KsTopic *topic, int32 partition, int64 end)
 {
 	KsOwnerScope scope;
-	uint64 rows;
+	bool written;
 
 	ks_owner_begin(&scope);
-	rows = ks_owner_execute("UPDATE kstream.partition p SET stable_offset = GREATEST(p.stable_offset, " INT64_FORMAT ")"
-							" FROM (SELECT topic_id, partition FROM kstream.partition"
-							" WHERE topic_id OPERATOR(pg_catalog.=) %d AND partition OPERATOR(pg_catalog.=) %d"
-							" FOR NO KEY UPDATE SKIP LOCKED) free"
-							" WHERE p.topic_id OPERATOR(pg_catalog.=) free.topic_id"
-							" AND p.partition OPERATOR(pg_catalog.=) free.partition",
-							end, topic->topic_id, partition);
+	written = ks_partition_row_raise_stable(topic->topic_id, partition, end);
 	ks_owner_end(&scope);
-	return rows == 1;
+	return written;
 }
 
 bool

@@ -30,6 +30,8 @@
 #include "log/damage.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
+#include "upkeep/compact.h"
 #include "upkeep/passes.h"
 
 /* Who runs the passes in the foreground. */

@@ -72,6 +72,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/events.h"
+#include "base/locks.h"
 #include "base/yield.h"
 #include "group/shared.h"
 #include "state/wakeup.h"
@@ -128,7 +129,7 @@ ks_worker_database_is_free(Oid dbid)
 	LOCKTAG tag;
 
 	/* The session's, so that it needs no transaction. */
-	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, dbid, 0);
+	ks_tag_database(&tag, dbid);
 	if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	(void) LockRelease(&tag, RowExclusiveLock, true);
