@@ -483,7 +483,7 @@ join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembe
 	if (complete && is_new)
 	{
 		ks_group_raise_epoch(group);
-		ks_group_log_note(group, &ks_members[membership->member], KS_MEMBER_JOINED);
+		ks_group_note_event(group, &ks_members[membership->member], KS_MEMBER_JOINED, 1);
 	}
 	if (complete && session != NULL)
 	{

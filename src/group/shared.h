@@ -62,6 +62,18 @@ typedef struct KsLoss
 	int32 partition;
 } KsLoss;
 
+/* What has happened in a group since it came into memory. */
+typedef struct KsGroupCounts
+{
+	int64 joined;
+	int64 left;
+	int64 evicted;
+	int64 silent;
+	int64 not_polling;
+	int64 takeovers; /* partitions that a member has taken */
+	int64 expired;   /* committed offsets */
+} KsGroupCounts;
+
 typedef struct KsGroupKey
 {
 	Oid dbid;
@@ -100,7 +112,7 @@ typedef struct KsGroup
 	int32 shares;
 	int32 share_count;
 	int64 rebalances; /* targets computed */
-	int64 removals;   /* members removed, silent or not polling */
+	KsGroupCounts counts;
 
 	/* Of a classic group, whose members Kafka's listener keeps (classic_slot.h) */
 	bool classic; /* it was one last */

@@ -90,6 +90,20 @@ look_at_group(const char *name, bool *empty, int64 *empty_for, int64 *retention)
 	return true;
 }
 
+static void
+count_expired(const char *name, uint64 removed)
+{
+	KsGroupKey key;
+	KsGroup *group;
+
+	ks_group_make_key(name, &key);
+	group = ks_group_lock(&key, LW_EXCLUSIVE);
+	if (group == NULL)
+		return;
+	group->counts.expired += removed;
+	LWLockRelease(&group->lock);
+}
+
 bool
 ks_group_expire_offsets(const char *name)
 {
@@ -120,6 +134,7 @@ ks_group_expire_offsets(const char *name)
 		(void) look_at_group(name, &still_empty, &empty_for, &retention);
 		if (!still_empty)
 			return false;
+		count_expired(name, removed);
 		ks_log_event((errmsg("committed offsets of group \"%s\" in " UINT64_FORMAT " partitions have expired", name, removed),
 					  errdetail("The group has been empty for longer than its offsets_retention (" INT64_FORMAT " ms).", retention)));
 	}
