@@ -22,6 +22,16 @@
 #define Anum_committed_offset_partitions 9   /* integer */
 #define Natts_committed_offset 9
 
+#define KS_NO_OFFSET (-1)
+
+/* What a row says of a group's progress. */
+typedef struct KsOffset
+{
+	int64 committed;  /* KS_NO_OFFSET: nothing */
+	int64 start;      /* where a reset let the group start, which counts before `committed`; or KS_NO_OFFSET */
+	int32 partitions; /* that the topic had when the row was made; 0: unknown */
+} KsOffset;
+
 /*
  * The greatest offset that a group has committed, or started at, in a partition; 0 if
  * none has.  A look at all rows of the table: its index begins with the group.

@@ -36,6 +36,7 @@
 #include "group/group_row.h"
 #include "offset/missing_row.h"
 #include "group/rebalance.h"
+#include "offset/offset_row.h"
 #include "offset/start.h"
 #include "log/log.h"
 #include "catalog/owner.h"
@@ -386,7 +387,7 @@ write_rows(void)
 		ks_group_persist_new();
 		ks_owner_end(&scope);
 	}
-	ks_missing_rows_write();
+	ks_missing_rows_write(ks_offset_insert);
 	PopActiveSnapshot();
 }
 

@@ -18,7 +18,6 @@
 
 #include "base/errors.h"
 #include "fetch/bytime.h"
-#include "fetch/fetch.h"
 #include "log/log.h"
 #include "record/time.h"
 

@@ -18,7 +18,6 @@
 #include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/fetchfuncs.h"
-#include "fetch/stream.h"
 #include "log/log.h"
 #include "record/time.h"
 #include "record/tuple.h"

@@ -29,7 +29,7 @@ typedef struct KsKafkaQuestion
 	uint64 cookie;
 	bool tls;
 	bool anonymous; /* the client does not authenticate; role is kstream.kafka_anonymous_role */
-	bool has_peer; /* a certificate was verified, with this name */
+	bool has_peer;  /* a certificate was verified, with this name */
 	char peer[NAMEDATALEN];
 	char role[NAMEDATALEN];
 } KsKafkaQuestion;
@@ -53,7 +53,7 @@ typedef struct KsKafkaAnswer
 	uint8 salt[KS_KAFKA_SALT_MAX];
 	uint8 stored_key[KS_KAFKA_KEY_LEN];
 	uint8 server_key[KS_KAFKA_KEY_LEN];
-	char reason[160]; /* a sentence for the log, where the client is refused */
+	char reason[160];              /* a sentence for the log, where the client is refused */
 	char line[KS_KAFKA_PLACE_MAX]; /* of pg_hba.conf that decided, for the log; empty: none */
 } KsKafkaAnswer;
 
