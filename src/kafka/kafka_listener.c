@@ -5,8 +5,8 @@
  * A static background worker, connected to no database, so that it pins none and
  * can read the catalog of roles.  What it holds:
  *
- *	listening sockets	one per address; a port in use is tried again each second,
- *						by the restart of this process, and logged by it
+ *	listening sockets	one per address, made anew when the setting is changed; while
+ *						there is none, it is tried again each second, and logged once
  *	waiting clients		accepted, their session is being started: a client has
  *						START_LIMIT ms, then its socket is closed
  *	sessions' sockets	of sessions that have not authenticated their client; they
@@ -58,6 +58,9 @@
 /* When there are no descriptors for another client, none is accepted for so long, ms. */
 #define ACCEPT_PAUSE 500
 
+/* While there is no address to listen at, they are tried so often, ms. */
+#define LISTEN_INTERVAL 1000
+
 /* Refusals are logged at most so often, ms, with their number. */
 #define REFUSAL_INTERVAL 1000
 
@@ -78,6 +81,11 @@ typedef struct Client
 
 static pgsocket listening[MAX_LISTEN];
 static int listening_count = 0;
+static char *listening_at = NULL; /* what the setting was then */
+
+/* That no address could be listened at has been logged, and is tried again at this time. */
+static bool failure_logged = false;
+static TimestampTz listen_again = 0;
 static pgsocket handover;
 static dlist_head clients = DLIST_STATIC_INIT(clients);
 
@@ -108,9 +116,10 @@ listen_at(struct addrinfo *address)
 		listening[listening_count++] = sock;
 		return true;
 	}
-	ereport(LOG,
-			(errcode_for_socket_access(),
-			 errmsg("could not listen for Kafka clients at port %d: %m", ks_kafka_port)));
+	if (!failure_logged)
+		ereport(LOG,
+				(errcode_for_socket_access(),
+				 errmsg("could not listen for Kafka clients at port %d: %m", ks_kafka_port)));
 	closesocket(sock);
 	return false;
 }
@@ -126,7 +135,7 @@ listen_at_host(const char *host)
 
 	snprintf(port, sizeof(port), "%d", ks_kafka_port);
 	rc = pg_getaddrinfo_all(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found);
-	if (rc != 0)
+	if (rc != 0 && !failure_logged)
 		ereport(LOG, (errmsg("could not translate host name \"%s\" of kstream.kafka_listen_addresses to an address: %s",
 							 host, gai_strerror(rc))));
 	for (address = found; rc == 0 && address != NULL && listening_count < MAX_LISTEN; address = address->ai_next)
@@ -135,6 +144,7 @@ listen_at_host(const char *host)
 		pg_freeaddrinfo_all(hints.ai_family, found);
 }
 
+/* Listen at each of the addresses; if that fails for all, it is time to try again in a while. */
 static void
 listen_everywhere(void)
 {
@@ -142,17 +152,48 @@ listen_everywhere(void)
 	List *hosts = NIL;
 	ListCell *lc;
 
-	if (!SplitGUCList(copy, ',', &hosts))
-		ereport(ERROR,
+	if (!SplitGUCList(copy, ',', &hosts) && !failure_logged)
+		ereport(LOG,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid list syntax in parameter \"%s\"", "kstream.kafka_listen_addresses")));
 	foreach (lc, hosts)
 		listen_at_host(lfirst(lc));
-	if (listening_count == 0)
-		ereport(ERROR,
+	list_free(hosts);
+	pfree(copy);
+	if (listening_count > 0)
+	{
+		ereport(LOG, (errmsg("listening for Kafka clients at \"%s\", port %d", ks_kafka_listen_addresses, ks_kafka_port)));
+		failure_logged = false;
+		return;
+	}
+	if (!failure_logged)
+		ereport(LOG,
 				(errmsg("could not listen for Kafka clients at any address of \"%s\"", ks_kafka_listen_addresses),
 				 errhint("It is tried again each second.")));
-	ereport(LOG, (errmsg("listening for Kafka clients at \"%s\", port %d", ks_kafka_listen_addresses, ks_kafka_port)));
+	failure_logged = true;
+	listen_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LISTEN_INTERVAL);
+}
+
+/* The setting may be another than that which we listen by.  Clients that are in stay. */
+static void
+listen_as_set(void)
+{
+	if (listening_at != NULL && strcmp(listening_at, ks_kafka_listen_addresses) == 0)
+		return;
+	while (listening_count > 0)
+		closesocket(listening[--listening_count]);
+	if (listening_at != NULL)
+		pfree(listening_at);
+	listening_at = pstrdup(ks_kafka_listen_addresses);
+	failure_logged = false;
+	listen_everywhere();
+}
+
+static void
+listen_if_not(void)
+{
+	if (listening_count == 0 && GetCurrentTimestamp() >= listen_again)
+		listen_everywhere();
 }
 
 /* ---------- clients ---------- */
@@ -522,7 +563,8 @@ wait_once(void)
 	EventSource *sources = palloc0(count * sizeof(EventSource));
 	WaitEventSet *set = make_set(sources, count);
 	WaitEvent event;
-	int n = WaitEventSetWait(set, dlist_is_empty(&clients) && !is_pausing() ? -1 : 200, &event, 1, KS_WAIT_EVENT("KstreamKafkaListener"));
+	bool idle = dlist_is_empty(&clients) && !is_pausing() && listening_count > 0;
+	int n = WaitEventSetWait(set, idle ? -1 : 200, &event, 1, KS_WAIT_EVENT("KstreamKafkaListener"));
 
 	FreeWaitEventSet(set);
 	if (n == 1 && event.user_data != NULL)
@@ -539,13 +581,14 @@ ks_kafka_listener_main(Datum arg)
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kstream kafka listener", ALLOCSET_DEFAULT_SIZES));
 	ks_kafka_hba_load();
-	listen_everywhere();
+	listen_as_set();
 	handover = ks_kafka_handover_listen();
 	for (;;)
 	{
 		wait_once();
 		ResetLatch(MyLatch);
 		look_at_clients();
+		listen_if_not();
 		CHECK_FOR_INTERRUPTS();
 		/* Whoever does not take invalidation messages makes all others' overflow. */
 		if (catchupInterruptPending)
@@ -555,6 +598,7 @@ ks_kafka_listener_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			ks_kafka_hba_load();
+			listen_as_set();
 		}
 	}
 }

@@ -182,15 +182,17 @@ static char *
 message_of(const ErrorData *error)
 {
 	const char *detail = error->detail;
+	const char *joint = ". ";
 	char *text;
 
 	if (detail != NULL && ks_error_code(error) >= 0)
 	{
+		joint = ": ";
 		detail = strchr(detail, ':');
 		if (detail != NULL)
-			detail += strlen(": ");
+			detail += strlen(joint);
 	}
-	text = detail != NULL ? psprintf("%s: %s", error->message, detail) : pstrdup(error->message);
+	text = detail != NULL ? psprintf("%s%s%s", error->message, joint, detail) : pstrdup(error->message);
 	text[pg_mbcliplen(text, strlen(text), MESSAGE_MAX)] = '\0';
 	return text;
 }

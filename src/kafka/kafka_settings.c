@@ -55,7 +55,7 @@ ks_kafka_define_settings(void)
 							&ks_kafka_port, 0, 0, 65535, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_listen_addresses", "Addresses at which Kafka clients may connect.",
 							   "A list of host names or addresses as in listen_addresses; '*' is all.",
-							   &ks_kafka_listen_addresses, "localhost", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+							   &ks_kafka_listen_addresses, "localhost", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_database", "Database whose topics Kafka clients see.", NULL,
 							   &ks_kafka_database, "postgres", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_advertised_listener",
