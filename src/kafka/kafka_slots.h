@@ -48,9 +48,6 @@ extern int ks_kafka_slots_used(void);
 /* Connections from an address (a host without its port). */
 extern int ks_kafka_slots_of_host(const char *host);
 
-/* Is that the host of an address with a port? */
-extern bool ks_kafka_is_at_host(const char *address, const char *host);
-
 /* What all sessions have served since the server started, by API. */
 typedef struct KsKafkaServed
 {
