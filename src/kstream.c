@@ -31,7 +31,7 @@
 #include "state/replicas.h"
 #include "state/state_shmem.h"
 #include "topic/topic.h"
-#include "worker/ks_worker.h"
+#include "worker/ks_launcher.h"
 #include "kafka/kafka.h"
 #include "ks_utility.h"
 #include "ks_xact.h"

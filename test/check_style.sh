@@ -162,6 +162,12 @@ gate_unused()
 	perl test/figures.pl unused
 }
 
+# A name leads to its file: what x.h declares is defined in x.c, but for a few.
+gate_elsewhere()
+{
+	perl test/figures.pl elsewhere 5
+}
+
 # The bugs that prove the tests can still be put in.
 gate_mutants()
 {
@@ -206,7 +212,7 @@ gate_readme()
 }
 
 failed=0
-[ $# -gt 0 ] || set -- format layers locks catalog names symbols versions release lengths faults mutants unused readme warnings
+[ $# -gt 0 ] || set -- format layers locks catalog names symbols versions release lengths faults mutants unused elsewhere readme warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"

@@ -45,7 +45,6 @@
 #include "base/errors.h"
 #include "catalog/topic_row.h"
 #include "log/epoch.h"
-#include "log/segment.h"
 #include "topic/capacity.h"
 #include "catalog/owner.h"
 #include "topic/pending.h"

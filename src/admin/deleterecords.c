@@ -18,8 +18,8 @@
 
 #include "admin/deleterecords.h"
 #include "base/errors.h"
-#include "log/log.h"
 #include "catalog/owner.h"
+#include "log/recovery.h"
 #include "topic/pending.h"
 
 /* Kafka's -1 is the end. */

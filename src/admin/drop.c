@@ -54,6 +54,7 @@
 #include "catalog/topic_row.h"
 #include "log/segment.h"
 #include "catalog/owner.h"
+#include "log/segment_table.h"
 #include "topic/pending.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;

@@ -28,7 +28,8 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "state/inflight.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
 #include "topic/topic_name.h"

@@ -49,6 +49,7 @@ ks_committed_offset_row_greatest(int32 topic_id, int32 partition)
 
 		if (!isnull)
 			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
+		/* A group that has only started has been promised its start, as one that has committed. */
 		committed = heap_getattr(tuple, Anum_committed_offset_start, RelationGetDescr(rel), &isnull);
 		if (!isnull)
 			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));

@@ -42,6 +42,7 @@ ks_producer_turn_row_current(Snapshot snapshot)
 bool
 ks_producer_turn_row_try_lock_older(int seconds)
 {
+	/* The row lock keeps two runs from turning at once: the second one skips it. */
 	return ks_owner_execute("SELECT FROM kstream.producer_turn WHERE since OPERATOR(pg_catalog.<)"
 							" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '%d seconds'::pg_catalog.interval)"
 							" FOR UPDATE SKIP LOCKED",
@@ -51,6 +52,7 @@ ks_producer_turn_row_try_lock_older(int seconds)
 void
 ks_producer_turn_row_switch(int table)
 {
+	/* Both in one transaction, so that an abort leaves the tables as they were. */
 	(void) ks_owner_execute("TRUNCATE kstream.producer_batch_%d", table);
 	(void) ks_owner_execute("UPDATE kstream.producer_turn SET current = %d, since = pg_catalog.clock_timestamp()", table);
 }

@@ -63,9 +63,11 @@ ks_snapshot_row_lock(Oid relid, const char *topic, const char *key, int columns,
 	bool isnull;
 	Datum last_key;
 
+	/* Waits for another call that inserts the same row, and finds it then. */
 	(void) ks_owner_execute("INSERT INTO kstream.capture_snapshot (relation, topic, key, rows, started_at)"
 							" VALUES (%u, %s, %s, 0, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING",
 							relid, quote_literal_cstr(topic), quoted);
+	/* FOR UPDATE: two calls take ranges in turn; the second one reads what the first has saved. */
 	if (ks_owner_execute("SELECT last_key, finished_at IS NOT NULL, key OPERATOR(pg_catalog.=) %s,"
 						 " finished_at OPERATOR(pg_catalog.<) pg_catalog.transaction_timestamp()"
 						 " FROM kstream.capture_snapshot WHERE %s%s",
@@ -80,6 +82,7 @@ ks_snapshot_row_lock(Oid relid, const char *topic, const char *key, int columns,
 	row->last_key = NIL;
 	if (!isnull)
 	{
+		/* The key must outlive SPI's memory. */
 		MemoryContext spi = MemoryContextSwitchTo(context);
 
 		row->last_key = read_last_key(last_key, columns);

@@ -9,7 +9,7 @@
  * transaction that reads its rows FOR SHARE and commits.  A change of such a row
  * committed either before it was locked, and then the row is read as changed,
  * or waits until our records have their offsets.  Rows that come into a range
- * after it was read are told by the capture, which is there all the time.
+ * after it was read are delivered by the capture, which is there all the time.
  *
  * The range is decided first, by a read without locks, and its rows are then
  * selected by it: a row whose key is changed while we wait for its lock could
@@ -61,6 +61,8 @@
 #include "base/debug.h"
 #include "base/options.h"
 #include "catalog/snapshot_row.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_row.h"
 #include "cdc/change.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
@@ -94,6 +96,10 @@ add_column(Path *path, Relation rel, Relation index, int i)
 	if (attnum <= 0)
 		return false;
 	attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	/*
+	 * A null would make the row comparison null and skip the row; another collation or
+	 * class would order differently from SQL's operators.
+	 */
 	if (!KS_ATTRIBUTE_NEVER_NULL(RelationGetDescr(rel), attnum - 1) || index->rd_indcollation[i] != attribute->attcollation ||
 		get_opclass_family(GetDefaultOpClass(attribute->atttypid, BTREE_AM_OID)) != index->rd_opfamily[i])
 		return false;
@@ -103,6 +109,7 @@ add_column(Path *path, Relation rel, Relation index, int i)
 		return false;
 	schema = get_namespace_name(((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace);
 	ReleaseSysCache(tuple);
+	/* One OPERATOR(schema.op) serves all columns of a row comparison. */
 	if (i > 0 && strcmp(schema, path->schema) != 0)
 		return false;
 	path->schema = schema;
@@ -234,6 +241,7 @@ find_end(Oid owner, const Path *path, const char *from, int64 chunk_size)
 	if (path->count == 0)
 		return NIL;
 	ks_table_owner_begin(owner, &scope);
+	/* Without locks: it only decides where the range ends, whatever happens to the rows. */
 	if (SPI_execute(psprintf("SELECT %s %s ORDER BY %s OFFSET " INT64_FORMAT " LIMIT 1", names, from, names, chunk_size - 1), false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed");
 	for (i = 0; SPI_processed == 1 && i < path->count; i++)
@@ -288,6 +296,7 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 
 	while (fetch_rows(owner, portal))
 	{
+		/* Kept: producing may run functions that use SPI. */
 		SPITupleTable *table = SPI_tuptable;
 		uint64 count = SPI_processed;
 
@@ -295,6 +304,7 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 		{
 			TupleDesc desc = CreateTupleDescCopy(table->tupdesc);
 
+			/* Once the query's columns are known. */
 			capture = ks_capture_for_query(rel, row, desc);
 			slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
 		}
@@ -344,6 +354,7 @@ fix_settings(const Path *path)
 	set_local("extra_float_digits", "1");
 	set_local("bytea_output", "hex");
 	set_local("lc_monetary", "C");
+	/* A range is a small part of the table, whatever stale statistics say. */
 	if (path->count > 0)
 		set_local("enable_seqscan", "off");
 	return guc_level;
@@ -363,9 +374,11 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 
 	find_path(&path, rel);
 	lock_progress(rel, row->topic, &path, options->restart, first, &progress);
+	/* Another call has come to the end while this one waited for the row. */
 	if (progress.finished)
 		return false;
 	guc_level = fix_settings(&path);
+	/* From behind the last key that is done. */
 	from = from_clause(rel, &path, progress.last_key);
 	end = find_end(rel->rd_rel->relowner, &path, from, options->chunk_size);
 	KS_DEBUG_POINT("snapshot.range");
@@ -377,9 +390,14 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	condition = ks_capture_condition(rel, row->topic, "new");
 	if (condition != NULL)
 		appendStringInfo(&query, " AND (%s)", condition);
+	/*
+	 * Waits for writers of these rows, and makes those that follow wait for our
+	 * commit: see the opening comment.
+	 */
 	if (!KS_MUTANT("snapshot_unlocked"))
 		appendStringInfoString(&query, " FOR SHARE OF new");
 	rows = produce_rows(rel, row, query.data);
+	/* Before the progress row is written, which needs none of these settings. */
 	AtEOXact_GUC(false, guc_level);
 	save_progress(rel, row->topic, end, rows);
 	KS_DEBUG_POINT("snapshot.read");

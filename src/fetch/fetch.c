@@ -40,7 +40,8 @@
 #include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/waiting.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 #include "state/partition_slots.h"
 
 /*
@@ -91,7 +92,7 @@ static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, KsBatchS
 			 errhint("Reading can go on at offset " INT64_FORMAT ".", fetch->row.last_offset + 1)));
 }
 
-/* Open the batch of the row at hand; its memory is let go with the next. */
+/* Open the batch of the row at hand; its memory is released with the next. */
 static void
 open_batch(KsFetch *fetch)
 {
@@ -100,11 +101,13 @@ open_batch(KsFetch *fetch)
 	KsBatchHeader *header = &fetch->reader.header;
 	KsBatchStatus status;
 
+	/* One batch at a time is in memory. */
 	MemoryContextReset(fetch->context);
 	old = MemoryContextSwitchTo(fetch->context);
 	batch = PG_DETOAST_DATUM(fetch->row.batch);
 	status = ks_batch_open(&fetch->reader, VARDATA(batch), VARSIZE(batch) - VARHDRSZ, true, MAX_BATCH_PAYLOAD);
 	MemoryContextSwitchTo(old);
+	/* Row and header must agree, or offsets would be handed out wrongly. */
 	if (status == KS_BATCH_OK && (header->base_offset != fetch->row.base_offset ||
 								  header->base_offset + header->last_offset_delta != fetch->row.last_offset))
 		status = KS_BATCH_BAD_RECORD;
@@ -164,8 +167,10 @@ ks_fetch_next(KsFetch *fetch, KsRecord *record)
 	}
 	fetch->has_first = false;
 	bytes = Max(record->key_len, 0) + (int64) Max(record->value_len, 0) + record->headers_len;
+	/* The first record is returned whatever its size, else a reader would be stuck before it. */
 	if (fetch->records > 0 && fetch->bytes + bytes > fetch->max_bytes)
 	{
+		/* No more calls: the record that did not fit would be lost between. */
 		fetch->max_records = fetch->records;
 		return false;
 	}
@@ -235,13 +240,16 @@ start_now(KsFetch *fetch)
 	KsPartitionInfo info;
 
 	fetch->snapshot = NULL;
+	/* Then the snapshot, and after it the rows. */
 	if (KS_MUTANT("snapshot_first"))
 		fetch->snapshot = take_snapshot();
+	/* First the end. */
 	ks_log_info_to_read(fetch->topic, fetch->partition, &info);
 	fetch->end = Min(readable_end(&info), fetch->up_to);
 	check_range(fetch, &info);
 	if (fetch->by_time)
 		fetch->from = ks_fetch_skip_segments(fetch->topic, fetch->partition, fetch->since, fetch->from);
+	/* Nothing to read: no snapshot is taken and no segment opened. */
 	if (fetch->from >= fetch->end)
 		return false;
 
@@ -252,6 +260,7 @@ start_now(KsFetch *fetch)
 	fetch->context = AllocSetContextCreate(CurrentMemoryContext, "kstream fetch", ALLOCSET_DEFAULT_SIZES);
 	fetch->is_open = true;
 	fetch->in_batch = false;
+	/* Offsets up to the end may all be holes, so that there is nothing though the end is beyond. */
 	fetch->has_first = read_record(fetch, &fetch->first);
 	if (fetch->has_first)
 		return true;
@@ -275,7 +284,7 @@ check_topic_remains(const KsTopic *topic)
 
 /*
  * Who drops a topic wakes its waiters before the invalidation messages of the
- * drop are sent.  They have been when its locks are let go.
+ * drop are sent.  They have been when its locks are released.
  */
 static void
 wait_for_end_of_drop(const KsTopic *topic)

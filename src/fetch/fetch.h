@@ -9,7 +9,8 @@
 #define KS_FETCH_FETCH_H
 
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/segment_table.h"
 #include "topic/topic.h"
 
 /* For _PG_init. */
@@ -57,7 +58,7 @@ typedef struct KsFetch
  * KS001 when `from` is below the log start or above the end (on a standby
  * above the end is empty), KS002 at a batch that is corrupt, 42704 when the
  * topic is dropped while waiting, 42501 when the current user loses the right to
- * read it meanwhile.  An error lets go of everything at the end of the
+ * read it meanwhile.  An error releases everything at the end of the
  * (sub)transaction.
  */
 extern bool ks_fetch_start(KsFetch *fetch, int64 max_wait);
@@ -79,7 +80,7 @@ extern bool ks_fetch_next(KsFetch *fetch, KsRecord *record);
  */
 extern bool ks_fetch_next_batch(KsFetch *fetch);
 
-/* Let go of snapshot and tables; may be called more than once. */
+/* Release snapshot and tables; may be called more than once. */
 extern void ks_fetch_stop(KsFetch *fetch);
 
 /*

@@ -18,7 +18,7 @@
 #include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/fetchfuncs.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "record/time.h"
 #include "record/tuple.h"
 #include "topic/arguments.h"

@@ -57,6 +57,7 @@ read_bytes(const KsWaitSource *source)
 	KsPartitionCounters counters;
 	KsPartitionInfo info;
 
+	/* Something is in flight: its bytes are counted, but cannot be read yet. */
 	if (!ks_partition_read(&source->key, &info) || info.stable_offset != info.next_offset ||
 		!ks_partition_read_counters(&source->key, &counters))
 		return -1;
@@ -92,10 +93,12 @@ may_be_enough(KsWaiting *waiting)
 			continue;
 		if (!ks_partition_read(&source->key, &info) || !ks_partition_read_counters(&source->key, &counters))
 			return true;
+		/* Grown by nobody knows how much: the caller has to look. */
 		if (info.end > source->offset && (source->bytes < 0 || counters.bytes < source->bytes))
 			return true;
 		if (source->bytes >= 0)
 			grown += Max(counters.bytes - source->bytes, 0);
+		/* To be woken by what comes after this. */
 		source->offset = Max(source->offset, info.end);
 	}
 	return grown >= waiting->min_bytes;
@@ -116,6 +119,7 @@ enter_partitions(KsWaiting *waiting, int64 *most)
 			continue;
 		result = i < ENTRIES_MAX ? ks_wait_add(&waiting->sources[i].key, waiting->sources[i].offset) : KS_WAIT_LOOK;
 		ready = result == KS_WAIT_READY;
+		/* No entry: nobody wakes us for this partition. */
 		if (result == KS_WAIT_LOOK)
 			*most = Min(*most, KS_WAIT_LOOK_AGAIN);
 	}
@@ -132,6 +136,7 @@ sleep_once(KsWaiting *waiting, int64 most, bool *slept)
 			 (waiting->enter == NULL || waiting->enter(waiting->arg));
 	if (*slept)
 		go_on = waiting->sleep((long) most, waiting->arg);
+	/* Step 4, before anything that can throw. */
 	ks_wait_end();
 	if (waiting->leave != NULL)
 		waiting->leave(waiting->arg);

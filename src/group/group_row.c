@@ -217,6 +217,7 @@ note_new(const KsGroupKey *key)
 	}
 	change->owner = group->owner;
 	change->incarnation = group->incarnation;
+	/* Keeps the slot from being evicted until this transaction has written the row or ended. */
 	group->makers++;
 	LWLockRelease(&group->lock);
 	return true;
@@ -276,12 +277,14 @@ open_group(const char *name, bool create, bool to_drop, KsGroupKey *key)
 	ks_group_make_key(name, key);
 	if (ks_group_is_dropped(key))
 		no_group(name, "this transaction has dropped it.");
+	/* It may be evicted again between the loading and the lock. */
 	while ((group = ks_group_lock(key, LW_SHARED)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!load_group(key, create))
 			return false;
 	}
+	/* Copied: rights are looked up in catalogs, which must not happen under an LWLock. */
 	owner = group->owner;
 	persisted = group->persisted;
 	dropping = group->dropping != 0;
@@ -385,6 +388,7 @@ leave_makers(KsGroup *group, const Change *change)
 static void
 apply_change(const Change *change)
 {
+	/* after the commit record: an LWLock may be waited for, nothing else */
 	KsGroup *group = ks_group_lock(&change->key, LW_EXCLUSIVE);
 
 	if (group == NULL)
@@ -397,6 +401,7 @@ apply_change(const Change *change)
 			group->rowless = group->rowless && !change->done;
 			break;
 		case CHANGE_OPTIONS:
+			/* Another assignor: targets are computed anew by the next call. */
 			if (group->options.assignor != change->options.assignor)
 				group->epoch++;
 			group->options = change->options;
@@ -460,6 +465,7 @@ ks_group_end(bool committed)
 		Change *change = changes;
 
 		changes = change->next;
+		/* The list has the newest first; memory is to learn of changes in their order. */
 		change->next = oldest;
 		oldest = change;
 	}
@@ -501,7 +507,7 @@ ks_group_check_empty(const KsGroupKey *key)
 	KsGroup *group;
 	int32 count = 0;
 
-	ks_member_look_after(key);
+	ks_member_expire_silent(key);
 	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
@@ -535,6 +541,7 @@ ks_group_create(const char *name, const KsGroupGiven *given)
 
 	ks_group_check_name(name);
 	owner = owner_role(given->owner);
+	/* Waits for another that creates, alters or drops the group; a poll that makes it does not. */
 	(void) lock_row_key(name, true);
 	ks_owner_begin(&scope);
 	check_role_limit(owner);
@@ -566,6 +573,7 @@ write_row(const KsGroupKey *key)
 	change.key = *key;
 	change.owner = group->owner;
 	change.done = group->persisted;
+	/* Before the heavyweight lock is asked for: none may be while an LWLock is held. */
 	LWLockRelease(&group->lock);
 	if (change.done)
 		return;
@@ -585,6 +593,7 @@ ks_group_alter(const KsGroupKey *key, const KsGroupGiven *given)
 
 	if (given->owner != NULL)
 		owner = owner_role(given->owner);
+	/* Before the row is written, so that a failure below is undone in memory as well. */
 	change = note_change(CHANGE_OPTIONS, key);
 	write_row(key);
 	ks_owner_begin(&scope);
@@ -629,7 +638,7 @@ ks_group_drop(const char *name)
 	(void) lock_row_key(name, true);
 	/* Another's drop may be over by now. */
 	open_to_drop(name, &key);
-	ks_member_look_after(&key);
+	ks_member_expire_silent(&key);
 	(void) note_change(CHANGE_DROP, &key);
 	begin_drop(&key);
 	ks_owner_begin(&scope);

@@ -30,8 +30,12 @@
 
 #include "base/errors.h"
 #include "fetch/waiting.h"
+#include "kafka/kafka_fetch.h"
 #include "kafka/kafka_nodes.h"
-#include "log/log.h"
+#include "kafka/kafka_request.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment_table.h"
 
 /* However much a client would take (Kafka's fetch.max.bytes). */
 #define ANSWER_MAX (55 * 1024 * 1024)
@@ -70,6 +74,7 @@ static void
 read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const KsPartitionInfo *info,
 			 FetchRound *round, StringInfo out)
 {
+	/* After the end (info), as log_scan.c demands */
 	Snapshot snapshot = ks_log_snapshot();
 	int64 limit = Min(round->left, Max(wanted->partition_max_bytes, 0));
 	KsLogScan scan;
@@ -78,12 +83,18 @@ read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const 
 	ks_log_scan_begin(&scan, topic, wanted->partition, wanted->fetch_offset, info->end, info, snapshot);
 	while (ks_log_scan_next(&scan, &row))
 	{
+		/* Known without fetching the batch from its toast table. */
 		int64 size = toast_raw_datum_size(row.batch) - VARHDRSZ;
 		struct varlena *batch;
 
 		CHECK_FOR_INTERRUPTS();
+		/*
+		 * The first batch of the answer goes out whatever its size, else the client would
+		 * be stuck before it.
+		 */
 		if (out->len + size > limit && (round->bytes > 0 || out->len > 0))
 			break;
+		/* Only assembled: the batch is compressed by our codec, not by toast. */
 		batch = PG_DETOAST_DATUM(row.batch);
 		appendBinaryStringInfo(out, VARDATA(batch), VARSIZE(batch) - VARHDRSZ);
 		if ((Pointer) batch != DatumGetPointer(row.batch))
@@ -111,6 +122,7 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	entry->high_watermark = info.end;
 	entry->last_stable_offset = info.end;
 	entry->log_start_offset = info.log_start;
+	/* A standby may lag behind what the client has read on the primary. */
 	if (wanted->fetch_offset < info.log_start || (wanted->fetch_offset > info.end && !info.standby))
 		return KS_E_OFFSET_OUT_OF_RANGE;
 	if (round->preferred >= 0)
@@ -123,6 +135,7 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	/* What is too much for the answer is not looked at. */
 	if (round->left <= 0 && round->bytes > 0)
 		return KS_KAFKA_NONE;
+	/* The bytes must outlive the transaction. */
 	old = MemoryContextSwitchTo(round->context);
 	initStringInfo(&out);
 	MemoryContextSwitchTo(old);
@@ -201,6 +214,7 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 	int i;
 	int j;
 
+	/* Everything that the round before has read. */
 	MemoryContextReset(round->context);
 	round->left = most;
 	round->bytes = 0;
@@ -212,6 +226,7 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 
 		entry->topic = wanted->topic;
 		entry->topic_id = wanted->topic_id;
+		/* While the array is made: an error in between must not leave a count without items. */
 		entry->partitions.count = 0;
 		entry->partitions.items = ks_kafka_new_array_in(round->context, &ks_wire_FetchResponsePartitionData, wanted->partitions.count);
 		entry->partitions.count = wanted->partitions.count;
@@ -227,7 +242,10 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 static int16
 partition_error(int16 error)
 {
-	/* Canceled, or in the way of what a standby replays: there is nothing to read now, and the client asks again. */
+	/*
+	 * Canceled, or in the way of what a standby replays: there is nothing to read now, and
+	 * the client asks again.
+	 */
 	if (error == KS_KAFKA_REQUEST_TIMED_OUT || (error == KS_KAFKA_KAFKA_STORAGE_ERROR && RecoveryInProgress()))
 		return KS_KAFKA_NONE;
 	return error;
@@ -240,6 +258,7 @@ fetch_round(KsKafkaRequest *request, FetchRound *round)
 	int i;
 	int j;
 
+	/* first all in one transaction, which is cheaper */
 	begin_round(request, round);
 	if (ks_kafka_transaction(request, fetch_all, round, NULL) == KS_KAFKA_NONE)
 		return;
@@ -341,6 +360,7 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 		rest = limit - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
 		if (round.failed || round.preferred >= 0 || round.bytes >= wanted->min_bytes || rest <= 0)
 			return true;
+		/* What the waiting takes goes with the next round. */
 		MemoryContextSwitchTo(round.context);
 		if (!wait_for_more(request, wanted, answer, wanted->min_bytes - round.bytes, rest))
 			return false;

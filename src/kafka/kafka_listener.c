@@ -47,12 +47,14 @@
 #include "base/compat.h"
 #include "kafka/hba_rules.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_listener.h"
 #include "kafka/kafka_roles.h"
+#include "kafka/kafka_session.h"
 #include "kafka/kafka_slots.h"
 
 #define MAX_LISTEN 64
 
-/* A client that no process could be started for is let go of after this, ms. */
+/* A client that no process could be started for is released after this, ms. */
 #define START_LIMIT 5000
 
 /* When there are no descriptors for another client, none is accepted for so long, ms. */
@@ -109,6 +111,7 @@ listen_at(struct addrinfo *address)
 
 	if (sock == PGINVALID_SOCKET)
 		return false;
+	/* V6ONLY: else "::" would take the port of 0.0.0.0, too. */
 	if (setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 		(address->ai_family != AF_INET6 || setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) == 0) &&
 		bind(sock, address->ai_addr, address->ai_addrlen) == 0 && listen(sock, 128) == 0 && pg_set_noblock(sock))
@@ -220,6 +223,7 @@ start_session(Client *client)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	/* We are signaled when it starts and when it ends. */
 	worker.bgw_notify_pid = MyProcPid;
 	strlcpy(worker.bgw_library_name, "kstream", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "ks_kafka_session_main", sizeof(worker.bgw_function_name));
@@ -356,6 +360,7 @@ accept_client(pgsocket sock)
 	client->address = address;
 	client->since = GetCurrentTimestamp();
 	dlist_push_tail(&clients, &client->node);
+	/* If there is no slot, it is tried again while the client waits (look_at_clients). */
 	(void) start_session(client);
 }
 
@@ -381,6 +386,7 @@ look_at_clients(void)
 	{
 		Client *client = dlist_container(Client, node, iter.cur);
 
+		/* No background worker was free so far. */
 		if (client->handle == NULL)
 			(void) start_session(client);
 		if (!is_over(client, now))
@@ -421,6 +427,7 @@ meet(pgsocket session)
 
 	if (!ks_kafka_handover_read(session, &question, &gone) && !gone)
 		return false;
+	/* The cookie is random and used once: a session gets its own client's socket or none. */
 	client = !gone && question.kind == KS_KAFKA_ASK_SOCKET ? client_of_cookie(question.cookie) : NULL;
 	if (client == NULL || !ks_kafka_handover_answer(session, &answer, client->socket))
 	{
@@ -428,6 +435,7 @@ meet(pgsocket session)
 		return true;
 	}
 	client->session = session;
+	/* The session has its own descriptor of it now. */
 	closesocket(client->socket);
 	client->socket = PGINVALID_SOCKET;
 	return true;
@@ -495,6 +503,7 @@ make_set(EventSource *sources, int count)
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	/* While descriptors are short, nothing that needs another one. */
 	for (i = 0; i < listening_count && !is_pausing(); i++)
 		add_source(set, sources++, EVENT_LISTEN, listening[i], NULL);
 	if (!is_pausing())
@@ -578,6 +587,7 @@ ks_kafka_listener_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	/* Shared catalogs only: roles can be read, and no database is pinned. */
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kstream kafka listener", ALLOCSET_DEFAULT_SIZES));
 	ks_kafka_hba_load();

@@ -23,7 +23,15 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_configs.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_fetch.h"
+#include "kafka/kafka_metadata.h"
+#include "kafka/kafka_offsets.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_topics.h"
 #include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */

@@ -61,4 +61,8 @@ extern void ks_kafka_read_served(int16 api, KsKafkaServed *served);
 /* Copies of the slots in use, palloc'd. */
 extern KsKafkaSlot *ks_kafka_slots_list(int *count);
 
+/* For ks_shmem.c: the slots' part of shared memory. */
+extern Size ks_kafka_shmem_size(void);
+extern void ks_kafka_shmem_init(void);
+
 #endif /* KS_KAFKA_KAFKA_SLOTS_H */

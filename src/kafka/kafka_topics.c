@@ -24,7 +24,9 @@
 #include "kafka/kafka.h"
 #include "kafka/kafka_nodes.h"
 #include "kafka/kafka_options.h"
-#include "log/log.h"
+#include "kafka/kafka_topics.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 
 #define DEFAULT_PARTITIONS 1
 

@@ -82,7 +82,7 @@ look_at_group(const char *name, bool *empty, int64 *empty_for, int64 *retention)
 
 	if (!ks_group_open_existing(name, &key))
 		return false;
-	ks_member_look_after(&key);
+	ks_member_expire_silent(&key);
 	*empty = is_empty(&key, empty_for, retention);
 	return true;
 }
@@ -95,6 +95,7 @@ ks_group_expire_offsets(const char *name)
 	bool still_empty;
 	int64 empty_for = 0;
 	int64 retention = 0;
+	/* in shared memory, before rows are touched */
 	bool exists = look_at_group(name, &empty, &empty_for, &retention);
 	uint64 orphans;
 	uint64 noted = 0;
@@ -109,6 +110,10 @@ ks_group_expire_offsets(const char *name)
 	ks_owner_end(&scope);
 	if (removed > 0)
 	{
+		/*
+		 * Looked at again: a member that joined meanwhile may have read an offset that is
+		 * removed here.
+		 */
 		(void) look_at_group(name, &still_empty, &empty_for, &retention);
 		if (!still_empty)
 			return false;

@@ -23,6 +23,7 @@
 #include "fetch/fetch.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
+#include "log/recovery.h"
 #include "offset/reset.h"
 #include "record/time.h"
 

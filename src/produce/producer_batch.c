@@ -43,7 +43,7 @@
 
 #include "base/locks.h"
 #include "catalog/producer_row.h"
-#include "log/log.h"
+#include "log/log_scan.h"
 #include "produce/producer_batch.h"
 #include "catalog/owner.h"
 #include "topic/topic.h"
@@ -84,6 +84,7 @@ read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 {
 	Relation rel = ks_catalog_open(&ks_catalog()->producer_batch[table]);
 	Relation index = index_open(ks_catalog()->producer_batch_index[table], AccessShareLock);
+	/* by producer, topic and partition, then offset */
 	SysScanDesc scan = systable_beginscan_ordered(rel, index, snapshot, 3, keys);
 	TupleDesc desc = RelationGetDescr(rel);
 	HeapTuple row;
@@ -93,6 +94,7 @@ read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 	{
 		int16 epoch = (int16) column(row, desc, Anum_producer_batch_epoch);
 
+		/* Older rows are of a fenced epoch, whose sequences say nothing of this one. */
 		if (state->count > 0 && epoch != state->epoch)
 			break;
 		state->epoch = epoch;
@@ -109,6 +111,10 @@ read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 void
 ks_producer_read(int64 producer_id, int32 topic_id, int32 partition, KsProducerState *state)
 {
+	/*
+	 * Taken after the producer's lock: whoever appended for it before has committed, and
+	 * is seen.
+	 */
 	Snapshot snapshot = ks_log_snapshot();
 	int current = ks_producer_turn_row_current(snapshot);
 	ScanKeyData keys[3];
@@ -117,6 +123,7 @@ ks_producer_read(int64 producer_id, int32 topic_id, int32 partition, KsProducerS
 	ScanKeyInit(&keys[0], Anum_producer_batch_producer_id, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(producer_id));
 	ScanKeyInit(&keys[1], Anum_producer_batch_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
 	ScanKeyInit(&keys[2], Anum_producer_batch_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	/* The current table has the newer rows, so the window is filled from it first. */
 	read_table(current, snapshot, keys, state);
 	read_table(1 - current, snapshot, keys, state);
 	UnregisterSnapshot(snapshot);
@@ -142,9 +149,14 @@ ks_producer_open(void)
 	 */
 	for (;;)
 	{
+		/* A turn that committed while this waited for the lock is only seen by a new snapshot. */
 		snapshot = ks_log_snapshot();
 		current = ks_producer_turn_row_current(snapshot);
 		UnregisterSnapshot(snapshot);
+		/*
+		 * RowExclusiveLock: conflicts with nothing but the TRUNCATE of a turn, and is held
+		 * to the end of the transaction.
+		 */
 		table->rel = table_open(ks_catalog()->producer_batch[current], RowExclusiveLock);
 		snapshot = ks_log_snapshot();
 		if (ks_producer_turn_row_current(snapshot) == current)
@@ -174,6 +186,7 @@ ks_producer_note(KsProducerTable *table, int64 producer_id, int32 topic_id, int3
 	values[Anum_producer_batch_first_sequence - 1] = Int32GetDatum(first);
 	values[Anum_producer_batch_last_sequence - 1] = Int32GetDatum(last);
 	row = heap_form_tuple(RelationGetDescr(table->rel), values, isnull);
+	/* HEAP_INSERT_NO_LOGICAL: logical decoding has no use for it, as for the log itself. */
 	heap_insert(table->rel, row, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, NULL);
 	index_insert(table->index, values, isnull, &row->t_self, table->rel, UNIQUE_CHECK_NO, false, table->index_info);
 	heap_freetuple(row);
@@ -198,6 +211,7 @@ ks_producer_turn(const char *name)
 	ks_owner_begin(&scope);
 	due = ks_producer_turn_row_try_lock_older(producer_id_expiration);
 	other = 1 - ks_producer_turn_row_current(NULL);
+	/* Not waited for: producers would queue behind the request. */
 	due = due && ConditionalLockRelationOid(ks_catalog()->producer_batch[other], AccessExclusiveLock);
 	if (due)
 		ks_producer_turn_row_switch(other);

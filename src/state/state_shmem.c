@@ -104,6 +104,7 @@ ks_state_shmem_init(void)
 	Size size = lay_out(NULL);
 	bool found;
 
+	/* Also where the memory is there already: under EXEC_BACKEND a process inherits no pointers. */
 	(void) lay_out(ShmemInitStruct("kstream", size, &found));
 	if (!found)
 	{
@@ -118,6 +119,7 @@ ks_state_shmem_init(void)
 	LWLockRegisterTranche(ks_shared->index_lock.tranche, KS_TRANCHE_INDEX);
 	LWLockRegisterTranche(ks_shared->partition_tranche, KS_TRANCHE_PARTITION);
 	ks_slots_init(found);
+	/* Only now: from here on functions may use shared memory. */
 	ks_preloaded = true;
 }
 

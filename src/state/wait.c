@@ -98,10 +98,15 @@ ks_wait_add(const KsPartitionKey *key, int64 offset)
 	KsPartition *part;
 	int32 entry;
 
+	/* Before an entry is taken, so that an error leaves none. */
 	make_room_for_wait();
 	entry = ks_pool_take(&ks_shared->waiters, ks_waiters);
 	if (entry < 0)
 		return KS_WAIT_LOOK;
+	/*
+	 * The end moves under this lock: it is compared and the entry made in one, so that no
+	 * commit falls between.
+	 */
 	part = ks_partition_lock(key, LW_EXCLUSIVE);
 	if (part == NULL)
 		result = ks_partition_is_dropped(key) ? KS_WAIT_READY : KS_WAIT_LOOK;
@@ -185,6 +190,7 @@ ks_wait_collect(KsPartition *part)
 	{
 		if (ks_waiters[entry].offset < end || part->dropped)
 		{
+			/* Into an array that was allocated beforehand; the lock is held. */
 			add_to_wake(ks_waiters[entry].procno);
 			part->counters.wakeups++;
 		}

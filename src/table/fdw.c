@@ -31,7 +31,12 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/options.h"
-#include "table/table.h"
+#include "table/fdw.h"
+#include "table/modify.h"
+#include "table/table_analyze.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
+#include "table/table_scan.h"
 #include "topic/topic.h"
 #include "topic/topic_name.h"
 
@@ -106,6 +111,7 @@ ks_table_topic_to_plan(Oid relid, KsTopic *topic)
 	const char *name = named_topic(relid);
 
 	ks_require_preloaded();
+	/* Only the table was restored: the first use that is no plan binds the topic. */
 	if (name == NULL || !ks_topic_find(name, topic))
 		memset(topic, 0, sizeof(KsTopic));
 	else if (topic->relid != relid)
@@ -163,6 +169,7 @@ kstream_fdw_validator(PG_FUNCTION_ARGS)
 
 	foreach (lc, options)
 	{
+		/* Called for the wrapper, the server and user mappings, too. */
 		if (PG_GETARG_OID(1) != ForeignTableRelationId)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

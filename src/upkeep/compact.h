@@ -27,7 +27,7 @@ extern bool ks_compact_partition(const KsTopic *topic, int32 partition, KsMainte
 
 /*
  * After the last step of compaction for a partition, however it ended, also in
- * an aborted transaction: let go of what a run keeps from step to step.  Throws
+ * an aborted transaction: release what a run keeps from step to step.  Throws
  * nothing.
  */
 extern void ks_compact_end(void);

@@ -12,7 +12,7 @@
 
 /*
  * After the last step of compaction for a partition, however it ended, also in
- * an aborted transaction: let go of what a run keeps from step to step.  Throws
+ * an aborted transaction: release what a run keeps from step to step.  Throws
  * nothing.
  */
 /* A step, see upkeep.h. */

@@ -77,7 +77,7 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(KsPartitionKey));
 }
 
-/* Partitions in want of a spare or an epoch's row. */
+/* Partitions that need a spare or an epoch's row. */
 static List *
 list_urgent(MemoryContext context)
 {
@@ -243,9 +243,11 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	maintainer->failed = false;
 	PG_TRY();
 	{
+		/* One transaction a step, until one finds nothing to do. */
 		while (maintainer->in_transaction(maintainer, function, step))
 		{
 			ks_status_step_done(step->number, step->done.segments, step->done.bytes);
+			/* After the commit: shared memory must not know of what may be rolled back. */
 			if (function == step_of_partition)
 				ks_maintain_publish(&step->done);
 			if (step->done.event != NULL)
@@ -255,6 +257,7 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	}
 	PG_CATCH();
 	{
+		/* Also on the way out of a canceled CALL: a run's lock and map must not stay. */
 		end_item(step);
 		PG_RE_THROW();
 	}
@@ -269,6 +272,7 @@ run_items(StepArg *step, KsMaintainer *maintainer)
 {
 	ListCell *lc;
 
+	/* The list is a transaction of its own; its items are looked at anew by their steps. */
 	(void) maintainer->in_transaction(maintainer, list_items, step);
 	foreach (lc, step->list)
 	{
@@ -307,6 +311,7 @@ ks_pass_run(int pass, bool urgent, KsMaintainer *maintainer)
 	prepare(&step, pass, urgent, maintainer);
 	if (!urgent)
 	{
+		/* A full round tries again what has failed. */
 		list_free_deep(failed_items[pass]);
 		failed_items[pass] = NIL;
 		INSTR_TIME_SET_CURRENT(start);

@@ -22,7 +22,7 @@
 #include "state/partition_state.h"
 #include "state/state_shmem.h"
 #include "state/worker_status.h"
-#include "worker/ks_worker.h"
+#include "worker/ks_launcher.h"
 
 #define POOL_COLUMNS 5
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
- * kafka_settings.c
+ * kafka.c
  *	  The settings of the Kafka face, and its processes' registration.
  *
  * Nothing of the face exists while kstream.kafka_port is 0.  Sessions are
  * background workers, so that max_worker_processes must have room for
  * kstream.kafka_max_connections of them and the listener.
  *
- * src/kafka/kafka_settings.c
+ * src/kafka/kafka.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,6 +16,8 @@
 #include "utils/guc.h"
 
 #include "kafka/kafka.h"
+#include "kafka/kafka_nodes.h"
+#include "kafka/kafka_listener.h"
 
 int ks_kafka_port = 0;
 char *ks_kafka_listen_addresses = NULL;
