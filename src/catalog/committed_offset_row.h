@@ -20,7 +20,8 @@
 #define Anum_committed_offset_committed_at 7 /* timestamptz */
 #define Anum_committed_offset_start 8        /* bigint */
 #define Anum_committed_offset_partitions 9   /* integer */
-#define Natts_committed_offset 9
+#define Anum_committed_offset_leader_epoch 10 /* integer */
+#define Natts_committed_offset 10
 
 #define KS_NO_OFFSET (-1)
 

@@ -32,6 +32,7 @@
 #include "consume/commit.h"
 #include "consume/position.h"
 #include "consume/wanted_back.h"
+#include "group/classic_slot.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "catalog/owner.h"
@@ -338,6 +339,7 @@ set_offset(const KsGroupKey *key, const KsTopic *topic, int32 partition, int64 o
 	return result == KS_OFFSET_SET;
 }
 
+/* KS023: members of the other kind commit as their protocol says. */
 static int32
 count_members(const KsGroupKey *key)
 {
@@ -346,6 +348,7 @@ count_members(const KsGroupKey *key)
 
 	if (group == NULL)
 		return 0;
+	ks_classic_refuse(group);
 	members = group->member_count;
 	LWLockRelease(&group->lock);
 	return members;

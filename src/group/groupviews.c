@@ -23,6 +23,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "fetch/fetch.h"
+#include "group/classic_slot.h"
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "log/recovery.h"
@@ -73,6 +74,8 @@ state_of(const KsGroup *group)
 {
 	int32 s;
 
+	if (group->classic_members > 0)
+		return ks_classic_state_name(group->classic_state);
 	if (group->member_count == 0)
 		return "Empty";
 	if (group->target_epoch != group->epoch)
@@ -100,8 +103,9 @@ kstream_group_states(PG_FUNCTION_ARGS)
 	for (i = 0; i < count; i++)
 	{
 		KsGroup *group = ks_group_lock(&keys[i], LW_SHARED);
-		Datum values[8];
-		bool isnull[8] = {false};
+		Datum values[10];
+		bool isnull[10] = {false};
+		char type[KS_PROTOCOL_TYPE_MAX + 1] = "";
 		const char *state;
 		KsAssignor assignor;
 		int64 epoch;
@@ -109,15 +113,21 @@ kstream_group_states(PG_FUNCTION_ARGS)
 		int32 members;
 		int64 rebalances;
 		int64 removals;
+		bool classic;
 		char *role;
 
 		if (group == NULL)
 			continue;
 		state = state_of(group);
-		epoch = group->epoch;
+		classic = group->classic && group->member_count == 0;
+		if (classic)
+			strlcpy(type, group->protocol_type, sizeof(type));
+		else if (group->member_count > 0)
+			strlcpy(type, "consumer", sizeof(type));
+		epoch = classic ? group->classic_generation : group->epoch;
 		assignor = group->options.assignor;
 		owner = group->owner;
-		members = group->member_count;
+		members = ks_group_count_members(group);
 		rebalances = group->rebalances;
 		removals = group->removals;
 		LWLockRelease(&group->lock);
@@ -132,6 +142,9 @@ kstream_group_states(PG_FUNCTION_ARGS)
 		values[5] = Int32GetDatum(members);
 		values[6] = Int64GetDatum(rebalances);
 		values[7] = Int64GetDatum(removals);
+		values[8] = CStringGetTextDatum(classic ? "classic" : "consumer");
+		isnull[9] = type[0] == '\0';
+		values[9] = isnull[9] ? (Datum) 0 : CStringGetTextDatum(type);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
 	}
 	return (Datum) 0;
