@@ -39,6 +39,7 @@
 #include "group/rebalance.h"
 #include "log/recovery.h"
 #include "offset/missing_row.h"
+#include "offset/offset_row.h"
 #include "offset/start.h"
 
 static const char *
@@ -406,7 +407,7 @@ write_rows(void)
 		ks_group_persist_new();
 		ks_owner_end(&scope);
 	}
-	ks_missing_rows_write();
+	ks_missing_rows_write(ks_offset_insert);
 	PopActiveSnapshot();
 }
 

@@ -51,6 +51,7 @@
 #include "group/group_errors.h"
 #include "group/group_change.h"
 #include "group/group_log.h"
+#include "group/member.h"
 #include "group/ownership.h"
 
 /* Where this backend is a member as a session. */

@@ -8,17 +8,8 @@
 #ifndef KS_OFFSET_OFFSET_ROW_H
 #define KS_OFFSET_OFFSET_ROW_H
 
+#include "catalog/committed_offset_row.h"
 #include "group/member.h"
-
-#define KS_NO_OFFSET (-1)
-
-/* What a row says of a group's progress. */
-typedef struct KsOffset
-{
-	int64 committed;  /* KS_NO_OFFSET: nothing */
-	int64 start;      /* where a reset let the group start, which counts before `committed`; or KS_NO_OFFSET */
-	int32 partitions; /* that the topic had when the row was made; 0: unknown */
-} KsOffset;
 
 struct KsMissingRow;
 

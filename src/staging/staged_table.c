@@ -47,7 +47,8 @@
 #include "log/log_scan.h"
 #include "staging/staged_table.h"
 
-#define Anum_staging_turn_current 1
+#define Anum_staging_turn_current 1 /* integer */
+#define Anum_staging_turn_since 2   /* timestamptz */
 
 bool
 ks_staging_lock(const char *id, bool wait)
