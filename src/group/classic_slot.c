@@ -112,6 +112,8 @@ ks_classic_enter(const KsGroupKey *key, int64 timeout, int32 *generation)
 		return KS_CLASSIC_GONE;
 	if (group->classic_listener != ks_group_shared->classic_listener)
 	{
+		if (group->classic_members > 0)
+			group->classic_back = ks_monotonic_ms() + group->classic_timeout;
 		forget_members(group);
 		group->classic_listener = ks_group_shared->classic_listener;
 		group->classic_timeout = 0;
@@ -197,6 +199,20 @@ ks_classic_forget_orphans(int64 elapsed)
 		LWLockRelease(&group->lock);
 	}
 	return left;
+}
+
+bool
+ks_classic_comes_back(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	bool comes;
+
+	if (group == NULL)
+		return false;
+	comes = (group->classic_members > 0 && group->classic_listener != ks_group_shared->classic_listener) ||
+			ks_monotonic_ms() < group->classic_back;
+	LWLockRelease(&group->lock);
+	return comes;
 }
 
 void

@@ -64,6 +64,9 @@ extern bool ks_classic_forget_orphans(int64 elapsed);
 /* KS023 when the group has members of the classic kind; group locked, and let go of if so. */
 extern void ks_classic_refuse(KsGroup *group);
 
+/* May members that an earlier listener knew still come back to join this one? */
+extern bool ks_classic_comes_back(const KsGroupKey *key);
+
 /* For shared memory: from now on there may be classic groups. */
 extern void ks_classic_expect(void);
 

@@ -120,6 +120,7 @@ typedef struct KsGroup
 	int32 classic_places;   /* their entries in the pool, which say nothing; linked by next */
 	int64 classic_listener; /* which of the listeners counted them */
 	int64 classic_timeout;  /* ms: the longest of their session timeouts */
+	int64 classic_back;     /* monotonic ms: until then members of an earlier listener may come back */
 	int32 classic_generation;
 	int classic_state;
 	char protocol_type[KS_PROTOCOL_TYPE_MAX + 1];

@@ -30,6 +30,7 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "group/classic_slot.h"
 #include "group/group_row.h"
 #include "kafka/handover.h"
 #include "kafka/kafka_group_call.h"
@@ -277,5 +278,11 @@ ks_kafka_group_may_commit(KsKafkaRequest *request, const KsGroupKey *key, int32 
 	if (error != KS_KAFKA_NONE)
 		return error;
 	*stamp = answer.stamp;
+	/*
+	 * A member whose listener has ended is not known to the next.  Java's client gives
+	 * up a commit of an unknown member; told of a rebalance, it polls and goes on.
+	 */
+	if (answer.error == KS_E_UNKNOWN_MEMBER_ID && member.len > 0 && ks_classic_comes_back(key))
+		return KS_KAFKA_REBALANCE_IN_PROGRESS;
 	return (int16) answer.error;
 }
