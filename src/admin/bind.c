@@ -44,7 +44,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "admin/admin.h"
+#include "admin/bind.h"
 #include "admin/register.h"
 #include "base/errors.h"
 #include "catalog/owner.h"

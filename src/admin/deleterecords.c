@@ -16,10 +16,10 @@
 
 #include "executor/spi.h"
 
-#include "admin/admin.h"
+#include "admin/deleterecords.h"
 #include "base/errors.h"
-#include "log/log.h"
 #include "catalog/owner.h"
+#include "log/recovery.h"
 #include "topic/pending.h"
 
 /* Kafka's -1 is the end. */

@@ -41,17 +41,20 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/subscription.h"
+#include "catalog/committed_offset_row.h"
 #include "catalog/compaction_row.h"
+#include "catalog/dropped_topic_row.h"
 #include "catalog/epoch_row.h"
 #include "catalog/placement_row.h"
 #include "catalog/segment_row.h"
 #include "catalog/topic_row.h"
 #include "log/segment.h"
 #include "catalog/owner.h"
+#include "log/segment_table.h"
 #include "topic/pending.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;
@@ -122,17 +125,10 @@ remove_topic(const KsTopic *topic)
 	ks_epoch_row_delete_topic(topic->topic_id);
 	/*
 	 * A consumer's transaction that has its row may want the topic's table,
-	 * which we have: what is not free maintenance removes (group/expire.c).
+	 * which we have: what is not free maintenance removes (offset/offset_expiry.c).
 	 */
-	(void) ks_owner_execute_latest("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-								   "SELECT o.ctid FROM kstream.committed_offset o WHERE o.topic_id OPERATOR(pg_catalog.=) %d"
-								   " FOR UPDATE SKIP LOCKED))",
-								   topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.dropped_topic WHERE topic_id OPERATOR(pg_catalog.=) ANY (ARRAY("
-								   "SELECT d.topic_id FROM kstream.dropped_topic d WHERE d.dropped_at OPERATOR(pg_catalog.<)"
-								   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
-								   " FOR UPDATE SKIP LOCKED))");
-	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
+	ks_committed_offset_row_delete_topic(topic->topic_id);
+	ks_dropped_topic_row_insert(topic->topic_id);
 	ks_partition_row_delete_topic(topic->topic_id);
 	ks_topic_row_delete(topic->topic_id);
 	ks_topic_invalidate();

@@ -25,7 +25,6 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 
-#include "admin/admin.h"
 #include "admin/register.h"
 #include "base/locks.h"
 #include "catalog/topic_row.h"

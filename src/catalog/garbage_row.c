@@ -46,6 +46,7 @@ ks_garbage_row_find(Oid relid, TransactionId *xmin, TransactionId *horizon)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		*xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+	/* Asked of the table that the row is in, as VACUUM would for that. */
 	*horizon = GetOldestNonRemovableTransactionId(rel);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

@@ -46,6 +46,7 @@ deform(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	segment->last_number = DatumGetInt32(heap_getattr(tuple, Anum_segment_last_segment, desc, &isnull));
 	if (isnull)
 		segment->last_number = segment->number;
+	/* The row is input: callers count with these numbers and must not overflow. */
 	segment->last_number = Min(Max(segment->last_number, segment->number), KS_MAX_SEGMENT);
 	(void) heap_getattr(tuple, Anum_segment_rewritten_at, desc, &isnull);
 	segment->rewritten = !isnull;
@@ -54,6 +55,7 @@ deform(HeapTuple tuple, TupleDesc desc, KsSegment *segment)
 	segment->base_offset = isnull ? -1 : Min(Max(DatumGetInt64(base), -1), KS_MAX_OFFSET);
 	segment->rows = DatumGetInt64(heap_getattr(tuple, Anum_segment_rows, desc, &isnull));
 	segment->sealed = !isnull;
+	/* The rest was noted with the seal, and is null until then. */
 	if (!segment->sealed)
 		return;
 	segment->checksum = DatumGetInt64(heap_getattr(tuple, Anum_segment_checksum, desc, &isnull));
@@ -84,6 +86,10 @@ find(int32 topic_id, int32 partition, Oid index_oid, const ScanKeyData *conditio
 	if (condition != NULL)
 		keys[2] = *condition;
 	scan = systable_beginscan_ordered(rel, index, NULL, condition != NULL ? 3 : 2, keys);
+	/*
+	 * The index is ordered by the third column within a partition, so the first tuple is
+	 * the nearest.
+	 */
 	tuple = systable_getnext_ordered(scan, direction);
 	if (HeapTupleIsValid(tuple))
 		deform(tuple, RelationGetDescr(rel), segment);
@@ -142,6 +148,7 @@ begin_walk(Walk *walk, ScanKey keys, int count)
 {
 	walk->rel = ks_catalog_open(&ks_catalog()->segment);
 	walk->index = index_open(ks_catalog()->segment_index, AccessShareLock);
+	/* One scan, one catalog snapshot: a swap by compaction is seen as a whole or not at all. */
 	walk->scan = systable_beginscan_ordered(walk->rel, walk->index, NULL, count, keys);
 }
 
@@ -216,6 +223,10 @@ ks_segment_row_list_topic(int32 topic_id)
 {
 	ScanKeyData key;
 
+	/*
+	 * By the topic alone, so that rows with a partition out of range are found and dropped
+	 * as well.
+	 */
 	ScanKeyInit(&key, Anum_segment_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
 	return list(&key, 1);
 }
@@ -338,6 +349,7 @@ void
 ks_segment_row_replace(int32 topic_id, int32 partition, int32 number, int32 last, int32 last_number, Oid relid,
 					   const KsSeal *seal)
 {
+	/* Both become visible with the commit: no snapshot shows a gap in the chain. */
 	(void) ks_owner_execute("DELETE FROM kstream.segment"
 							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
 							" AND segment OPERATOR(pg_catalog.>) %d AND segment OPERATOR(pg_catalog.<=) %d",

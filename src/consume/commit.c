@@ -34,11 +34,11 @@
 #include "consume/wanted_back.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
-#include "offset/missing_row.h"
-#include "group/rebalance.h"
-#include "offset/start.h"
-#include "log/log.h"
 #include "catalog/owner.h"
+#include "group/rebalance.h"
+#include "log/recovery.h"
+#include "offset/missing_row.h"
+#include "offset/start.h"
 
 static const char *
 topic_name(int32 topic_id)
@@ -58,8 +58,8 @@ static pg_attribute_noreturn() void fenced(const KsConsumer *consumer, const KsP
 static void
 commit_position(KsConsumer *consumer, KsPosition *position, int64 offset, const char *metadata)
 {
-	/* The guard below would let a member commit that was put out but not yet replaced. */
-	if (ks_position_is_put_out(consumer, position))
+	/* The guard below would let a member commit that was removed but not yet replaced. */
+	if (ks_position_is_removed(consumer, position))
 		fenced(consumer, position);
 	if (!ks_offset_commit(&consumer->key, position->topic_id, position->key.partition, position->stamp, offset, metadata,
 						  &position->tid) &&
@@ -92,6 +92,7 @@ typedef struct Latest
 static Latest *
 list_latest(const KsConsumer *consumer, int *count, KsLoss *loss)
 {
+	/* shared: shares are only read */
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
 	Latest *found;
 	int32 m;
@@ -100,6 +101,9 @@ list_latest(const KsConsumer *consumer, int *count, KsLoss *loss)
 	*count = 0;
 	if (group == NULL)
 		return NULL;
+	/*
+	 * NO_OOM: nothing throws under a group's lock; the result is looked at after the release.
+	 */
 	found = palloc_extended(sizeof(Latest) * (group->share_count + 1), MCXT_ALLOC_NO_OOM);
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
@@ -137,6 +141,7 @@ recall_latest(KsConsumer *consumer)
 	int i;
 
 	found = list_latest(consumer, &count, &loss);
+	/* Something of that poll belongs to another member now: commit() is all or KS110. */
 	if (loss.at != 0)
 		ks_error_lost_latest(&consumer->key, consumer->name, topic_name(loss.topic_id), &loss);
 	for (i = 0; i < count; i++)
@@ -146,6 +151,7 @@ recall_latest(KsConsumer *consumer)
 
 		if (position != NULL && position->stamp == owned->stamp)
 		{
+			/* This transaction has said where to read from; that wins. */
 			if (position->sought != KS_NO_OFFSET)
 				continue;
 			position = ks_position_touch(consumer, &owned->topic, owned->partition);
@@ -196,6 +202,7 @@ list_uncommitted(KsConsumer *consumer)
 		if (position->polled && position->position != position->committed)
 			positions = lappend(positions, position);
 	}
+	/* The hash has no order; commit() returns its rows in this one. */
 	list_sort(positions, compare_positions);
 	return positions;
 }
@@ -213,6 +220,7 @@ ks_commit_polled(const KsGroupKey *key, const char *member, List **committed)
 	consumer = ks_consumer_get(key, member);
 	if (!ks_member_find(key, member, &membership) && !is_used(consumer))
 		ks_error_unknown_member(key->name, member);
+	/* A name that has not polled in this transaction commits its latest poll. */
 	if (member != NULL && consumer->poll_level == 0)
 		recall_latest(consumer);
 	positions = list_uncommitted(consumer);
@@ -221,6 +229,7 @@ ks_commit_polled(const KsGroupKey *key, const char *member, List **committed)
 	foreach (lc, positions)
 	{
 		const KsPositionKey *of = &((KsPosition *) lfirst(lc))->key;
+		/* Saved first, so that a rollback to a savepoint takes the commit back. */
 		KsPosition *position = ks_position_touch(consumer, &of->topic, of->partition);
 
 		commit_position(consumer, position, position->position, NULL);
@@ -269,6 +278,7 @@ start_position(KsConsumer *consumer, const KsTopic *topic, KsOwned *owned)
 	KsPosition *position;
 	KsOffset offset;
 
+	/* Nothing waits: a row that another transaction has makes this one fail. */
 	if (owned->confirmed)
 		ks_offset_read(&consumer->key, owned->topic_id, owned->partition, &owned->tid, &offset);
 	else if (ks_offset_take_over(&consumer->key, owned, ks_start_choose, &arg, &offset) == KS_TAKEOVER_BUSY)
@@ -300,8 +310,13 @@ own_position(const KsGroupKey *key, const char *member, const KsTopic *topic, in
 			ks_error_fenced(key, topic->name, &topic->uuid, partition, position->stamp);
 		return ks_position_touch(consumer, &topic->uuid, partition);
 	}
+	/* Lost and got back since it was polled: the work between may be another member's. */
 	if (ks_position_is_regained(consumer, &owned))
 		ks_error_fenced(key, topic->name, &topic->uuid, partition, position->stamp);
+	/*
+	 * Not known under this ownership, or the takeover has not been confirmed by this
+	 * transaction.
+	 */
 	if (position == NULL || position->stamp != owned.stamp ||
 		(!owned.confirmed && position->held != ks_position_transaction))
 		start_position(consumer, topic, &owned);
@@ -343,6 +358,7 @@ ks_commit_offset(const KsGroupKey *key, const char *member, const KsTopic *topic
 	bool starts;
 
 	check_offset(topic, partition, offset, false);
+	/* A group without members may be set by anybody who may use it, as Kafka's tools do. */
 	if (member == NULL && count_members(key) == 0 && set_offset(key, topic, partition, offset, metadata))
 		return;
 	position = own_position(key, member, topic, partition, true);
@@ -379,6 +395,7 @@ write_rows(void)
 {
 	KsOwnerScope scope;
 
+	/* PRE_COMMIT has no active snapshot. */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (ks_group_has_new())
 	{

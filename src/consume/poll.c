@@ -10,14 +10,15 @@
  *
  * Where to start: a session goes on where its last poll ended.  A name, whose
  * last poll may have been another backend's, starts each transaction at the
- * committed offset; or, until something is committed, where it sought.  A partition that was taken over and
- * not confirmed is stamped again (offset_row.c) and starts at the offset in the
- * row; one whose row is another transaction's is passed over this time.
+ * committed offset; or, until something is committed, where it sought.  A
+ * partition that was taken over and not confirmed is stamped again (offset_row.c)
+ * and starts at the offset in the row; one whose row is another transaction's is
+ * passed over this time.
  *
  * What this transaction has touched, even if only to take it over, it cannot
- * let go of before it ends.  So when another member is to have some of that,
- * a poll without records returns at once, whatever its max_wait: a group that
- * is idle would rebalance no faster than its members' longest waits.
+ * release before it ends.  So when another member is to have some of that, a poll
+ * without records returns at once, whatever its max_wait: a group that is idle
+ * would rebalance no faster than its members' longest waits.
  *
  * An offset that is gone (retention) or was never committed gives way to
  * auto_offset_reset (start.c).
@@ -46,9 +47,11 @@
 #include "consume/position.h"
 #include "consume/wanted_back.h"
 #include "fetch/fetch.h"
+#include "fetch/waiting.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "group/rebalance.h"
+#include "log/recovery.h"
 #include "offset/offset_row.h"
 #include "offset/start.h"
 #include "topic/pending.h"
@@ -107,6 +110,7 @@ start_private(const Round *round, const Source *source, const KsPartitionInfo *i
 	/* How many there were at the first look stays, whatever is added and rolled back later. */
 	int32 partitions = position != NULL ? position->reset_partitions : source->topic->partitions;
 
+	/* Never decided, or what was decided is not in the log any more. */
 	if (position == NULL || position->reset < info->log_start || position->reset > info->end)
 		offset.start = ks_start_private(source->topic, owned->partition,
 										position == NULL && is_added_later(round->consumer, owned));
@@ -189,6 +193,7 @@ reset_position(const Round *round, const Source *source, const KsPartitionInfo *
 	KsPosition *position = ks_position_touch(round->consumer, &owned->topic, owned->partition);
 	KsOffset offset = {position->committed, KS_NO_OFFSET, 0};
 
+	/* has_row: the partition is not new to the group */
 	ks_start_choose(&offset, true, &arg);
 	position->sought = KS_NO_OFFSET;
 	position->position = offset.start != KS_NO_OFFSET ? offset.start : offset.committed;
@@ -196,7 +201,7 @@ reset_position(const Round *round, const Source *source, const KsPartitionInfo *
 		no_offset(round, source);
 	if (offset.start == KS_NO_OFFSET)
 		return;
-	/* Where the row cannot be had the share remembers, and commit() will tell. */
+	/* Where the row is not available the share remembers, and commit() will tell. */
 	if (ks_offset_set_start(&round->key, owned->topic_id, owned->partition, position->stamp, offset.start, &position->tid))
 		ks_position_hold(position);
 }
@@ -209,6 +214,7 @@ find_position(Round *round, Source *source)
 	KsPartitionInfo info;
 	KsPosition *position;
 
+	/* Another ownership, or a name's new transaction: start from the row. */
 	if (round->poll->group != NULL && !position_is_good(round, source))
 	{
 		if (ks_position_is_regained(round->consumer, owned))
@@ -222,6 +228,7 @@ find_position(Round *round, Source *source)
 		if (position->sought != KS_NO_OFFSET)
 			position->position = position->sought;
 	}
+	/* After the position: what retention removed meanwhile is found out here. */
 	ks_log_info_to_read(source->topic, owned->partition, &info);
 	position = ks_position_find(round->consumer, &owned->topic, owned->partition);
 	if (position == NULL || position->position < info.log_start || position->position > info.end)
@@ -315,13 +322,14 @@ refresh_topics(KsPoll *poll)
 
 		strlcpy(name, topic->name, sizeof(name));
 		ks_topic_get(name, topic);
+		/* Each round: the right may have been revoked while this waited. */
 		ks_topic_check_right(topic, ACL_SELECT);
 		topic->partitions = ks_pending_committed_partitions(topic);
 	}
 }
 
 /*
- * A session's positions in partitions that it let go of are no longer its to
+ * A session's positions in partitions that it released are no longer its to
  * commit.  What this transaction read stays: the guard in the row judges it.
  */
 static void
@@ -340,6 +348,7 @@ forget_lost(KsConsumer *consumer, const KsOwned *owned, int count)
 
 		for (i = 0; i < count && !ours; i++)
 			ours = owned[i].stamp == position->stamp;
+		/* Collected first: touching enters positions into the hash that is walked. */
 		if (!ours)
 			lost = lappend(lost, position);
 	}
@@ -368,6 +377,9 @@ find_sources(Round *round)
 		return;
 	}
 	ks_member_join(&round->key, round->poll->member, round->poll->topics, &round->membership);
+	/*
+	 * Brings the group forward under its lock; what this transaction has touched is not released.
+	 */
 	if (!ks_member_sync(&round->membership, true, ks_poll_is_held, &owned, &count, &round->version))
 		ks_error_unknown_member(round->key.name, round->poll->member);
 	ks_consumer_note_poll(round->consumer);
@@ -390,6 +402,7 @@ read_source(Round *round, Source *source)
 	fetch.from = source->from;
 	fetch.up_to = PG_INT64_MAX;
 	fetch.max_records = round->poll->max_records - round->records;
+	/* Never 0: a source that is begun returns its first record, whatever its size. */
 	fetch.max_bytes = Max(round->poll->max_bytes - round->bytes, 1);
 	if (ks_fetch_start(&fetch, 0))
 	{
@@ -401,6 +414,7 @@ read_source(Round *round, Source *source)
 	ks_fetch_stop(&fetch);
 	if (fetch.from == source->from)
 		return;
+	/* Even if no record was returned: holes need not be read again. */
 	position = ks_position_touch(round->consumer, &source->owned.topic, source->owned.partition);
 	position->position = fetch.from;
 	position->moved = true;
@@ -461,35 +475,48 @@ check_client(void)
 				 errmsg("connection to client lost")));
 }
 
+static bool
+enter_group(void *arg)
+{
+	const Round *round = arg;
+
+	return round->poll->group == NULL || ks_member_wait(&round->membership, round->version);
+}
+
+static void
+leave_group(void *arg)
+{
+	ks_member_wait_end();
+}
+
+static bool
+sleep_on_latch(long ms, void *arg)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamPoll");
+	KS_DEBUG_POINT("poll.before_sleep");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	return true;
+}
+
 /* Sleep until something can be read or the group has changed. */
 static void
 sleep_round(Round *round, int64 remaining)
 {
-	static uint32 wait_event = 0;
-	bool ready = false;
+	KsWaiting waiting = {.count = round->source_count, .min_bytes = 1, .enter = enter_group, .leave = leave_group, .sleep = sleep_on_latch, .arg = round};
 	int i;
 
-	if (wait_event == 0)
-		wait_event = KS_WAIT_EVENT("KstreamPoll");
-	for (i = 0; i < round->source_count && !ready; i++)
+	waiting.sources = palloc(sizeof(KsWaitSource) * (round->source_count + 1));
+	for (i = 0; i < round->source_count; i++)
 	{
-		KsPartitionKey key;
-
-		ks_topic_partition_key(round->sources[i].topic, round->sources[i].owned.partition, &key);
-		/* Without an entry for it, it is looked at in the next round. */
-		ready = ks_wait_add(&key, round->sources[i].from) == KS_WAIT_READY;
+		ks_topic_partition_key(round->sources[i].topic, round->sources[i].owned.partition, &waiting.sources[i].key);
+		waiting.sources[i].offset = round->sources[i].from;
 	}
-	if (!ready && round->poll->group != NULL)
-		ready = !ks_member_wait(&round->membership, round->version);
-	if (!ready)
-	{
-		KS_DEBUG_POINT("poll.before_sleep");
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(remaining, ROUND_MAX), wait_event);
-		ResetLatch(MyLatch);
-	}
-	ks_wait_end();
-	ks_member_wait_end();
+	(void) ks_waiting_sleep(&waiting, Min(remaining, ROUND_MAX));
+	pfree(waiting.sources);
 	CHECK_FOR_INTERRUPTS();
 	check_client();
 	for (i = 0; i < round->source_count; i++)
@@ -539,6 +566,7 @@ ks_poll(KsPoll *poll)
 	start_round(poll, &round);
 	for (;;)
 	{
+		/* What a round looks up; the records go to the caller's memory. */
 		MemoryContext old = MemoryContextSwitchTo(context);
 		int64 remaining;
 
@@ -547,6 +575,7 @@ ks_poll(KsPoll *poll)
 		MemoryContextSwitchTo(old);
 		read_sources(&round);
 		remaining = start + max_wait - ks_monotonic_ms();
+		/* Also if another member waits for what this transaction holds: it must end first. */
 		if (round.records > 0 || remaining <= 0 || ks_is_wanted_back())
 			break;
 		sleep_round(&round, remaining);

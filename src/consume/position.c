@@ -46,6 +46,7 @@ static Undo *undo_stack = NULL;
 static KsConsumer *
 make_consumer(const KsGroupKey *key, const char *name)
 {
+	/* a name's goes with the transaction, a session's with its membership */
 	MemoryContext context = name != NULL ? TopTransactionContext : AllocSetContextCreate(TopMemoryContext, "kstream consumer", ALLOCSET_SMALL_SIZES);
 	KsConsumer *consumer = MemoryContextAllocZero(context, sizeof(KsConsumer));
 	HASHCTL info;
@@ -130,6 +131,10 @@ is_saved(const KsConsumer *consumer, const KsPosition *position, int level)
 		return false;
 	if (position->saved == GetCurrentSubTransactionId())
 		return true;
+	/*
+	 * Copies of this level or deeper; older ones do not count, as a rollback would stop
+	 * before them.
+	 */
 	for (undo = undo_stack; undo != NULL && undo->level >= level; undo = undo->next)
 	{
 		if (undo->consumer == consumer &&
@@ -237,6 +242,10 @@ undo_to(int level)
 
 		if (position != NULL)
 		{
+			/*
+			 * Where a private consumer's reset led is a fact, whatever becomes of the
+			 * transaction.
+			 */
 			int64 reset = position->reset;
 			int32 partitions = position->reset_partitions;
 
@@ -278,6 +287,7 @@ member_of(const KsGroup *group, const KsConsumer *consumer)
 static void
 forget_latest(KsConsumer *consumer)
 {
+	/* after the commit record: an LWLock may be waited for */
 	KsGroup *group = ks_group_lock(&consumer->key, LW_EXCLUSIVE);
 	KsMember *member;
 	int32 s;
@@ -335,6 +345,7 @@ publish(KsGroup *group, const KsConsumer *consumer, const KsPosition *position)
 			count_lost(group, consumer, position);
 		return;
 	}
+	/* A takeover counts when a transaction that stamped has committed. */
 	if (position->held == ks_position_transaction && !share->confirmed)
 		ks_share_confirm(group, position->share);
 	/* The row has it now, or what was committed after it. */
@@ -371,6 +382,7 @@ publish_all(void)
 			if (group != NULL)
 				LWLockRelease(&group->lock);
 			consumer = undo->consumer;
+			/* One group at a time; the last one is released before the next. */
 			group = ks_group_lock(&consumer->key, LW_EXCLUSIVE);
 		}
 		/* The copies of outer levels stand for the same position. */
@@ -440,24 +452,25 @@ ks_position_sub_end(bool committed)
 }
 
 bool
-ks_position_is_put_out(const KsConsumer *consumer, const KsPosition *position)
+ks_position_is_removed(const KsConsumer *consumer, const KsPosition *position)
 {
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
 	const KsLoss *loss;
-	bool put_out;
+	bool removed;
 
 	if (group == NULL)
 		return false;
 	loss = loss_of(position);
-	put_out = loss != NULL && loss->why == KS_LOST_PUT_OUT;
+	removed = loss != NULL && loss->why == KS_LOST_REMOVED;
 	LWLockRelease(&group->lock);
-	return put_out;
+	return removed;
 }
 
-/* Something that a consumer has locked and that it was put out of. */
+/* Something that a consumer has locked and that it was removed from. */
 static const KsPosition *
-find_put_out(const KsConsumer *consumer)
+find_removed(const KsConsumer *consumer)
 {
+	/* shared: only losses are read; the error is raised after the release */
 	KsGroup *group = ks_group_lock(&consumer->key, LW_SHARED);
 	const KsPosition *found = NULL;
 	Undo *undo;
@@ -473,7 +486,7 @@ find_put_out(const KsConsumer *consumer)
 			continue;
 		position = ks_position_find(undo->consumer, &undo->before.key.topic, undo->before.key.partition);
 		loss = position != NULL && position->held == ks_position_transaction ? loss_of(position) : NULL;
-		if (loss != NULL && loss->why == KS_LOST_PUT_OUT)
+		if (loss != NULL && loss->why == KS_LOST_REMOVED)
 			found = position;
 	}
 	LWLockRelease(&group->lock);
@@ -487,7 +500,7 @@ ks_position_pre_commit(void)
 
 	for (consumer = undo_stack != NULL ? consumers : NULL; consumer != NULL; consumer = consumer->next)
 	{
-		const KsPosition *position = consumer->key.name[0] != '\0' ? find_put_out(consumer) : NULL;
+		const KsPosition *position = consumer->key.name[0] != '\0' ? find_removed(consumer) : NULL;
 		KsTopic topic;
 
 		if (position != NULL)

@@ -92,11 +92,11 @@ extern void ks_position_hold(KsPosition *position);
  */
 extern bool ks_position_is_regained(KsConsumer *consumer, const KsOwned *owned);
 
-/* At PRE_COMMIT: KS110 when a consumer was put out whose work would count. */
+/* At PRE_COMMIT: KS110 when a consumer was removed whose work would count. */
 extern void ks_position_pre_commit(void);
 
-/* Was a member put out while it owned this under that stamp? */
-extern bool ks_position_is_put_out(const KsConsumer *consumer, const KsPosition *position);
+/* Was a member removed while it owned this under that stamp? */
+extern bool ks_position_is_removed(const KsConsumer *consumer, const KsPosition *position);
 
 /* Transaction events.  They throw nothing. */
 extern void ks_position_end(bool committed);

@@ -2,9 +2,9 @@
  * wanted_back.c
  *	  Partitions that this transaction needs and another member is to have.
  *
- * What a transaction has touched, even if only to take it over, it cannot let go
- * of before it ends.  A call that brings the group forward asks here before it
- * lets go of a partition.  A poll that would wait for records returns at once when
+ * What a transaction has touched, even if only to take it over, it cannot release
+ * before it ends.  A call that brings the group forward asks here before it
+ * releases a partition.  A poll that would wait for records returns at once when
  * the answer was yes, so that the transaction can end.
  *
  * Locks: asked under the group's lock; looks only at this backend's positions.
@@ -37,6 +37,7 @@ ks_poll_is_held(const KsGroupKey *key, const KsShare *share)
 		if (position != NULL && position->stamp == share->stamp &&
 			position->touched == ks_position_transaction)
 		{
+			/* The caller holds the group's lock: note it, nothing more. */
 			wanted_back = true;
 			return true;
 		}

@@ -11,7 +11,7 @@
 #include "group/shared.h"
 
 /*
- * Does this transaction still need a partition that is to be let go?  A
+ * Does this transaction still need a partition that is to be released?  A
  * KsHeldTest; each yes is noted.  Group locked; throws nothing.
  */
 extern bool ks_poll_is_held(const KsGroupKey *key, const KsShare *share);

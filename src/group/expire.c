@@ -47,7 +47,7 @@ ks_group_list_peopled(MemoryContext context)
 	return names;
 }
 
-/* Changes when a member goes or is set aside. */
+/* Changes when a member goes or is suspended. */
 static int64
 group_epoch(const KsGroupKey *key)
 {
@@ -69,6 +69,6 @@ ks_group_expire_members(const char *name)
 
 	ks_group_make_key(name, &key);
 	epoch = group_epoch(&key);
-	ks_member_look_after(&key);
+	ks_member_expire_silent(&key);
 	return group_epoch(&key) != epoch;
 }

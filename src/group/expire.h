@@ -12,7 +12,7 @@
 
 /*
  * Names of this database's groups that have members (char *, in context); and
- * of one of them put out the names that fell silent, set aside who does not
+ * of one of them remove the names that fell silent, suspend those that do not
  * poll.  False: there were none.
  */
 extern List *ks_group_list_peopled(MemoryContext context);

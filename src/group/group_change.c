@@ -62,7 +62,7 @@ ks_group_unlock(KsGroup *group)
 	for (i = 0; i < wake_count; i++)
 		SetLatch(&ProcGlobal->allProcs[wake_list[i]].procLatch);
 	wake_count = 0;
-	ks_group_log_tell();
+	ks_group_log_emit();
 }
 
 /* The group's epoch moves: targets must be computed anew; group locked. */
@@ -106,8 +106,8 @@ event_of(KsLossReason why)
 {
 	switch (why)
 	{
-		case KS_LOST_PUT_OUT:
-			return KS_MEMBER_PUT_OUT;
+		case KS_LOST_REMOVED:
+			return KS_MEMBER_REMOVED;
 		case KS_LOST_SILENT:
 			return KS_MEMBER_SILENT;
 		default:
@@ -126,10 +126,11 @@ ks_group_remove_member(KsGroup *group, int32 m, KsLossReason why)
 	*link = ks_members[m].next;
 	group->member_count--;
 	group->empty_since = ks_monotonic_ms();
-	if (why == KS_LOST_PUT_OUT || why == KS_LOST_SILENT)
+	if (why == KS_LOST_REMOVED || why == KS_LOST_SILENT)
 		group->removals++;
 	ks_group_log_note(group, &ks_members[m], event_of(why));
 	ks_group_drop_subscriptions(group, &ks_members[m]);
+	/* While the member is still known: what it loses remembers who had it. */
 	ks_share_lose_all(group, m, why);
 	ks_member_give_back(m);
 	ks_group_raise_epoch(group);

@@ -55,9 +55,12 @@ Datum
 kstream_create_group(PG_FUNCTION_ARGS)
 {
 	char *name = ks_group_arg(fcinfo, "kstream.create_group()");
+	KsGroupGiven given;
 
 	ks_require_not_null(PG_ARGISNULL(1), "options");
-	ks_group_create(name, PG_GETARG_JSONB_P(1));
+	ks_group_check_name(name);
+	ks_group_parse_options(PG_GETARG_JSONB_P(1), &given);
+	ks_group_create(name, &given);
 	PG_RETURN_VOID();
 }
 
@@ -67,10 +70,12 @@ kstream_alter_group(PG_FUNCTION_ARGS)
 {
 	char *name = ks_group_arg(fcinfo, "kstream.alter_group()");
 	KsGroupKey key;
+	KsGroupGiven given;
 
 	ks_require_not_null(PG_ARGISNULL(1), "options");
 	ks_group_open(name, false, &key);
-	ks_group_alter(&key, PG_GETARG_JSONB_P(1));
+	ks_group_parse_options(PG_GETARG_JSONB_P(1), &given);
+	ks_group_alter(&key, &given);
 	PG_RETURN_VOID();
 }
 

@@ -1,7 +1,6 @@
 /*-------------------------------------------------------------------------
  * member.c
- *	  Being a member of a group: joining, heartbeats, taking over and letting
- *	  go of partitions.
+ *	  Being a member of a group: joining, heartbeats, taking over and releasing partitions.
  *
  * As in KIP-848 the assignment is made here, on the server, and members are
  * moved to it step by step:
@@ -10,7 +9,7 @@
  *    else; a topic gains partitions) raises the group's epoch.
  * 2. The next member that calls computes the targets for that epoch
  *    (assignor.c) under the group's lock.
- * 3. Each member that calls lets go of what it owns and should not, and takes
+ * 3. Each member that calls releases what it owns and should not, and takes
  *    what it should own and nobody owns.  So a partition has one owner or
  *    none, and who keeps a partition never stops.
  *
@@ -20,9 +19,9 @@
  * A session is a member from its first poll to the end of its backend.  It
  * leaves in an on_shmem_exit callback: those run after the transaction was
  * aborted, so that its heir finds the rows free.  A name is a member until
- * session_timeout passes without a call.  Either is set aside (owns nothing,
+ * session_timeout passes without a call.  Either is suspended (owns nothing,
  * until it polls again) when max_poll_interval passes without a poll.  Who
- * calls looks after the others: there is no timer.  All timeouts are on a
+ * calls removes those that are out of time: there is no timer.  All timeouts are on a
  * monotonic clock.
  *
  * Locking: the group's lock for all of it.  A name is used by one transaction
@@ -72,6 +71,7 @@ static bool
 end_session(const SessionMembership *session)
 {
 	KsMembership membership = {0};
+	/* exclusive: the member leaves its lists */
 	KsGroup *group = ks_group_lock(&session->key, LW_EXCLUSIVE);
 	bool ended = false;
 
@@ -142,6 +142,7 @@ remember_session(const KsGroupKey *key)
 
 	if (session != NULL)
 		return session;
+	/* Before the group is locked, and before there is a member that nobody would remove. */
 	session = MemoryContextAllocZero(TopMemoryContext, sizeof(SessionMembership));
 	session->key = *key;
 	session->member = -1;
@@ -244,13 +245,17 @@ ks_member_find(const KsGroupKey *key, const char *name, KsMembership *membership
 	KsGroup *group;
 
 	start_membership(key, name, membership);
+	/*
+	 * Only looked up; it may be gone as soon as the lock is released, which each later
+	 * step asks again.
+	 */
 	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
 		locate(group, membership);
 		LWLockRelease(&group->lock);
 	}
-	/* It ended without this session: it was put out, or the group is gone. */
+	/* It ended without this session: it was removed, or the group is gone. */
 	if (name == NULL && membership->member < 0 && session_in(key) != NULL)
 		forget_session(session_in(key));
 	return membership->member >= 0;
@@ -304,6 +309,10 @@ ensure_shares(KsGroup *group, const KsTopic *topic)
 	}
 	if (partition >= topic->partitions)
 		return true;
+	/*
+	 * The pool is empty: give back what this call took, so that a topic is shared out as a
+	 * whole or not at all.
+	 */
 	while (group->shares != before)
 	{
 		int32 s = group->shares;
@@ -396,6 +405,7 @@ subscribe(KsGroup *group, KsMember *member, List *topics)
 	}
 	if (!same)
 	{
+		/* The new list first: if the pool is empty, the old subscription stays. */
 		made = make_subscriptions(group, topics);
 		if (made == -2)
 			return false;
@@ -453,7 +463,7 @@ take_back_member(KsGroup *group, KsMembership *membership)
 	membership->member = -1;
 }
 
-/* Join, all of it or, false, nothing: a pool is empty.  Group locked, and let go. */
+/* Join, all of it or, false, nothing: a pool is empty.  Group locked, and released. */
 static bool
 join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembership *session)
 {
@@ -511,6 +521,7 @@ ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembersh
 		return;
 	if (!try_join(key, name, topics, membership))
 	{
+		/* Takes entries from groups without members, then tries once more. */
 		ks_group_reclaim(true);
 		if (!try_join(key, name, topics, membership))
 			ereport(ERROR,
@@ -554,7 +565,8 @@ find_by_id(const KsGroup *group, const char *id)
 void
 ks_member_leave(const KsGroupKey *key, const char *name)
 {
-	KsLossReason why = try_lock_name(key, name) ? KS_LOST_LEFT : KS_LOST_PUT_OUT;
+	/* the name is in use by another transaction: its work is fenced */
+	KsLossReason why = try_lock_name(key, name) ? KS_LOST_LEFT : KS_LOST_REMOVED;
 	KsGroup *group;
 	int32 m;
 
@@ -564,7 +576,7 @@ ks_member_leave(const KsGroupKey *key, const char *name)
 		return;
 	m = find_by_id(group, name);
 	if (m >= 0 && !ks_members[m].named && ks_members[m].pid != MyProcPid)
-		why = KS_LOST_PUT_OUT;
+		why = KS_LOST_REMOVED;
 	if (m >= 0)
 		ks_group_remove_member(group, m, why);
 	ks_group_unlock(group);
@@ -610,6 +622,7 @@ ks_member_id(const KsMembership *membership)
 bool
 ks_member_wait(const KsMembership *membership, int64 version)
 {
+	/* version and latch under one lock: no change falls between the look and the sleep */
 	KsGroup *group = ks_group_lock(&membership->key, LW_EXCLUSIVE);
 	KsMember *member;
 	bool waiting = false;
@@ -637,6 +650,7 @@ ks_member_wait_end(void)
 		return;
 	member = &ks_members[my_waiting];
 	my_waiting = -1;
+	/* Read without a lock: the member may have been removed, and its entry be another's. */
 	g = member->group;
 	if (g < 0)
 		return;

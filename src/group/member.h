@@ -1,7 +1,6 @@
 /*-------------------------------------------------------------------------
  * member.h
- *	  Being a member of a group: joining, heartbeats, taking over and letting
- *	  go of partitions.
+ *	  Being a member of a group: joining, heartbeats, taking over and releasing partitions.
  *
  * src/group/member.h
  *-------------------------------------------------------------------------
@@ -49,7 +48,7 @@ extern void ks_member_wait_end(void);
 /*
  * Leave; nothing happens when it is no member.  A name, or the id of a
  * session's membership, may be another's, whose transaction may be open: that
- * one is put out, and what its transaction has polled cannot be committed.
+ * one is removed, and what its transaction has polled cannot be committed.
  */
 extern void ks_member_leave(const KsGroupKey *key, const char *name);
 

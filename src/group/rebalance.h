@@ -12,7 +12,7 @@
 
 /*
  * Say that the member is alive (is_poll: that it polls), and bring the group
- * forward: put out members that are silent, compute targets, let go of what
+ * forward: remove members that are silent, compute targets, release what
  * should be another's unless `is_held` says that this transaction still needs
  * it, take what is free and should be ours.  Returns what the member owns
  * (palloc'd); *version is for ks_member_wait.  False: it is no member any
@@ -22,7 +22,7 @@ typedef bool (*KsHeldTest)(const KsGroupKey *key, const KsShare *share);
 extern bool ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
 						   KsOwned **owned, int *count, int64 *version);
 
-/* Put out names that fell silent, set aside who does not poll. */
-extern void ks_member_look_after(const KsGroupKey *key);
+/* Remove names that fell silent, suspend members that do not poll. */
+extern void ks_member_expire_silent(const KsGroupKey *key);
 
 #endif /* KS_GROUP_REBALANCE_H */

@@ -13,7 +13,7 @@
  * says of them (ownership.c), until somebody needs the room.
  *
  * Locking: index_lock (shared to find a group, exclusive to install one), then
- * one group's lock, taken before the index is let go.  All that belongs to a
+ * one group's lock, taken before the index is released.  All that belongs to a
  * group is protected by its lock; the pools have their own (base/pool.h).  Under a
  * group's lock targets may be computed, which takes milliseconds for thousands
  * of partitions, but nothing is read or waited for.
@@ -165,6 +165,7 @@ find_group(const KsGroupKey *key)
 	static int last = 0;
 	int i;
 
+	/* Still the same slot, mostly; else a walk over some hundred entries. */
 	if (is_group(&ks_groups[last], key))
 		return &ks_groups[last];
 	for (i = 0; i < ks_max_groups; i++)
@@ -184,6 +185,7 @@ ks_group_lock(const KsGroupKey *key, LWLockMode mode)
 
 	LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
 	group = find_group(key);
+	/* Under the index lock, so that the slot is still this group's when its lock is there. */
 	if (group != NULL)
 		LWLockAcquire(&group->lock, mode);
 	LWLockRelease(&ks_group_shared->index_lock);
@@ -212,6 +214,7 @@ is_evictable(KsGroup *group, int64 now)
 		const KsMember *member = &ks_members[m];
 		int64 silent = now - member->last_seen;
 
+		/* A session lives, and one that waits will call again. */
 		if (!member->named || member->waiting_procno >= 0)
 			return false;
 		if (silent <= (member->owned < 0 ? IDLE_NAME_MS : group->options.session_timeout))
@@ -305,7 +308,7 @@ unused_slot(const KsGroupStart *start)
 	return NULL;
 }
 
-/* What would be lost with a slot, by which it is chosen; KEEP: it is not to be had. */
+/* What would be lost with a slot, by which it is chosen; KEEP: it is not available. */
 typedef enum SlotWorth
 {
 	NOTHING,    /* the group was dropped */
@@ -349,6 +352,7 @@ evicted_slot(void)
 		KsGroup *group = &ks_groups[i];
 		SlotWorth worth;
 
+		/* One at a time, to find the cheapest; what was seen is asked again below. */
 		LWLockAcquire(&group->lock, LW_SHARED);
 		worth = group->used ? worth_of(group, now) : KEEP;
 		LWLockRelease(&group->lock);
@@ -387,6 +391,7 @@ new_incarnation(void)
 static void
 fill_slot(KsGroup *group, const KsGroupKey *key, const KsGroupStart *start)
 {
+	/* The index lock is held, too; this waits for readers that had the slot's former group. */
 	LWLockAcquire(&group->lock, LW_EXCLUSIVE);
 	ks_slot_zero(group, offsetof(KsGroup, key), sizeof(KsGroup));
 	group->key = *key;
@@ -412,6 +417,7 @@ try_install(const KsGroupKey *key, const KsGroupStart *start)
 {
 	KsGroup *group;
 
+	/* Exclusive: a group gets a slot, and perhaps another loses one. */
 	LWLockAcquire(&ks_group_shared->index_lock, LW_EXCLUSIVE);
 	group = find_group(key);
 	if (group != NULL && !group->dropped)
@@ -469,11 +475,13 @@ ks_group_reclaim(bool memberless)
 		LWLockRelease(&ks_group_shared->index_lock);
 		if (!OidIsValid(dbid))
 			continue;
+		/* Without any LWLock: it may read the catalog. */
 		if (dbid != checked)
 			exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(dbid));
 		checked = dbid;
 		LWLockAcquire(&ks_group_shared->index_lock, LW_EXCLUSIVE);
 		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
+		/* The slot may have become another group's meanwhile. */
 		if (group->key.dbid == dbid && can_be_emptied(group, exists, memberless))
 		{
 			ks_group_empty(group);

@@ -42,7 +42,7 @@ typedef enum KsLossReason
 {
 	KS_LOST_REBALANCE,   /* another member was to have it */
 	KS_LOST_LEFT,        /* the member left the group, or its session ended */
-	KS_LOST_PUT_OUT,     /* unsubscribe() by another while its transaction was open */
+	KS_LOST_REMOVED,     /* unsubscribe() by another while its transaction was open */
 	KS_LOST_SILENT,      /* session_timeout */
 	KS_LOST_NOT_POLLING, /* max_poll_interval */
 	KS_LOST_GROUP        /* the group was dropped, or its place in memory was given away */
@@ -97,7 +97,7 @@ typedef struct KsGroup
 	int32 shares;
 	int32 share_count;
 	int64 rebalances; /* targets computed */
-	int64 removals;   /* members put out, silent or not polling */
+	int64 removals;   /* members removed, silent or not polling */
 } KsGroup;
 
 typedef struct KsMember

@@ -49,6 +49,7 @@ parse_lines(List *lines, List **parsed)
 		TokenizedAuthLine *line = lfirst(lc);
 		HbaLine *rule = line->err_msg == NULL ? parse_hba_line(line, LOG) : NULL;
 
+		/* Go on: all errors of the file are logged at once. */
 		if (rule == NULL)
 			sound = false;
 		else
@@ -72,12 +73,14 @@ ks_kafka_hba_load(void)
 		ereport(LOG, (errcode_for_file_access(), errmsg("could not open configuration file \"%s\": %m", HbaFileName)));
 		return;
 	}
+	/* A new context; the rules in use stay until the file has proven to be sound. */
 	context = AllocSetContextCreate(TopMemoryContext, "kstream hba rules", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	KS_TOKENIZE_AUTH_FILE(HbaFileName, file, &lines);
 	FreeFile(file);
 	sound = parse_lines(lines, &parsed);
 	MemoryContextSwitchTo(old);
+	/* As PostgreSQL: an erroneous file changes nothing. */
 	if (!sound)
 	{
 		MemoryContextDelete(context);
@@ -261,6 +264,7 @@ verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **re
 		case uaTrust:
 			return KS_KAFKA_HBA_TRUST;
 		case uaSCRAM:
+		/* As PostgreSQL: md5 means SCRAM where the secret is one. */
 		case uaMD5:
 			return KS_KAFKA_HBA_SCRAM;
 		case uaPassword:

@@ -12,8 +12,11 @@
 #include "postgres.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment.h"
 
 /* ---------- DescribeLogDirs ---------- */
 
@@ -92,6 +95,7 @@ describe_dirs(KsKafkaRequest *request, void *arg)
 	{
 		KsTopic topic;
 
+		/* A topic may have been dropped since the ids were listed. */
 		if (ks_topic_find_by_id(lfirst_int(lc), &topic) && ks_topic_may_be_seen(&topic))
 			describe_topic(request, dirs, &topic);
 	}

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "common/base64.h"
@@ -22,12 +23,13 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/errors.h"
 #include "catalog/topic_row.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_nodes.h"
-#include "log/log.h"
+#include "log/recovery.h"
 
 /* Kafka's numbers of what a role may do, as bits (AclOperation). */
 #define OPERATION_READ (1 << 3)
@@ -49,6 +51,7 @@ cluster_id(void)
 	(void) pg_b64_encode((char *) parts, sizeof(parts), text, 32);
 	for (p = text; *p != '\0'; p++)
 	{
+		/* Kafka's form: base64 for URLs, without padding. */
 		if (*p == '+')
 			*p = '-';
 		else if (*p == '/')
@@ -174,7 +177,7 @@ create_one(KsKafkaRequest *request, void *arg)
 {
 	One *one = arg;
 
-	ks_admin_create_topic(ks_wire_cstring(one->name), 1, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), true);
+	ks_admin_create_topic(ks_wire_cstring(one->name), 1, NIL, true);
 }
 
 static void
@@ -195,6 +198,7 @@ fill_one(KsKafkaRequest *request, One *one)
 
 	if (error != KS_KAFKA_NONE)
 		one->entry->error_code = error;
+	/* In a transaction of its own, then looked up once more. */
 	if (one->entry->error_code == KS_E_UNKNOWN_TOPIC_OR_PARTITION && one->create && ks_kafka_auto_create_topics && !RecoveryInProgress())
 	{
 		error = ks_kafka_transaction(request, create_one, one, NULL);

@@ -8,6 +8,8 @@
 #ifndef KS_KAFKA_KAFKA_NODES_H
 #define KS_KAFKA_KAFKA_NODES_H
 
+#include "utils/guc.h"
+
 #include "kafka/kafka_request.h"
 
 typedef struct KsKafkaNode
@@ -44,5 +46,8 @@ extern void ks_kafka_replicas(KsKafkaRequest *request, const KsKafkaNodes *nodes
  * this server is as good.
  */
 extern int32 ks_kafka_node_of_rack(KsKafkaRequest *request, KwString rack);
+
+/* The check of the setting kstream.kafka_nodes. */
+extern bool ks_kafka_check_nodes(char **value, void **extra, GucSource source);
 
 #endif /* KS_KAFKA_KAFKA_NODES_H */

@@ -38,12 +38,13 @@
 #include "base/debug.h"
 #include "base/errors.h"
 #include "codec/batch.h"
+#include "kafka/kafka_batches.h"
 #include "kafka/kafka_commit.h"
 #include "kafka/kafka_produce.h"
 #include "kafka/kafka_transactions.h"
 #include "produce/column_check.h"
+#include "produce/flush.h"
 #include "produce/partitioner.h"
-#include "produce/produce.h"
 #include "produce/producer_batch.h"
 #include "record/time.h"
 #include "staging/staging.h"
@@ -91,6 +92,7 @@ check_header(KsClientBatch *batch, const KsBatchHeader *header)
 		return refuse(batch, KS_E_INVALID_RECORD, "a transactional batch has no producer id");
 	if ((header->attributes & (KS_BATCH_ATTR_APPEND_TIME | KS_BATCH_ATTR_DELETE_HORIZON)) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch has attributes that only a server sets");
+	/* Only compaction makes gaps; a client's offsets are 0 to n - 1. */
 	if (header->record_count <= 0 || header->record_count != header->last_offset_delta + 1)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch does not have as many records as its offsets say");
 	if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0))
@@ -153,11 +155,13 @@ check_records(KsClientBatch *batch, KsBatchReader *reader)
 		if (typed && check_columns(batch, &record) != KS_KAFKA_NONE)
 			return KS_E_INVALID_RECORD;
 		greatest = Max(greatest, record.timestamp);
+		/* One is enough: readers then look for keys everywhere (topic/placement.c). */
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
 	}
 	if (status != KS_BATCH_END || count != reader->header.record_count)
 		return refuse(batch, KS_E_CORRUPT_MESSAGE, "a record of the batch is malformed");
+	/* Retention and look-ups by time go by the header. */
 	if (greatest != reader->header.max_timestamp)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch's greatest timestamp is not that of its records");
 	batch->batch.records = count;
@@ -201,6 +205,7 @@ check_batch(KsClientBatch *batch)
 	status = ks_batch_read_header(batch->bytes.data, batch->bytes.len, &reader.header);
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
+	/* Even if the batch is refused: the producer's next one must not pass for its successor. */
 	set_sequence(batch, &reader.header);
 	error = check_header(batch, &reader.header);
 	if (error != KS_KAFKA_NONE)
@@ -214,6 +219,7 @@ check_batch(KsClientBatch *batch)
 	if (error != KS_KAFKA_NONE)
 		return error;
 	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
+	/* A copy: the frame's buffer moves when the next one is read. */
 	batch->batch.image = palloc(batch->batch.bytes);
 	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
 	memcpy(VARDATA(batch->batch.image), batch->bytes.data, batch->bytes.len);
@@ -260,6 +266,7 @@ ks_kafka_produce_appends(const KsAppending *appending, KsAppend *appends)
 			append = &appends[n++];
 			append->topic = &batch->topic;
 			append->partition = batch->partition;
+			/* at most all that are left */
 			append->batches = palloc(sizeof(KsAppendBatch) * (appending->count - i));
 		}
 		append->batches[append->batch_count++] = batch->batch;
@@ -290,6 +297,7 @@ ks_kafka_produce_lock(const KsAppending *appending)
 		if (appending->batches[i]->sequence.producer_id >= 0)
 			ids[count++] = appending->batches[i]->sequence.producer_id;
 	}
+	/* Ascending, as in every transaction: no deadlock among them. */
 	qsort(ids, count, sizeof(int64), compare_ids);
 	for (i = 0; i < count; i++)
 	{
@@ -300,6 +308,7 @@ ks_kafka_produce_lock(const KsAppending *appending)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %d producers in one transaction", PRODUCERS_MAX)));
+	/* May wait for another session's append of this producer, before any offset is taken. */
 	for (i = 0; i < producers; i++)
 		ks_producer_lock(ids[i]);
 	pfree(ids);
@@ -315,6 +324,7 @@ is_next(KsKafkaSequences *sequences, KsClientBatch *batch, int place, bool *dupl
 		case KS_SEQUENCE_NEXT:
 			ks_kafka_sequences_accept(sequences, &batch->sequence, place);
 			return true;
+		/* In the log, or earlier in this transaction: then its offset is not known yet. */
 		case KS_SEQUENCE_DUPLICATE:
 			batch->is_duplicate = true;
 			if (batch->entry->base_offset < 0)
@@ -343,6 +353,7 @@ ks_kafka_produce_choose(KsAppending *appending, KsAppending *chosen)
 		KsClientBatch *batch = appending->batches[i];
 
 		CHECK_FOR_INTERRUPTS();
+		/* Set anew: this may be the second attempt. */
 		batch->entry->error_code = KS_KAFKA_NONE;
 		batch->entry->base_offset = -1;
 		batch->is_duplicate = false;
@@ -383,6 +394,7 @@ append_chosen(KsAppending *chosen)
 	int64 next = 0;
 	int i;
 
+	/* Before any offset is taken. */
 	ks_produce_check_replicas(appends, n);
 	ks_log_append(appends, n);
 	for (i = 0, n = -1; i < chosen->count; i++)
@@ -420,7 +432,9 @@ append_batches(KsKafkaRequest *request, void *arg)
 	ks_require_writable("Produce");
 	chosen.batches = palloc(sizeof(KsClientBatch *) * appending->count);
 	chosen.count = 0;
+	/* SET LOCAL: how the commit of this transaction waits. */
 	ks_kafka_produce_settings(appending);
+	/* After the producers' locks, before the reservation: it may wait for an emptying. */
 	if (ks_kafka_produce_lock(appending))
 		table = ks_producer_open();
 	ks_kafka_produce_choose(appending, &chosen);
@@ -449,6 +463,7 @@ fail(KsClientBatch *batch, int16 error, const char *why)
 static void
 acknowledge(const KsAppending *appending)
 {
+	/* A canceled wait commits all the same; then the client must not take it for replicated. */
 	bool replicated = appending->acks != -1 || ks_kafka_commit_is_replicated();
 	int i;
 
@@ -461,7 +476,10 @@ acknowledge(const KsAppending *appending)
 		ks_kafka_sequence_appended(&batch->sequence);
 		if (replicated)
 			continue;
-		/* It is in the log; when it comes again it is recognized, and waits for the standbys again. */
+		/*
+		 * It is in the log; when it comes again it is recognized, and waits for the
+		 * standbys again.
+		 */
 		batch->entry->error_code = KS_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
 		batch->entry->base_offset = -1;
 	}
@@ -490,6 +508,7 @@ append_all(KsKafkaRequest *request, KsAppending *appending)
 		fail(appending->batches[0], error, message);
 	for (i = 0; error != KS_KAFKA_NONE && appending->count > 1 && i < appending->count; i++)
 	{
+		/* step 3 */
 		KsAppending alone = *appending;
 
 		alone.batches = &appending->batches[i];
@@ -546,6 +565,7 @@ take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartit
 	error = check_batch(batch);
 	if (error != KS_KAFKA_NONE)
 	{
+		/* What follows it in sequence must fail as well. */
 		ks_kafka_sequence_refused(&batch->sequence);
 		entry->error_message = ks_wire_string(batch->why);
 		return error;
@@ -672,6 +692,7 @@ next_request(const KsKafkaRequest *first)
 	next->context = first->context;
 	next->body = wanted = ks_wire_decode(next->api->request, next->header.version, next->header.version >= next->api->flexible,
 										 frame + used, len - used);
+	/* It stays in the buffer, and is served by itself. */
 	if (wanted == NULL || !belong_together(wanted, first->body) || check_request(wanted) != KS_KAFKA_NONE)
 		return NULL;
 	ks_kafka_take_frame(first->connection, len);
@@ -711,11 +732,13 @@ serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
 		KsAppending appending = {gather->batches, gather->count, acks, shortest_timeout(gather),
 								 gather->transactional_id, first->header.version};
 
+		/* Step 2: the order of topic and partition, in which all appenders lock. */
 		if (gather->count > 1)
 			qsort(gather->batches, gather->count, sizeof(KsClientBatch *), compare_batches);
 		append_all(first, &appending);
 		return;
 	}
+	/* Nothing was checked, so nothing is known of the sequences in it: the connection ends. */
 	gather->lost = true;
 	for (i = 0; i < gather->request_count; i++)
 		fail_request(gather->requests[i]->body, gather->answers[i], first, error);

@@ -23,7 +23,19 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_configs.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_fetch.h"
+#include "kafka/kafka_metadata.h"
+#include "kafka/kafka_offsets.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_topics.h"
+#include "kafka/kafka_transactions.h"
+#include "kafka/kafka_txn_list.h"
+#include "kafka/kafka_txn_offsets.h"
+#include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */
 #define MESSAGE_MAX 1000
@@ -187,15 +199,17 @@ static char *
 message_of(const ErrorData *error)
 {
 	const char *detail = error->detail;
+	const char *joint = ". ";
 	char *text;
 
 	if (detail != NULL && ks_error_code(error) >= 0)
 	{
+		joint = ": ";
 		detail = strchr(detail, ':');
 		if (detail != NULL)
-			detail += strlen(": ");
+			detail += strlen(joint);
 	}
-	text = detail != NULL ? psprintf("%s: %s", error->message, detail) : pstrdup(error->message);
+	text = detail != NULL ? psprintf("%s%s%s", error->message, joint, detail) : pstrdup(error->message);
 	text[pg_mbcliplen(text, strlen(text), MESSAGE_MAX)] = '\0';
 	return text;
 }

@@ -5,7 +5,7 @@
  * Order of the questions, as in PostgreSQL's own start of a session: pg_hba.conf,
  * the secret (with VALID UNTIL), and only for who is known to be the role whether it
  * may log in, connect to the database, and has not too many connections.  The
- * latter are answered here too, since the listener counts; they are told to the
+ * latter are answered here too, since the listener counts; they are passed to the
  * client after it has proven who it is, for the answer carries them as a reason.
  *
  * src/kafka/kafka_roles.c
@@ -186,7 +186,10 @@ look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, 
 	}
 	answer->method = method_of(decision.verdict);
 	set_keys(role, answer);
-	/* PLAIN and the anonymous need no secret then; SCRAM without one has keys that no proof fits. */
+	/*
+	 * PLAIN and the anonymous need no secret then; SCRAM without one has keys that no
+	 * proof fits.
+	 */
 	if (answer->method == KS_KAFKA_TRUST)
 		answer->doomed = !OidIsValid(answer->role);
 	reason = OidIsValid(answer->role) && !answer->doomed ? refusal_of_role(answer->role, answer->database, question->anonymous) : NULL;

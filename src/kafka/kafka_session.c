@@ -36,7 +36,10 @@
 
 #include "kafka/handover.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_session.h"
 #include "kafka/sasl.h"
 
 /* A client has so long to begin, and for its TLS handshake, ms. */

@@ -164,8 +164,9 @@ ks_kafka_slots_used(void)
 	return count_slots(true, InvalidOid);
 }
 
-bool
-ks_kafka_is_at_host(const char *address, const char *host)
+/* Is that the host of an address with a port? */
+static bool
+is_at_host(const char *address, const char *host)
 {
 	const char *colon = strrchr(address, ':');
 
@@ -180,7 +181,7 @@ ks_kafka_slots_of_host(const char *host)
 
 	LWLockAcquire(&shared->lock, LW_SHARED);
 	for (i = 0; i < ks_kafka_max_connections; i++)
-		count += shared->slots[i].pid != 0 && ks_kafka_is_at_host(shared->slots[i].address, host);
+		count += shared->slots[i].pid != 0 && is_at_host(shared->slots[i].address, host);
 	LWLockRelease(&shared->lock);
 	return count;
 }

@@ -48,9 +48,6 @@ extern int ks_kafka_slots_used(void);
 /* Connections from an address (a host without its port). */
 extern int ks_kafka_slots_of_host(const char *host);
 
-/* Is that the host of an address with a port? */
-extern bool ks_kafka_is_at_host(const char *address, const char *host);
-
 /* What all sessions have served since the server started, by API. */
 typedef struct KsKafkaServed
 {
@@ -63,5 +60,9 @@ extern void ks_kafka_read_served(int16 api, KsKafkaServed *served);
 
 /* Copies of the slots in use, palloc'd. */
 extern KsKafkaSlot *ks_kafka_slots_list(int *count);
+
+/* For ks_shmem.c: the slots' part of shared memory. */
+extern Size ks_kafka_shmem_size(void);
+extern void ks_kafka_shmem_init(void);
 
 #endif /* KS_KAFKA_KAFKA_SLOTS_H */

@@ -25,9 +25,10 @@
 
 #include "base/debug.h"
 #include "base/errors.h"
-#include "kafka/kafka_produce.h"
+#include "kafka/kafka_batches.h"
 #include "kafka/kafka_transactions.h"
-#include "produce/produce.h"
+#include "log/recovery.h"
+#include "produce/flush.h"
 #include "produce/producer_batch.h"
 
 /* A staging that is under way. */

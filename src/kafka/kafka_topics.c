@@ -17,12 +17,16 @@
 
 #include "miscadmin.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/deleterecords.h"
+#include "admin/drop.h"
 #include "base/errors.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_nodes.h"
 #include "kafka/kafka_options.h"
-#include "log/log.h"
+#include "kafka/kafka_topics.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 
 #define DEFAULT_PARTITIONS 1
 
@@ -98,7 +102,8 @@ create_topic(KsKafkaRequest *request, void *arg)
 	ks_kafka_options_begin(&options);
 	for (i = 0; i < wanted->configs.count; i++)
 		ks_kafka_options_add(&options, ks_wire_cstring(wanted->configs.items[i].name), ks_wire_cstring(wanted->configs.items[i].value));
-	ks_admin_create_topic(ks_wire_cstring(wanted->name), creation->partitions, ks_kafka_options_end(&options), false);
+	ks_admin_create_topic(ks_wire_cstring(wanted->name), creation->partitions,
+						  ks_topic_options_parse(ks_kafka_options_end(&options)), false);
 	ks_topic_get(ks_wire_cstring(wanted->name), &topic);
 	creation->entry->topic_id = ks_kafka_topic_uuid(&topic);
 	creation->entry->num_partitions = creation->partitions;

@@ -39,8 +39,9 @@
 #include "group/group_row.h"
 #include "offset/offset_row.h"
 #include "kafka/kafka_commit.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_transactions.h"
-#include "log/log.h"
+#include "log/append.h"
 
 /* What a request waits for locks, ms. */
 #define LOCK_TIMEOUT 10000

@@ -18,6 +18,7 @@
 #include "base/errors.h"
 #include "group/group_row.h"
 #include "kafka/kafka_transactions.h"
+#include "kafka/kafka_txn_list.h"
 #include "record/time.h"
 #include "topic/topic.h"
 

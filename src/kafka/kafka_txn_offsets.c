@@ -23,6 +23,7 @@
 #include "offset/offset_row.h"
 #include "kafka/kafka_commit.h"
 #include "kafka/kafka_transactions.h"
+#include "kafka/kafka_txn_offsets.h"
 
 /* Kafka's offset.metadata.max.bytes. */
 #define METADATA_MAX 4096

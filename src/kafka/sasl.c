@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "kafka/kafka.h"
+#include "kafka/kafka_api_versions.h"
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 #include "kafka/scram_server.h"

@@ -49,6 +49,7 @@ ks_epoch_read(const KsTopic *topic, int32 partition, int32 *epoch, bool *is_new)
 {
 	KsEpochRow newest;
 
+	/* No row yet: the first leader writes under 0, and its row is to be made. */
 	*epoch = 0;
 	*is_new = true;
 	if (ks_epoch_row_newest(topic->topic_id, partition, &newest))

@@ -62,8 +62,8 @@
 #include "catalog/garbage_row.h"
 #include "catalog/segment_row.h"
 #include "log/garbage.h"
-#include "log/segment.h"
 #include "catalog/owner.h"
+#include "log/segment_table.h"
 
 void
 ks_garbage_add(Oid relid)
@@ -86,6 +86,10 @@ tables_are_listed(void)
 	int count;
 
 	ks_tag_list_of_tables(&tag);
+	/*
+	 * Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is
+	 * waited for.
+	 */
 	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
 	pfree(holders);
 	return count > 0;
@@ -134,16 +138,22 @@ ks_garbage_drop(const char *name)
 
 	if (!ks_garbage_row_find(relid, &xmin, &horizon))
 		return false;
+	/* Some snapshot is older than the row: its owner may yet come for the table. */
 	if (TransactionIdIsNormal(xmin) && !TransactionIdPrecedes(xmin, horizon))
 		return false;
+	/* Enough to look at the table; whoever has it exclusively is about to change it. */
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		return false;
 
-	/* Only what lies among the segments, and in no log, is locked further and dropped, whatever the row says. */
+	/*
+	 * Only what lies among the segments, and in no log, is locked further and dropped,
+	 * whatever the row says.
+	 */
 	if (ks_segment_may_drop(relid) && !is_in_a_log(relid))
 	{
 		KsOwnerScope scope;
 
+		/* A later round tries again; nothing is lost but disk space meanwhile. */
 		if (tables_are_listed() || !ks_segment_try_lock(relid, AccessExclusiveLock))
 			return false;
 		ks_owner_begin(&scope);

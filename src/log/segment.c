@@ -25,6 +25,7 @@
 
 #include "catalog/namespace.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "log/segment.h"
 
@@ -90,6 +91,7 @@ choose_name(const KsTopic *topic, int32 partition, int32 number)
 	char *name = ks_segment_name(topic, partition, number);
 	int count;
 
+	/* No race for the name: whoever makes a segment of a partition has it locked, or the topic. */
 	for (count = 1; OidIsValid(get_relname_relid(name, namespace)); count++)
 		name = psprintf("topic_%d_%d_%d_%d", topic->topic_id, partition, number, count);
 	return name;

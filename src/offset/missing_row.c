@@ -75,6 +75,7 @@ ks_missing_row_change(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic
 
 	if (newest != NULL && newest->level == level)
 		return newest;
+	/* A version for this level; the older one stays for a rollback. */
 	row = MemoryContextAllocZero(TopTransactionContext, sizeof(KsMissingRow));
 	if (newest != NULL)
 		*row = *newest;
@@ -125,6 +126,7 @@ ks_missing_rows_write(void)
 	{
 		KsTopic topic;
 
+		/* Only the newest version of each. */
 		if (find(&row->key, row->topic_id, row->partition) != row || ks_group_is_dropped(&row->key) ||
 			!ks_topic_find_by_uuid(&row->topic, &topic))
 			continue;

@@ -33,6 +33,8 @@
 #include "utils/memutils.h"
 
 #include "base/events.h"
+#include "catalog/committed_offset_row.h"
+#include "catalog/group_seen_row.h"
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "offset/offset_expiry.h"
@@ -45,40 +47,7 @@
 List *
 ks_group_list_expirable(MemoryContext context)
 {
-	KsOwnerScope scope;
-	List *names = NIL;
-	uint64 count;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	count = ks_owner_execute("SELECT DISTINCT o.group_id FROM kstream.committed_offset o"
-							 " WHERE EXISTS (SELECT FROM kstream.consumer_group g WHERE g.group_id OPERATOR(pg_catalog.=) o.group_id)"
-							 " OR EXISTS (SELECT FROM kstream.dropped_topic d WHERE d.topic_id OPERATOR(pg_catalog.=) o.topic_id)");
-	for (i = 0; i < count; i++)
-	{
-		char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		names = lappend(names, pstrdup(name));
-		MemoryContextSwitchTo(old);
-	}
-	ks_owner_end(&scope);
-	return names;
-}
-
-/*
- * Offsets of topics that were dropped; how many.  A topic that is not there may
- * also be one that a restore has yet to make.
- */
-static uint64
-remove_orphans(const char *name)
-{
-	return ks_owner_execute("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-							"SELECT o.ctid FROM kstream.committed_offset o WHERE o.group_id OPERATOR(pg_catalog.=) %s"
-							" AND EXISTS (SELECT FROM kstream.dropped_topic d WHERE d.topic_id OPERATOR(pg_catalog.=) o.topic_id)"
-							" AND NOT EXISTS (SELECT FROM kstream.topic t WHERE t.topic_id OPERATOR(pg_catalog.=) o.topic_id)"
-							" FOR UPDATE SKIP LOCKED))",
-							quote_literal_cstr(name));
+	return ks_committed_offset_row_list_groups(context);
 }
 
 /* Note that a group has members, unless that was noted lately; how many rows. */
@@ -87,24 +56,7 @@ note_seen(const char *name, int64 retention)
 {
 	int64 every = Max(Min(retention / 8, SEEN_EVERY), 1);
 
-	return ks_owner_execute("INSERT INTO kstream.group_seen AS s (group_id, seen) VALUES (%s, pg_catalog.clock_timestamp())"
-							" ON CONFLICT (group_id) DO UPDATE SET seen = EXCLUDED.seen"
-							" WHERE s.seen OPERATOR(pg_catalog.<) (EXCLUDED.seen OPERATOR(pg_catalog.-)"
-							" pg_catalog.make_interval(secs => " INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0))",
-							quote_literal_cstr(name), every);
-}
-
-/* The offsets of a group that are due; how many. */
-static uint64
-remove_due(const char *name, int64 retention)
-{
-	return ks_owner_execute("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-							"SELECT o.ctid FROM kstream.committed_offset o WHERE o.group_id OPERATOR(pg_catalog.=) %s"
-							" AND COALESCE(o.committed_at, '-infinity') OPERATOR(pg_catalog.<)"
-							" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)"
-							" pg_catalog.make_interval(secs => " INT64_FORMAT " OPERATOR(pg_catalog./) 1000.0))"
-							" FOR UPDATE SKIP LOCKED))",
-							quote_literal_cstr(name), retention);
+	return ks_group_seen_row_note(name, every);
 }
 
 /* How long the group has been empty, and how long it keeps offsets, ms. */
@@ -131,7 +83,7 @@ look_at_group(const char *name, bool *empty, int64 *empty_for, int64 *retention)
 
 	if (!ks_group_open_existing(name, &key))
 		return false;
-	ks_member_look_after(&key);
+	ks_member_expire_silent(&key);
 	*empty = is_empty(&key, empty_for, retention);
 	return true;
 }
@@ -144,20 +96,25 @@ ks_group_expire_offsets(const char *name)
 	bool still_empty = false;
 	int64 empty_for = 0;
 	int64 retention = 0;
+	/* in shared memory, before rows are touched */
 	bool exists = look_at_group(name, &empty, &empty_for, &retention);
 	uint64 orphans;
 	uint64 noted = 0;
 	uint64 removed = 0;
 
 	ks_owner_begin(&scope);
-	orphans = remove_orphans(name);
+	orphans = ks_committed_offset_row_delete_dropped(name);
 	if (exists && !empty)
 		noted = note_seen(name, retention);
 	else if (exists && empty_for >= retention)
-		removed = remove_due(name, retention);
+		removed = ks_committed_offset_row_delete_older(name, retention);
 	ks_owner_end(&scope);
 	if (removed > 0)
 	{
+		/*
+		 * Looked at again: a member that joined meanwhile may have read an offset that is
+		 * removed here.
+		 */
 		(void) look_at_group(name, &still_empty, &empty_for, &retention);
 		if (!still_empty)
 			return false;

@@ -58,23 +58,12 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/locks.h"
+#include "catalog/committed_offset_row.h"
 #include "group/group_row.h"
 #include "offset/missing_row.h"
 #include "offset/offset_row.h"
 #include "group/ownership.h"
 #include "staging/staging.h"
-
-/* Attribute numbers: must match src/sql/15_group_catalog.sql. */
-#define Anum_committed_offset_group_id 1
-#define Anum_committed_offset_topic_id 2
-#define Anum_committed_offset_partition 3
-#define Anum_committed_offset_stamp 4
-#define Anum_committed_offset_committed 5
-#define Anum_committed_offset_metadata 6
-#define Anum_committed_offset_committed_at 7
-#define Anum_committed_offset_start 8
-#define Anum_committed_offset_partitions 9
-#define Natts_committed_offset 9
 
 /* Which row. */
 typedef struct RowKey
@@ -170,6 +159,7 @@ find_at(const Access *access, Snapshot snapshot, const RowKey *key, const ItemPo
 	HeapTuple found = NULL;
 	Buffer buffer;
 
+	/* A hint: the table may have been truncated since. */
 	if (!ItemPointerIsValid(tid) ||
 		ItemPointerGetBlockNumber(tid) >= RelationGetNumberOfBlocks(access->rel))
 		return NULL;
@@ -180,6 +170,7 @@ find_at(const Access *access, Snapshot snapshot, const RowKey *key, const ItemPo
 	row.t_self = *tid;
 	if (!heap_fetch(access->rel, snapshot, &row, &buffer, false))
 		return NULL;
+	/* VACUUM may have given the place to another row. */
 	if (has_key(access, &row, key))
 		found = heap_copytuple(&row);
 	ReleaseBuffer(buffer);
@@ -220,6 +211,7 @@ static pg_attribute_noreturn() void cannot_serialize(void)
 static void
 check_newest(const Access *access, const RowKey *key, HeapTuple seen)
 {
+	/* beside the transaction's own, which cannot see what others have written since */
 	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
 	HeapTuple row = seen != NULL ? find_at(access, latest, key, &seen->t_self) : NULL;
 
@@ -256,9 +248,14 @@ lock_row(const Access *access, HeapTuple row)
 	Buffer buffer;
 
 	target.t_self = row->t_self;
+	/*
+	 * NoKeyExclusive, as an update that leaves the key alone takes it; skipped if another
+	 * transaction has it.
+	 */
 	result = heap_lock_tuple(access->rel, &target, GetCurrentCommandId(true), LockTupleNoKeyExclusive,
 							 LockWaitSkip, false, &buffer, &failure);
 	ReleaseBuffer(buffer);
+	/* At READ COMMITTED the caller just passes the row over this time. */
 	if ((result == TM_Updated || result == TM_Deleted) && IsolationUsesXactSnapshot())
 		cannot_serialize();
 	return result == TM_Ok;
@@ -361,7 +358,7 @@ ks_offset_read(const KsGroupKey *key, int32 topic_id, int32 partition, ItemPoint
 }
 
 /*
- * Is the partition still the member's that was told so?  It may have been
+ * Is the partition still the member's that the caller takes it for?  It may have been
  * stopped since for so long that another has taken it over, and stamped; to
  * stamp again would fence that one.  Who takes it over from now on waits for
  * the lock on the partition.
@@ -415,6 +412,7 @@ ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, KsStartFunction choos
 	Access access;
 	HeapTuple row = NULL;
 
+	/* The lock first; that the partition is ours is only certain under it. */
 	if (!lock_partition(key, &owned->topic, owned->partition) || !is_still_ours(key, owned))
 		return KS_TAKEOVER_BUSY;
 	/* An open transaction of a Kafka client will commit an offset there: what it read is not to be read again. */
@@ -445,6 +443,7 @@ write_guarded(const RowKey *key, int64 stamp, Change *change, ItemPointerData *t
 
 	begin_access(&access, RowExclusiveLock);
 	row = find(&access, key, tid);
+	/* The guard: another stamp means that another member has taken over. */
 	done = row != NULL && stamp_of(&access, row) == stamp && lock_row(&access, row);
 	if (done)
 		update_row(&access, row, change, tid);
@@ -596,6 +595,7 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 	RowKey row_key = {key, topic_id, partition};
 	int64 stamp;
 
+	/* Held to the end of the transaction: a member that joins finds the partition busy. */
 	if (!lock_partition(key, topic, partition) || ks_staging_offset_is_pending(key->name, topic_id, partition))
 		return KS_OFFSET_BUSY;
 	/* Only now: who joined before this has seen the offset, or will. */
@@ -665,6 +665,7 @@ ks_offset_is_added_later(const KsGroupKey *key, int32 topic_id, int32 partition)
 		KsOffset offset;
 
 		read_offset(&access, row, &offset);
+		/* A row that was made when the topic had fewer partitions than this one's number. */
 		later = offset.partitions > 0 && offset.partitions <= partition;
 	}
 	systable_endscan(scan);

@@ -40,6 +40,7 @@ reset_offsets(FunctionCallInfo fcinfo, const KsResetTarget *target)
 	else
 	{
 		ks_group_open(ks_text_arg(fcinfo, 0), true, &key);
+		/* Asked once more under each partition's lock (ks_offset_set). */
 		ks_group_check_empty(&key);
 	}
 	InitMaterializedSRF(fcinfo, 0);

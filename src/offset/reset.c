@@ -19,9 +19,11 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
+#include "log/recovery.h"
 #include "offset/reset.h"
 #include "record/time.h"
 

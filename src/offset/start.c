@@ -27,8 +27,8 @@
 #include "postgres.h"
 
 #include "group/ownership.h"
+#include "log/recovery.h"
 #include "offset/start.h"
-#include "log/log.h"
 
 static bool
 is_in(const KsPartitionInfo *info, int64 offset)
@@ -40,6 +40,7 @@ is_in(const KsPartitionInfo *info, int64 offset)
 static KsOffsetReset
 recall(const KsStartArg *arg, int64 committed, int64 *start, bool *added_later)
 {
+	/* shared: the options and the share are only read */
 	KsGroup *group = ks_group_lock(arg->key, LW_SHARED);
 	KsOffsetReset reset = KS_RESET_EARLIEST;
 	const KsShare *share;
@@ -52,6 +53,7 @@ recall(const KsStartArg *arg, int64 committed, int64 *start, bool *added_later)
 	share = &ks_shares[arg->owned->share];
 	if (ks_share_is_owned(share, &arg->owned->topic, arg->owned->partition, arg->owned->stamp))
 	{
+		/* What was decided for another offset says nothing of this one. */
 		if (share->start_for == committed)
 			*start = share->start;
 		*added_later = share->added_later;
@@ -63,6 +65,7 @@ recall(const KsStartArg *arg, int64 committed, int64 *start, bool *added_later)
 static void
 remember(const KsStartArg *arg, int64 committed, int64 start)
 {
+	/* A rollback does not undo this: the start is a fact from now on. */
 	KsGroup *group = ks_group_lock(arg->key, LW_EXCLUSIVE);
 	KsShare *share;
 

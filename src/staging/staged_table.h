@@ -10,35 +10,8 @@
 
 #include "access/genam.h"
 
+#include "catalog/staged_row.h"
 #include "staging/staging.h"
-
-/* Columns, as in src/sql/10_catalog.sql. */
-#define Anum_staged_transactional_id 1
-#define Anum_staged_version 2
-#define Anum_staged_serial 3
-#define Anum_staged_first_version 4
-#define Anum_staged_state 5
-#define Anum_staged_owner 6
-#define Anum_staged_producer_id 7
-#define Anum_staged_epoch 8
-#define Anum_staged_last_producer_id 9
-#define Anum_staged_last_epoch 10
-#define Anum_staged_timeout 11
-#define Anum_staged_started_at 12
-#define Anum_staged_updated_at 13
-#define Anum_staged_system_identifier 14
-#define Anum_staged_timeline 15
-#define Anum_staged_bytes 16
-#define Anum_staged_topic_id 17
-#define Anum_staged_partition 18
-#define Anum_staged_group_id 19
-#define Anum_staged_committed 20
-#define Anum_staged_metadata 21
-#define Anum_staged_records 22
-#define Anum_staged_max_timestamp 23
-#define Anum_staged_told_offset 24
-#define Anum_staged_batch 25
-#define Natts_staged 25
 
 /* By (transactional_id, version); (transactional_id, serial, topic_id, partition, version); (group_id, transactional_id, version). */
 typedef enum KsStagedIndex
@@ -92,8 +65,5 @@ extern bool ks_staged_newest(KsStagedTables *tables, const char *id, KsTransacti
 
 /* Write a row as it stands, for what is carried over. */
 extern void ks_staged_copy_state(KsStagingTable *table, const KsTransaction *transaction);
-
-/* Which of the two tables is written to now. */
-extern int ks_staged_current(Snapshot snapshot);
 
 #endif /* KS_STAGING_STAGED_TABLE_H */

@@ -16,7 +16,7 @@
 #include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
-#include "log/log.h"
+#include "log/append.h"
 #include "staging/transaction.h"
 
 /* For _PG_init. */

@@ -20,7 +20,12 @@
 
 #include "base/errors.h"
 #include "base/locks.h"
+#include "state/clock.h"
+#include "state/inflight.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/state_shmem.h"
+#include "state/wait.h"
 
 #define WARN_EVERY 600 /* s */
 
@@ -99,6 +104,7 @@ ks_state_shmem_init(void)
 	Size size = lay_out(NULL);
 	bool found;
 
+	/* Also where the memory is there already: under EXEC_BACKEND a process inherits no pointers. */
 	(void) lay_out(ShmemInitStruct("kstream", size, &found));
 	if (!found)
 	{
@@ -113,6 +119,7 @@ ks_state_shmem_init(void)
 	LWLockRegisterTranche(ks_shared->index_lock.tranche, KS_TRANCHE_INDEX);
 	LWLockRegisterTranche(ks_shared->partition_tranche, KS_TRANCHE_PARTITION);
 	ks_slots_init(found);
+	/* Only now: from here on functions may use shared memory. */
 	ks_preloaded = true;
 }
 

@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "catalog/topic_row.h"
+#include "state/state_shmem.h"
 #include "topic/capacity.h"
 #include "topic/topic.h"
 

@@ -91,12 +91,6 @@ extern void ks_topic_check_owner(const KsTopic *topic);
 /* Looks nothing up. */
 extern void ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *key);
 
-/* 42602 when Kafka would refuse the name. */
-extern void ks_topic_check_name(const char *name);
-
-/* The topic's name in a text argument, unchecked; palloc'd. */
-extern char *ks_topic_name_arg(Datum name);
-
 /*
  * What the catalog says of a partition; zeros when it has no row; XX001 for negative
  * offsets.

@@ -67,11 +67,14 @@
 #include "catalog/segment_row.h"
 #include "codec/batch.h"
 #include "log/garbage.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 #include "log/rewrite.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 #include "state/clock.h"
 #include "catalog/owner.h"
+#include "upkeep/compact.h"
 #include "upkeep/upkeep.h"
 
 /* Below this many bytes a row a segment's batches are small. */
@@ -158,6 +161,7 @@ ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan
 		KsSegment *segment = list_nth(segments, i);
 		int64 end = sealed_end(segments, i);
 
+		/* Not sealed: it may still be written to. */
 		if (end < 0)
 			break;
 		if (end <= plan->first_dirty)
@@ -165,6 +169,7 @@ ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan
 			plan->clean_bytes += segment->bytes;
 			continue;
 		}
+		/* min_compaction_lag: neither this one nor what follows. */
 		if (!is_past_lag(topic, segment, now))
 			break;
 		if (plan->dirty_bytes == 0)
@@ -188,6 +193,7 @@ is_overdue(const KsTopic *topic, const KsCompactionPlan *plan)
 	if (topic->options.max_compaction_lag == KS_UNLIMITED ||
 		!ks_segment_open(plan->oldest_dirty.relid, AccessShareLock, &heap, &index))
 		return false;
+	/* The segment is sealed, so any snapshot shows its rows. */
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (ks_segment_first_row(heap, index, snapshot, &row))
 		overdue = row.max_timestamp <
@@ -255,6 +261,7 @@ map_batch(const KsBatchRow *row)
 			continue;
 		if (!ks_keymap_put(run.keys, record.key, record.key_len, record.offset))
 		{
+			/* The map is full: the run ends before this record, and another one follows. */
 			run.end = record.offset;
 			return false;
 		}
@@ -276,6 +283,7 @@ map_keys(const KsTopic *topic, int32 partition)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 
+		/* Reading the dirty part takes long, under a lock on the topic's table. */
 		ks_yield_point();
 		has_room = map_batch(&row);
 		MemoryContextSwitchTo(old);
@@ -324,8 +332,13 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 	ks_log_info(topic, partition, &info);
 
 	ks_tag_compaction(&lock, ks_catalog()->topic, topic->topic_id, partition);
+	/*
+	 * For the session: it spans the transactions of the run's steps.  Not waited for:
+	 * another process does the work.
+	 */
 	if (LockAcquire(&lock, ShareUpdateExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
+	/* The map lives from step to step. */
 	context = AllocSetContextCreate(TopMemoryContext, "kstream compaction run", ALLOCSET_SMALL_SIZES);
 	run.context = context;
 	run.topic = topic->uuid;
@@ -333,6 +346,7 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 	run.lock = lock;
 	run.first_dirty = plan->first_dirty;
 	run.end = plan->end;
+	/* One time for the whole run, so that all of its steps judge tombstones alike. */
 	run.now = ks_clock_trusted_now();
 	run.keys = ks_keymap_create(context, plan->end - plan->first_dirty, maintenance_work_mem * INT64CONST(1024));
 	map_keys(topic, partition);
@@ -369,8 +383,10 @@ next_group(const KsTopic *topic, int32 partition, int32 from, int64 log_start, i
 		KsSegment *segment = list_nth(segments, i);
 		int64 segment_end = sealed_end(segments, i);
 
+		/* Done by an earlier step, or wholly below the log start, which retention removes. */
 		if (segment->number < from || (group == NIL && segment_end >= 0 && segment_end <= log_start))
 			continue;
+		/* A group ends where the run does, or where it would grow beyond segment_bytes. */
 		if (segment_end < 0 || segment->base_offset >= run.end ||
 			(group != NIL && bytes + segment->bytes > topic->options.segment_bytes))
 			break;
@@ -421,12 +437,14 @@ rewrite_group(KsRewrite *rewrite, KsMaintenance *done)
 	if (list_length(rewrite->segments) > 1 || is_worth_packing(rewrite->topic, first) ||
 		(rewrite->keys != NULL && ks_rewrite_is_needed(rewrite)))
 	{
+		/* The new table is written before the catalog is touched. */
 		ks_rewrite_run(rewrite);
 		ks_rewrite_swap(rewrite);
 		done->segments = list_length(rewrite->segments);
 		done->bytes = Max(bytes - rewrite->seal.bytes, 0);
 		return;
 	}
+	/* Judged: it is not looked at again. */
 	ks_segment_row_set_rewritten(rewrite->topic->topic_id, rewrite->partition, first->number);
 	rewrite->seal.bytes = bytes;
 }
@@ -486,6 +504,7 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		rewrite.keys = run.keys;
 		rewrite.keys_end = run.end;
 		rewrite.now = run.now;
+		/* A horizon beyond all time: tombstones stay. */
 		if (pg_add_s64_overflow(run.now, topic->options.delete_retention, &rewrite.new_horizon))
 			rewrite.new_horizon = PG_INT64_MAX;
 		rewrite_group(&rewrite, done);
@@ -513,6 +532,7 @@ pack_segment(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		KsSegment *segment = list_nth(segments, i);
 		int64 end = sealed_end(segments, i);
 
+		/* Still written to, or judged before. */
 		if (end < 0 || segment->rewritten)
 			continue;
 		ks_log_info(topic, partition, &info); /* as for a run */
@@ -531,6 +551,9 @@ ks_compact_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
 	KsTopic topic;
 	KsCompactionPlan plan;
 
+	/*
+	 * Tried, never waited for: somebody drops or alters the topic, and another round will come.
+	 */
 	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock) ||
 		!ks_topic_find_by_id(given->topic_id, &topic))
 		return false;

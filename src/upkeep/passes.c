@@ -28,7 +28,7 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "base/events.h"
 #include "catalog/partition_row.h"
 #include "catalog/query.h"
@@ -38,11 +38,17 @@
 #include "log/garbage.h"
 #include "produce/producer_batch.h"
 #include "staging/staging.h"
+#include "state/partition_slots.h"
 #include "state/replicas.h"
 #include "state/wakeup.h"
 #include "state/worker_status.h"
 #include "catalog/owner.h"
+#include "upkeep/compact.h"
+#include "upkeep/freeze.h"
 #include "upkeep/passes.h"
+#include "upkeep/retention.h"
+#include "upkeep/roll.h"
+#include "upkeep/standby_end.h"
 
 /* Partitions helped at a time when it is urgent. */
 #define MAX_URGENT 1024
@@ -72,7 +78,7 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(KsPartitionKey));
 }
 
-/* Partitions in want of a spare or an epoch's row. */
+/* Partitions that need a spare or an epoch's row. */
 static List *
 list_urgent(MemoryContext context)
 {
@@ -240,9 +246,11 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	maintainer->failed = false;
 	PG_TRY();
 	{
+		/* One transaction a step, until one finds nothing to do. */
 		while (maintainer->in_transaction(maintainer, function, step))
 		{
 			ks_status_step_done(step->number, step->done.segments, step->done.bytes);
+			/* After the commit: shared memory must not know of what may be rolled back. */
 			if (function == step_of_partition)
 				ks_maintain_publish(&step->done);
 			if (step->done.event != NULL)
@@ -252,6 +260,7 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	}
 	PG_CATCH();
 	{
+		/* Also on the way out of a canceled CALL: a run's lock and map must not stay. */
 		end_item(step);
 		PG_RE_THROW();
 	}
@@ -266,6 +275,7 @@ run_items(StepArg *step, KsMaintainer *maintainer)
 {
 	ListCell *lc;
 
+	/* The list is a transaction of its own; its items are looked at anew by their steps. */
 	(void) maintainer->in_transaction(maintainer, list_items, step);
 	foreach (lc, step->list)
 	{
@@ -304,6 +314,7 @@ ks_pass_run(int pass, bool urgent, KsMaintainer *maintainer)
 	prepare(&step, pass, urgent, maintainer);
 	if (!urgent)
 	{
+		/* A full round tries again what has failed. */
 		list_free_deep(failed_items[pass]);
 		failed_items[pass] = NIL;
 		INSTR_TIME_SET_CURRENT(start);

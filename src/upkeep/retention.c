@@ -20,7 +20,7 @@
  * offset and the leader epochs that ended before it.  The table becomes garbage
  * and is dropped in a later transaction (log/garbage.c): pg_dump, which locks
  * what its snapshot shows, must still find it.  Shared memory learns of the new
- * log start after the commit and before the locks are let go, so a reader that
+ * log start after the commit and before the locks are released, so a reader that
  * finds the segment gone finds its offset out of range as well.
  *
  * The log then starts where the last visible record of that segment ended, not
@@ -57,11 +57,13 @@
 #include "base/subxact.h"
 #include "catalog/epoch_row.h"
 #include "log/garbage.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 #include "state/clock.h"
 #include "catalog/owner.h"
 #include "topic/pending.h"
+#include "upkeep/retention.h"
 #include "upkeep/upkeep.h"
 
 /* The oldest segment and the one after it; false unless both are there. */
@@ -107,6 +109,7 @@ complain_of_future(const KsTopic *topic, int32 partition, const KsSegment *oldes
 		ks_ms_from_timestamptz(oldest->max_timestamp) - FAR_AHEAD_MS <= ks_clock_trusted_now() ||
 		list_member_oid(complained_about, oldest->relid))
 		return;
+	/* The list is the process's, so that each table is complained about once. */
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	if (list_length(complained_about) >= MAX_COMPLAINTS)
 		complained_about = list_delete_first(complained_about);
@@ -155,6 +158,7 @@ visible_end(const KsSegment *segment, int64 next_base)
 	KsBatchRow row;
 	int64 end = Max(segment->base_offset, 0);
 
+	/* Somebody has it exclusively: its beginning is all that can be said. */
 	if (!ks_segment_try_lock(segment->relid, AccessShareLock))
 		return end;
 	if (ks_segment_problem(segment->relid) != NULL || !ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
@@ -258,6 +262,7 @@ take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const K
 	begin_with(topic, partition, next, log_start);
 	KS_DEBUG_POINT("retention.after_log_start");
 	ks_owner_end(&scope);
+	/* Shared memory hears of it at the commit. */
 	ks_pending_log_start(topic, partition, log_start);
 }
 
@@ -271,6 +276,7 @@ ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *don
 
 	if (!find_oldest(given, partition, &oldest, &next))
 		return false;
+	/* First without any lock: most looks find nothing to do. */
 	if (reason_to_go(given, partition, &oldest, &next) == NULL)
 	{
 		complain_of_future(given, partition, &oldest);
@@ -284,6 +290,7 @@ ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *don
 		!find_oldest(&topic, partition, &oldest, &next) ||
 		(reason = reason_to_go(&topic, partition, &oldest, &next)) == NULL)
 		return false;
+	/* Rows first, the segment last: the order of the opening comment. */
 	if (!lock_rows(&topic, partition, &next) || !ks_segment_try_lock(oldest.relid, AccessExclusiveLock))
 		return false;
 	take_out(&topic, partition, &oldest, &next);

@@ -44,10 +44,11 @@
 #include "base/debug.h"
 #include "base/locks.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "log/seal.h"
 #include "state/clock.h"
 #include "catalog/owner.h"
+#include "upkeep/roll.h"
 #include "upkeep/upkeep.h"
 
 /*
@@ -75,6 +76,7 @@ find_active_row(const KsTopic *topic, int32 partition, int32 number, KsSegment *
 			found = true;
 			break;
 		}
+		/* The last one before it, in the order of numbers. */
 		*previous = *segment;
 	}
 	list_free_deep(segments);
@@ -161,6 +163,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	KsSegment active;
 	KsSegment previous;
 
+	/* Step 0 of the opening comment; 1 and 2 follow. */
 	if (info->epoch_is_new)
 	{
 		note_epoch(topic, partition, info, done);
@@ -172,6 +175,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	{
 		if (info->active_base < 0 || !OidIsValid(previous.relid))
 			return false;
+		/* A transaction may still write to the older segment. */
 		if (info->stable_offset < info->active_base)
 			return false;
 		decide_base_offset(topic, partition, &active, &previous, info->active_base);
@@ -228,10 +232,12 @@ ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done
 			 ((info.in_use && is_old(given, &info)) || is_spent(given, &info));
 	if (!info.in_use && !is_due)
 		return false;
+	/* Step 3, which needs no row of the catalog: the boundary is written down in a later step. */
 	if (is_due && ks_partition_roll(&done->key))
 		return true;
 	if (OidIsValid(info.spare.relid) && !info.epoch_is_new)
 		return false; /* it was made when all before was decided */
+	/* Another process does it, or the topic is being dropped. */
 	if (!lock_newest(given, partition))
 		return false;
 	if (!ks_topic_find_by_id(given->topic_id, &topic))

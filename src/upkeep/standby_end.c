@@ -31,8 +31,10 @@
 #include "executor/spi.h"
 #include "utils/hsearch.h"
 
-#include "log/log.h"
 #include "catalog/owner.h"
+#include "log/recovery.h"
+#include "state/partition_slots.h"
+#include "upkeep/standby_end.h"
 #include "upkeep/upkeep.h"
 
 /* A partition without a slot that this process has looked at. */
@@ -76,6 +78,7 @@ undecided_end(const KsTopic *topic, int32 partition, const KsPartitionKey *key, 
 
 	if (!ks_partition_read(key, &info))
 	{
+		/* before the tables are read: unchanged afterwards means that no slot came and went */
 		uint64 generation = ks_partition_generation(key);
 
 		if (!look_at(key))
@@ -86,6 +89,7 @@ undecided_end(const KsTopic *topic, int32 partition, const KsPartitionKey *key, 
 		if (!ks_partition_read(key, &info))
 			return ks_partition_generation(key) == generation;
 	}
+	/* Something is in flight: its end comes by itself. */
 	if (info.stable_offset != info.next_offset || info.end <= info.standby_end)
 		return false;
 	*end = info.end;
@@ -113,6 +117,10 @@ ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *do
 	if (!undecided_end(topic, partition, &done->key, &end))
 		return false;
 	ks_topic_partition_row(topic, partition, &row);
+	/*
+	 * The rows say it by themselves; remember that, so that the tables are not read again
+	 * for it.
+	 */
 	if (ks_log_standby_end(topic, partition, &row) >= end)
 	{
 		ks_partition_standby_noted(&done->key, end);

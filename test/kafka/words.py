@@ -36,3 +36,62 @@ def from_elsewhere():
         print('in')
     except (EOFError, ConnectionError):
         print('closed')
+
+
+class Reader:
+    """Takes an answer apart."""
+
+    def __init__(self, answer):
+        self.answer, self.at = answer, 0
+
+    def take(self, form):
+        values = struct.unpack_from('>' + form, self.answer, self.at)
+        self.at += struct.calcsize('>' + form)
+        return values if len(values) > 1 else values[0]
+
+    def text(self):
+        n = self.take('h')
+        self.at += max(n, 0)
+        return self.answer[self.at - n:self.at].decode() if n >= 0 else None
+
+    def list(self, function):
+        return [function() for _ in range(self.take('i'))]
+
+
+def cluster_of(c, topic):
+    """Of Metadata 1: the nodes, the controller, and of a topic's partition its leader, replicas and those in sync."""
+    answer = Reader(c.call(METADATA, 1, struct.pack('>i', 1) + string(topic)))
+    nodes = answer.list(lambda: (answer.take('i'), answer.text(), answer.take('i'), answer.text()))
+    controller = answer.take('i')
+    answer.take('ih')
+    answer.text()
+    answer.take('bi')
+    _, _, leader = answer.take('hii')
+    return nodes, controller, leader, answer.list(lambda: answer.take('i')), answer.list(lambda: answer.take('i'))
+
+
+def fetch_of_rack(c, topic, rack):
+    """Of Fetch 11 by a reader in a rack: the error, the node to read from instead, whether there are records."""
+    body = struct.pack('>iiiibii', -1, 0, 0, 1 << 20, 0, 0, -1) + struct.pack('>i', 1) + string(topic)
+    body += struct.pack('>iiiqqi', 1, 0, -1, 0, -1, 1 << 20) + struct.pack('>i', 0) + string(rack)
+    answer = Reader(c.call(FETCH, 11, body))
+    answer.take('ihii')
+    answer.text()
+    _, _, error, _, _, _, aborted = answer.take('iihqqqi')
+    return error, answer.take('i'), answer.take('i') > 0
+
+
+def coordinator_of(c, group):
+    """Of FindCoordinator 1: the node."""
+    answer = Reader(c.call(10, 1, string(group) + b'\0'))
+    answer.take('ih')
+    answer.text()
+    return answer.take('i'), answer.text(), answer.take('i')
+
+
+def creation(c, topic, replicas, node=None):
+    """The error of CreateTopics 2, with so many replicas or on a node."""
+    assigned = struct.pack('>i', 0) if node is None else struct.pack('>iiii', 1, 0, 1, node)
+    answer = c.call(19, 2, struct.pack('>i', 1) + string(topic) + struct.pack('>ih', 1 if node is None else -1, replicas) + assigned
+                    + struct.pack('>iib', 0, 10000, 0))
+    return struct.unpack_from('>h', answer, 4 + 4 + 2 + len(topic))[0]

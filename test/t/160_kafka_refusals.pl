@@ -69,7 +69,7 @@ is(told($c, "c.produce('p', 0, packed(b'garbage'))"), '(2, -1)', 'CORRUPT_MESSAG
 # The detail of an error is told too.
 like(told($c, q{words(c.call(19, 2, struct.pack('>i', 1) + string('new') + struct.pack('>ihi', 1, 1, 0) + struct.pack('>i', 1)
 	+ string('retention.ms') + string('soon') + struct.pack('>ib', 10000, 0)))} =~ s/\n\s*/ /gr),
-	qr/'invalid value for topic option "retention\.ms": .+: .*a number of milliseconds/, 'a message has its detail');
+	qr/'invalid value for topic option "retention\.ms": .+\. .*a number of milliseconds/, 'a message has its detail');
 is(told($c, q{b'must be owner of' in c.call(20, 5, compact_delete('p'))}), 'True', 'DeleteTopics says why');
 
 # A topic is dropped under a Fetch that waits.

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
- * kafka_settings.c
+ * kafka.c
  *	  The settings of the Kafka face, and its processes' registration.
  *
  * Nothing of the face exists while kstream.kafka_port is 0.  Sessions are
  * background workers, so that max_worker_processes must have room for
  * kstream.kafka_max_connections of them and the listener.
  *
- * src/kafka/kafka_settings.c
+ * src/kafka/kafka.c
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,6 +16,8 @@
 #include "utils/guc.h"
 
 #include "kafka/kafka.h"
+#include "kafka/kafka_nodes.h"
+#include "kafka/kafka_listener.h"
 
 int ks_kafka_port = 0;
 char *ks_kafka_listen_addresses = NULL;
@@ -55,7 +57,7 @@ ks_kafka_define_settings(void)
 							&ks_kafka_port, 0, 0, 65535, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_listen_addresses", "Addresses at which Kafka clients may connect.",
 							   "A list of host names or addresses as in listen_addresses; '*' is all.",
-							   &ks_kafka_listen_addresses, "localhost", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+							   &ks_kafka_listen_addresses, "localhost", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_database", "Database whose topics Kafka clients see.", NULL,
 							   &ks_kafka_database, "postgres", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_advertised_listener",
