@@ -59,4 +59,8 @@ extern bool ks_kafka_handle_end_txn(KsKafkaRequest *request, void *response);
 extern void ks_kafka_init_transactional(KsKafkaRequest *request, const KwInitProducerIdRequest *wanted,
 										KwInitProducerIdResponse *answer);
 
+/* Handlers (KsKafkaHandler) of the requests of these names. */
+extern bool ks_kafka_handle_add_partitions_to_txn(KsKafkaRequest *request, void *response);
+extern bool ks_kafka_handle_end_txn(KsKafkaRequest *request, void *response);
+
 #endif /* KS_KAFKA_KAFKA_TRANSACTIONS_H */
