@@ -25,7 +25,8 @@
 
 #include "base/debug.h"
 #include "base/errors.h"
-#include "kafka/kafka_batches.h"
+#include "kafka/kafka_produce.h"
+#include "kafka/kafka_stage.h"
 #include "kafka/kafka_transactions.h"
 #include "log/recovery.h"
 #include "produce/flush.h"

@@ -51,10 +51,6 @@ extern void ks_kafka_begin_transaction(KsTransaction *transaction);
  */
 extern int16 ks_kafka_coordinate(KsKafkaRequest *request, KsKafkaWork work, void *arg);
 
-/* Handlers (KsKafkaHandler) of the requests of these names. */
-extern bool ks_kafka_handle_add_partitions_to_txn(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_end_txn(KsKafkaRequest *request, void *response);
-
 /* Answer InitProducerId for a transactional id. */
 extern void ks_kafka_init_transactional(KsKafkaRequest *request, const KwInitProducerIdRequest *wanted,
 										KwInitProducerIdResponse *answer);
