@@ -47,9 +47,6 @@
 #include "log/log_scan.h"
 #include "staging/staged_table.h"
 
-#define Anum_staging_turn_current 1 /* integer */
-#define Anum_staging_turn_since 2   /* timestamptz */
-
 bool
 ks_staging_lock(const char *id, bool wait)
 {
@@ -76,22 +73,6 @@ ks_staging_new_producer_id(void)
 	if (!pg_strong_random(&id, sizeof(id)))
 		elog(ERROR, "could not generate a random producer id");
 	return id & INT64CONST(0x3fffffffffffffff);
-}
-
-int
-ks_staged_current(Snapshot snapshot)
-{
-	Relation rel = ks_catalog_open(&ks_catalog()->staging_turn);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	HeapTuple row = systable_getnext(scan);
-	int current = 0;
-	bool isnull;
-
-	if (HeapTupleIsValid(row))
-		current = DatumGetInt32(heap_getattr(row, Anum_staging_turn_current, RelationGetDescr(rel), &isnull)) != 0;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return current;
 }
 
 /* ---------- reading ---------- */
@@ -291,11 +272,11 @@ ks_staging_open(void)
 	for (;;)
 	{
 		snapshot = ks_log_snapshot();
-		current = ks_staged_current(snapshot);
+		current = ks_staging_turn_row_current(snapshot);
 		UnregisterSnapshot(snapshot);
 		table->rel = table_open(ks_catalog()->staged[current], RowExclusiveLock);
 		snapshot = ks_log_snapshot();
-		i = ks_staged_current(snapshot);
+		i = ks_staging_turn_row_current(snapshot);
 		UnregisterSnapshot(snapshot);
 		if (i == current)
 			break;

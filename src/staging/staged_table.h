@@ -10,35 +10,8 @@
 
 #include "access/genam.h"
 
+#include "catalog/staged_row.h"
 #include "staging/staging.h"
-
-/* Columns, as in src/sql/10_catalog.sql. */
-#define Anum_staged_transactional_id 1   /* text */
-#define Anum_staged_version 2            /* bigint */
-#define Anum_staged_serial 3             /* bigint */
-#define Anum_staged_first_version 4      /* bigint */
-#define Anum_staged_state 5              /* integer */
-#define Anum_staged_owner 6              /* oid */
-#define Anum_staged_producer_id 7        /* bigint */
-#define Anum_staged_epoch 8              /* integer */
-#define Anum_staged_last_producer_id 9   /* bigint */
-#define Anum_staged_last_epoch 10        /* integer */
-#define Anum_staged_timeout 11           /* integer */
-#define Anum_staged_started_at 12        /* timestamptz */
-#define Anum_staged_updated_at 13        /* timestamptz */
-#define Anum_staged_system_identifier 14 /* bigint */
-#define Anum_staged_timeline 15          /* integer */
-#define Anum_staged_bytes 16             /* bigint */
-#define Anum_staged_topic_id 17          /* integer */
-#define Anum_staged_partition 18         /* integer */
-#define Anum_staged_group_id 19          /* text */
-#define Anum_staged_committed 20         /* bigint */
-#define Anum_staged_metadata 21          /* text */
-#define Anum_staged_records 22           /* integer */
-#define Anum_staged_max_timestamp 23     /* bigint */
-#define Anum_staged_told_offset 24       /* bigint */
-#define Anum_staged_batch 25             /* bytea */
-#define Natts_staged 25
 
 /* By (transactional_id, version); (transactional_id, serial, topic_id, partition, version); (group_id, transactional_id, version). */
 typedef enum KsStagedIndex
@@ -92,8 +65,5 @@ extern bool ks_staged_newest(KsStagedTables *tables, const char *id, KsTransacti
 
 /* Write a row as it stands, for what is carried over. */
 extern void ks_staged_copy_state(KsStagingTable *table, const KsTransaction *transaction);
-
-/* Which of the two tables is written to now. */
-extern int ks_staged_current(Snapshot snapshot);
 
 #endif /* KS_STAGING_STAGED_TABLE_H */

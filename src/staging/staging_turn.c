@@ -238,7 +238,7 @@ empty_other(int other)
 	ks_staging_close(table);
 	KS_DEBUG_POINT("staging.carried");
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("TRUNCATE kstream.staged_%d", other);
+	ks_staged_row_truncate(other);
 	ks_owner_end(&scope);
 	return true;
 }
@@ -247,7 +247,7 @@ bool
 ks_staging_turn(const char *name)
 {
 	Snapshot snapshot = ks_log_snapshot();
-	int current = ks_staged_current(snapshot);
+	int current = ks_staging_turn_row_current(snapshot);
 	int other = 1 - current;
 	int64 size;
 	KsOwnerScope scope;
@@ -260,12 +260,9 @@ ks_staging_turn(const char *name)
 	if (size == 0)
 		return false;
 	ks_owner_begin(&scope);
-	due = ks_owner_execute("SELECT FROM kstream.staging_turn WHERE since OPERATOR(pg_catalog.<)"
-						   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '%d seconds'::pg_catalog.interval)"
-						   " FOR UPDATE SKIP LOCKED",
-						   size >= staging_size ? TURN_AGE_MIN : TURN_AGE) > 0;
+	due = ks_staging_turn_row_try_lock_older(size >= staging_size ? TURN_AGE_MIN : TURN_AGE);
 	if (due)
-		(void) ks_owner_execute("UPDATE kstream.staging_turn SET current = %d, since = pg_catalog.clock_timestamp()", other);
+		ks_staging_turn_row_switch(other);
 	ks_owner_end(&scope);
 	return due;
 }

@@ -219,3 +219,17 @@ sql("SELECT kstream.drop_topic('gone')")
 is_(p.commit(), 0, 'one is dropped: the transaction commits')
 is_(rows('t', 1).split()[-1], 'stays', 'what is left of it')
 
+
+# a compacted topic: nothing in the log is of an open transaction, so it is compacted as any
+sql("SELECT kstream.create_topic('k', 1, '{\"cleanup_policy\": \"compact\", \"min_cleanable_dirty_ratio\": \"0\"}')")
+sql('GRANT SELECT, INSERT ON kstream_topic.k TO %s' % user)
+p = Producer(c, 'compacted', v2=True)
+p.init()
+for n in range(3):
+    p.send('k', 0, batch([(b'key', b'%d' % n)], producer=p.producer, epoch=p.epoch, sequence=0, attributes=TRANSACTIONAL))
+    p.commit()
+is_(rows('k'), '0 1 2', 'three records of a key')
+sql("SELECT kstream.alter_topic('k', '{\"segment_age\": \"1 ms\"}')")
+sql('CALL kstream.run_maintenance()')
+sql('CALL kstream.run_maintenance()')
+is_(sql("SELECT string_agg(convert_from(value, 'UTF8'), ' ') FROM kstream_topic.k"), '2', 'of which the last one stays')
