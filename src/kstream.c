@@ -71,6 +71,7 @@ _PG_init(void)
 	ks_producer_define_settings();
 	ks_staging_define_settings();
 	ks_fetch_define_settings();
+	ks_stream_define_settings();
 	ks_admin_define_settings();
 	ks_debug_init();
 	MarkGUCPrefixReserved("kstream");

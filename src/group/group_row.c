@@ -522,7 +522,7 @@ ks_group_check_empty(const KsGroupKey *key)
 	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
-		count = group->member_count;
+		count = ks_group_count_members(group);
 		LWLockRelease(&group->lock);
 	}
 	if (count > 0)
@@ -631,7 +631,7 @@ begin_drop(const KsGroupKey *key)
 
 	if (group == NULL)
 		no_group(key->name, NULL);
-	members = group->member_count;
+	members = ks_group_count_members(group);
 	if (members == 0)
 		group->dropping = MyProcPid;
 	LWLockRelease(&group->lock);

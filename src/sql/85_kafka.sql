@@ -21,7 +21,7 @@ CREATE FUNCTION kstream.kafka_request_list(OUT api int, OUT name text, OUT reque
     LANGUAGE C VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'kstream_kafka_requests';
 COMMENT ON FUNCTION kstream.kafka_request_list() IS 'what Kafka clients have asked for; behind the view kafka_requests';
 
-CREATE VIEW kstream.kafka_requests AS
+CREATE VIEW kstream.kafka_requests WITH (security_barrier) AS
     SELECT r.api, r.name, r.requests, r.errors, r.seconds
     FROM kstream.kafka_request_list() r;
 COMMENT ON VIEW kstream.kafka_requests IS 'what Kafka clients have asked for since the server started, by API';

@@ -17,6 +17,7 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -27,6 +28,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -34,7 +36,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 public class Interop {
     static final String HAS = "codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header"
-        + " repeated-header null-both time transact etl etl-group create partitions list config alter grow trim delete";
+        + " repeated-header null-both time transact etl etl-group create partitions list config alter grow trim delete"
+        + " group=range group=cooperative-sticky static";
     static final BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     static final PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     static final Admin admin = Admin.create(login());
@@ -185,6 +188,35 @@ public class Interop {
         }
     }
 
+    static void member(String topic, String group, String assignor, String instance, int seconds) {
+        Map<String, Object> settings = login();
+        settings.put("group.id", group);
+        settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer."
+            + (assignor.equals("range") ? "RangeAssignor" : "CooperativeStickyAssignor"));
+        if (!instance.equals("-"))
+            settings.put("group.instance.id", instance);
+        settings.put("session.timeout.ms", 6000);
+        settings.put("heartbeat.interval.ms", 1000);
+        settings.put("auto.offset.reset", "earliest");
+        settings.put("enable.auto.commit", false);
+        try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            consumer.subscribe(List.of(topic));
+            for (long last = System.currentTimeMillis(); System.currentTimeMillis() < last + seconds * 1000L;) {
+                var records = consumer.poll(Duration.ofMillis(500));
+                if (records.isEmpty())
+                    continue;
+                for (ConsumerRecord<byte[], byte[]> r : records)
+                    out.println(r.partition() + " " + r.offset());
+                try {
+                    consumer.commitSync();
+                } catch (CommitFailedException | RebalanceInProgressException again) {
+                    System.err.println(again);
+                }
+                last = System.currentTimeMillis();
+            }
+        }
+    }
+
     static ConfigResource resource(String topic) {
         return new ConfigResource(ConfigResource.Type.TOPIC, topic);
     }
@@ -197,6 +229,7 @@ public class Interop {
             case "transact" -> transact(w[1], w[2], Integer.parseInt(w[3]));
             case "fence" -> fence(w[1], w[2]);
             case "etl" -> etl(w[1], w[2], w[3], w[4], Integer.parseInt(w[5]));
+            case "member" -> member(w[1], w[2], w[3], w[4], Integer.parseInt(w[5]));
             case "create" -> admin.createTopics(List.of(
                 new NewTopic(w[1], Integer.parseInt(w[2]), (short) 1).configs(Map.of(w[3], w[4])))).all().get();
             case "partitions" -> out.println(admin.describeTopics(List.of(w[1])).allTopicNames().get().get(w[1]).partitions().size());

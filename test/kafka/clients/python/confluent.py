@@ -1,4 +1,6 @@
 """confluent-kafka, librdkafka's own Python client; Debian's is on an old librdkafka."""
+import time
+
 import confluent_kafka as ck
 from confluent_kafka import admin as kadmin
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
@@ -11,7 +13,8 @@ LOGIN = {'bootstrap.servers': loop.BOOTSTRAP, 'security.protocol': 'SASL_PLAINTE
 
 class Kafka:
     HAS = ('codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header repeated-header null-both time '
-           'transact etl etl-group create partitions list config grow delete' + (' alter trim' if hasattr(kadmin, 'AlterConfigOpType') else ''))
+           'transact etl etl-group create partitions list config grow delete group=range group=cooperative-sticky static' +
+           (' alter trim' if hasattr(kadmin, 'AlterConfigOpType') else ''))
 
     def __init__(self):
         self.admin = AdminClient(LOGIN)
@@ -92,6 +95,24 @@ class Kafka:
                                                  consumer.consumer_group_metadata(), 30)
             producer.commit_transaction(30)
             many -= len(records)
+        consumer.close()
+
+    def member(self, topic, group, assignor, instance, seconds):
+        named = {} if instance == '-' else {'group.instance.id': instance}
+        consumer = ck.Consumer({**LOGIN, **named, 'group.id': group, 'partition.assignment.strategy': assignor, 'session.timeout.ms': 6000,
+                                'heartbeat.interval.ms': 1000, 'auto.offset.reset': 'earliest', 'enable.auto.commit': False})
+        consumer.subscribe([topic])
+        last = time.monotonic()
+        while time.monotonic() < last + seconds:
+            messages = [m for m in consumer.consume(100, 0.5) if m.error() is None]
+            for m in messages:
+                loop.say('%d %d' % (m.partition(), m.offset()))
+            if messages:
+                last = time.monotonic()
+                try:
+                    consumer.commit(asynchronous=False)
+                except ck.KafkaException as problem:
+                    loop.complain(problem)
         consumer.close()
 
     def create(self, topic, partitions, name, value):

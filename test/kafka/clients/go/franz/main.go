@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -31,7 +32,8 @@ func client(options ...kgo.Opt) (*kgo.Client, error) {
 
 func (*kafka) Has() string {
 	return "codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header" +
-		" repeated-header null-both time transact create partitions list config alter grow trim delete"
+		" repeated-header null-both time transact create partitions list config alter grow trim delete" +
+		" group=range group=cooperative-sticky static"
 }
 
 func (*kafka) Produce(topic, codec, acks string, idempotent bool, records []loop.Record) error {
@@ -142,6 +144,34 @@ func (*kafka) Consume(topic string, partition int32, from string, many int) erro
 			loop.SayRecord(loop.Record{Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value, Headers: headers})
 			many--
 		})
+	}
+	return nil
+}
+
+func (*kafka) Member(topic, group, assignor, instance string, idle time.Duration) error {
+	balancer := map[string]kgo.GroupBalancer{"range": kgo.RangeBalancer(), "cooperative-sticky": kgo.CooperativeStickyBalancer()}[assignor]
+	options := []kgo.Opt{kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(balancer), kgo.SessionTimeout(6 * time.Second),
+		kgo.HeartbeatInterval(time.Second), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	if instance != "-" {
+		options = append(options, kgo.InstanceID(instance))
+	}
+	consumer, err := client(options...)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	for last := time.Now(); time.Since(last) < idle; consumer.AllowRebalance() {
+		limit, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		fetches := consumer.PollFetches(limit)
+		cancel()
+		if fetches.NumRecords() == 0 {
+			continue
+		}
+		fetches.EachRecord(func(r *kgo.Record) { fmt.Println(r.Partition, r.Offset) })
+		if err := consumer.CommitUncommittedOffsets(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		last = time.Now()
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type Kafka interface {
 	Has() string
 	Produce(topic, codec, acks string, idempotent bool, records []Record) error // sets the offsets
 	Consume(topic string, partition int32, from string, many int) error        // says each record
+	Member(topic, group, assignor, instance string, idle time.Duration) error   // says partition and offset
 	Create(topic string, partitions int32, name, value string) error
 	Partitions(topic string) (int, error)
 	List() ([]string, error)
@@ -123,6 +124,8 @@ func answer(kafka Kafka, w []string, in *bufio.Scanner) error {
 		return kafka.(Transactor).Transact(w[1], w[2], int(Number(w[3])))
 	case "fence":
 		return kafka.(Transactor).Fence(w[1], w[2])
+	case "member":
+		return kafka.Member(w[1], w[2], w[3], w[4], time.Duration(Number(w[5]))*time.Second)
 	case "create":
 		return kafka.Create(w[1], int32(Number(w[2])), w[3], w[4])
 	case "partitions":
