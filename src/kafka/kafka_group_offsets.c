@@ -31,6 +31,7 @@
 #include "kafka/kafka_group_call.h"
 #include "kafka/kafka_group_offsets.h"
 #include "offset/offset_row.h"
+#include "staging/staging.h"
 
 static const KwUuid no_id;
 
@@ -194,6 +195,18 @@ fill_partition(KwOffsetFetchResponseResponsePartitions *entry, int32 partition, 
 	entry->metadata = ks_wire_string(commit->metadata != NULL ? commit->metadata : "");
 }
 
+/* Who wants stable offsets comes again while an open transaction may change one. */
+static void
+refuse_unstable(KsKafkaRequest *request, const KsGroupKey *key, int32 topic_id, KwOffsetFetchResponseResponsePartitions *entry)
+{
+	const KwOffsetFetchRequest *wanted = request->body;
+
+	if (!wanted->require_stable || !ks_staging_offset_is_pending(key->name, topic_id, entry->partition_index))
+		return;
+	entry->committed_offset = KS_NO_OFFSET;
+	entry->error_code = KS_KAFKA_UNSTABLE_OFFSET_COMMIT;
+}
+
 static void
 fetch_topic(KsKafkaRequest *request, const KsGroupKey *key, bool exists, const KwOffsetFetchRequestRequestTopics *wanted,
 			KwOffsetFetchResponseResponseTopics *entry)
@@ -213,8 +226,10 @@ fetch_topic(KsKafkaRequest *request, const KsGroupKey *key, bool exists, const K
 		if (error == KS_KAFKA_NONE && exists)
 			(void) ks_offset_find(key, topic.topic_id, wanted->partition_indexes.items[i], &commit);
 		fill_partition(&entry->partitions.items[i], wanted->partition_indexes.items[i], &commit);
+		if (error == KS_KAFKA_NONE)
+			refuse_unstable(request, key, topic.topic_id, &entry->partitions.items[i]);
 		/* By a name that is none there is nothing committed; that is no error to Kafka. */
-		if (error != KS_E_UNKNOWN_TOPIC_OR_PARTITION)
+		if (error != KS_KAFKA_NONE && error != KS_E_UNKNOWN_TOPIC_OR_PARTITION)
 			entry->partitions.items[i].error_code = error;
 	}
 	MemoryContextSwitchTo(old);
@@ -261,6 +276,7 @@ fetch_everything(KsKafkaRequest *request, const KsGroupKey *key, KwOffsetFetchRe
 			KsCommitRow *row = list_nth(rows, first + i);
 
 			fill_partition(&entry->partitions.items[i], row->partition, &row->commit);
+			refuse_unstable(request, key, row->topic_id, &entry->partitions.items[i]);
 		}
 	}
 	MemoryContextSwitchTo(old);
