@@ -39,7 +39,7 @@ PASSING = {7, 19, 20, 6, 14, 15, 56, -1}
 # What follows from an earlier batch of the same partition that was not taken
 OUT_OF_ORDER = 45
 
-POINTS = ('kafka.appended=sleep:3', 'kafka.appended:3=error', 'kafka.appended:1=error,kafka.appended:1=error',
+POINTS = ('kafka.appended=sleep:3', 'kafka.appended=sleep:20', 'kafka.appended=sleep:30', 'kafka.appended:3=error', 'kafka.appended:1=error,kafka.appended:1=error',
           'precommit.locked=sleep:1', 'precommit.reserved=sleep:2', 'precommit.written=sleep:2', 'precommit.written:2=error',
           'commit.before_dereg=sleep:2', 'commit.after_dereg=sleep:1', 'commit.before_wake=sleep:1')
 
@@ -53,6 +53,7 @@ class Producer(Client):
     def __init__(self, run, name):
         super().__init__(run, name)
         self.kafka = None
+        self.spare = None       # a connection to go on with while the session before is still at work
         self.acks = -1
         self.producer = self.epoch = None
         self.next = {}          # place -> sequence
@@ -68,10 +69,9 @@ class Producer(Client):
         while self.kafka is None:
             try:
                 self.perturb()
-                self.kafka = raw.Connection(self.run.kafka_port(), timeout=10, client='history ' + self.name)
-                self.kafka.call(raw.API_VERSIONS, 0)
-                self.kafka.authenticate(self.name, 'secret')
-                self.kafka.socket.settimeout(self.random.choice((0.1, 0.5, 3, 30)))
+                self.kafka = self.log_in()
+                if self.random.random() < 0.5:
+                    self.spare = self.log_in()
                 # What a failover loses must not have been acknowledged.
                 self.acks = -1 if self.run.replicated else self.random.choice((1, -1))
                 if self.producer is None:
@@ -81,6 +81,13 @@ class Producer(Client):
                 if self.run.over.is_set():
                     raise
                 time.sleep(0.05)
+
+    def log_in(self):
+        kafka = raw.Connection(self.run.kafka_port(), timeout=10, client='history ' + self.name)
+        kafka.call(raw.API_VERSIONS, 0)
+        kafka.authenticate(self.name, 'secret')
+        kafka.socket.settimeout(self.random.choice((0.02, 0.1, 0.5, 3, 30)))
+        return kafka
 
     def perturb(self):
         """The next session meets another race."""
@@ -97,7 +104,7 @@ class Producer(Client):
     def disconnect(self):
         if self.kafka is not None:
             self.kafka.close()
-        self.kafka = None
+        self.kafka, self.spare = self.spare, None
 
     # ---- batches
 
@@ -240,6 +247,7 @@ class Producer(Client):
                         self.disconnect()
             finally:
                 self.end()
+                self.disconnect()
                 self.disconnect()
 
 
