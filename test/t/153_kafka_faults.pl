@@ -68,6 +68,20 @@ is(told($c, "together(one('p', 1, 22, 0, crc=1), one('p', 1, 22, 5))"), '[2, 45]
 is(told($c, "together(one('p', 1, 22, 0), one('p', 1, 22, 5))"), '[0, 0]', 'and again in order');
 leave($c);
 
+# What comes behind a batch whose topic, partition or right is not there yet.
+$c = kafka_client($port);
+is(told($c, "together(one('later', 0, 23, 0), one('later', 0, 23, 5))"), '[3, 3]', 'batches for a topic that is not there');
+$node->safe_psql('postgres', "SELECT kstream.create_topic('later', 1)");
+is(told($c, "together(one('later', 0, 23, 5))"), '[29]', 'nor the right to it');
+$node->safe_psql('postgres', 'GRANT INSERT ON kstream_topic.later TO alice');
+is(told($c, "together(one('later', 0, 23, 5))"), '[45]', 'with both the second does not pass the first');
+is(told($c, "together(one('later', 0, 23, 0), one('later', 0, 23, 5))"), '[0, 0]', 'and in order they are taken');
+is(told($c, "together(one('later', 1, 24, 0), one('later', 1, 24, 5))"), '[3, 3]', 'batches for a partition that is not there');
+$node->safe_psql('postgres', "SELECT kstream.add_partitions('later', 2)");
+is(told($c, "together(one('later', 1, 24, 5))"), '[45]', 'when it is, the second does not pass the first');
+is(told($c, "together(one('later', 1, 24, 0), one('later', 1, 24, 5))"), '[0, 0]', 'and in order they are taken');
+leave($c);
+
 # Together the batches of two topics and producers: one fails, the other's are stored.
 $c = client_with("kstream.debug_point = 'kafka.appended:1=error,kafka.appended:1=error'");
 is(told($c, "together(one('p', 0, 31, 0), one('q', 0, 32, 0), one('p', 0, 31, 5), one('q', 0, 32, 5))"), '[-1, 0, 45, 0]',
