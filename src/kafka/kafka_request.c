@@ -4,7 +4,8 @@
  *
  * An error inside a request's transaction becomes a number in its answer, and the
  * session goes on.  It is logged only if it is the server's fault: what a client does
- * wrong it is told, and a client that repeats it must not fill the log.
+ * wrong it is told, and a client that repeats it must not fill the log.  What was only
+ * tried (validate_only) ends with an error of no fault's SQLSTATE.
  *
  * src/kafka/kafka_request.c
  *-------------------------------------------------------------------------
@@ -23,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_log.h"
 #include "kafka/kafka_request.h"
 
 /* The longest message of an error that a client is told, bytes. */
@@ -177,7 +179,8 @@ clip_message(KsKafkaRequest *request, const char *text)
 {
 	char *copy = MemoryContextStrdup(request->context, text);
 
-	copy[pg_mbcliplen(copy, strlen(copy), MESSAGE_MAX)] = '\0';
+	/* It may end amid a character, which then is counted beyond the end. */
+	copy[Min((size_t) pg_mbcliplen(copy, strlen(copy), MESSAGE_MAX), strlen(copy))] = '\0';
 	return copy;
 }
 
@@ -201,7 +204,8 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 		MemoryContextSwitchTo(request->context);
 		error = CopyErrorData();
 		number = error_number(error, request->header.key);
-		if (number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR)
+		if ((number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR) &&
+			error->sqlerrcode != ERRCODE_SUCCESSFUL_COMPLETION && ks_kafka_may_log())
 			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();

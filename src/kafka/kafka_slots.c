@@ -20,6 +20,7 @@
 #include "storage/shmem.h"
 
 #include "kafka/kafka.h"
+#include "kafka/kafka_log.h"
 #include "kafka/kafka_slots.h"
 
 typedef struct Shared
@@ -36,7 +37,7 @@ ks_kafka_shmem_size(void)
 {
 	if (ks_kafka_port == 0)
 		return 0;
-	return MAXALIGN(offsetof(Shared, slots) + ks_kafka_max_connections * sizeof(KsKafkaSlot));
+	return MAXALIGN(offsetof(Shared, slots) + ks_kafka_max_connections * sizeof(KsKafkaSlot)) + ks_kafka_log_shmem_size();
 }
 
 void
@@ -46,10 +47,11 @@ ks_kafka_shmem_init(void)
 
 	if (ks_kafka_port == 0)
 		return;
-	shared = ShmemInitStruct("kstream kafka", ks_kafka_shmem_size(), &found);
+	ks_kafka_log_shmem_init();
+	shared = ShmemInitStruct("kstream kafka", ks_kafka_shmem_size() - ks_kafka_log_shmem_size(), &found);
 	if (found)
 		return;
-	memset(shared, 0, ks_kafka_shmem_size());
+	memset(shared, 0, ks_kafka_shmem_size() - ks_kafka_log_shmem_size());
 	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
 	LWLockRegisterTranche(shared->lock.tranche, "kstream_kafka");
 }

@@ -686,7 +686,8 @@ ks_wire_new(const KwStruct *def)
 void *
 ks_wire_new_array(const KwStruct *def, int32 count)
 {
-	char *items = palloc0(Max(count * def->size, 1));
+	/* A null array has -1 elements. */
+	char *items = palloc0(Max(Max(count, 0) * def->size, 1));
 	int32 i;
 
 	for (i = 0; i < count; i++)
