@@ -142,7 +142,8 @@ ask_listener(KsKafkaSasl *sasl)
 	KsKafkaQuestion question = {.tls = tls != NULL, .has_peer = peer != NULL};
 
 	strlcpy(question.role, sasl->scram.user, sizeof(question.role));
-	strlcpy(question.peer, peer != NULL ? peer : "", sizeof(question.peer));
+	/* A name that is too long for a role is not cut to one. */
+	strlcpy(question.peer, peer != NULL && strlen(peer) < sizeof(question.peer) ? peer : "", sizeof(question.peer));
 	if (!ks_kafka_handover_ask(sasl->listener, &question, &sasl->keys))
 		return false;
 	if (sasl->keys.method == KS_KAFKA_REFUSED)

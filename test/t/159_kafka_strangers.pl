@@ -1,6 +1,6 @@
 # 159_kafka_strangers.pl
 #	Kafka's protocol: clients that do not log in, do not go on, do not read, or make noise.
-#	The work is done by test/kafka/strangers.py.
+#	The work is done by test/kafka/strangers.py; at the end the listener itself meets an error.
 use strict;
 use warnings;
 
@@ -33,6 +33,20 @@ my $listener = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WH
 
 	ok($1 eq 'ok', $2) while $out =~ /^(ok|not ok) - (.*)$/mg;
 	ok($done, 'the program runs to its end') or diag($out, $err);
+}
+
+# A look-up that fails.
+SKIP:
+{
+	skip 'the library was built without debug points', 3 unless has_debug_points($node);
+	$node->safe_psql('postgres', "ALTER SYSTEM SET kstream.debug_point = 'kafka.looked_up=error'; SELECT pg_reload_conf()");
+	wait_until('the log tells of a look-up that failed', sub { eval { kafka_client($port) }; slurp_file($node->logfile) =~ /could not look the role up/ });
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET kstream.debug_point; SELECT pg_reload_conf()');
+	my $c;
+	ok(wait_until('a client is let in again', sub { $c = eval { kafka_client($port) }; $c && $c->{out} =~ /in/ }), 'when it goes well again clients are let in');
+	is(told($c, "metadata('p')"), '0', 'and served');
+	$c->{run}->kill_kill;
+	wait_until('it is gone', sub { $node->safe_psql('postgres', 'SELECT count(*) FROM kstream.kafka_connections') eq '0' });
 }
 is($node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'kstream kafka listener'"), $listener,
 	'the listener is the same all the time');
