@@ -698,5 +698,8 @@ ks_wire_new_array(const KwStruct *def, int32 count)
 char *
 ks_wire_cstring(KwString string)
 {
-	return string.len >= 0 ? pnstrdup(string.data, string.len) : NULL;
+	if (string.len < 0)
+		return NULL;
+	/* A field that its version does not have is empty and has no data. */
+	return string.len == 0 ? pstrdup("") : pnstrdup(string.data, string.len);
 }
