@@ -121,17 +121,26 @@ is(told($c, "together(one('q', 1, 40, 0))"), '[29]', 'a role that may only read 
 is(told($c, "c.fetch('q', 1, 0)[0]"), '0', 'and reads');
 leave($c);
 
-# Gathers in opposite orders.
+# Gathers in opposite orders, of two producers that two more sessions hold meanwhile.
+my $watcher = KstreamTest::session($node);
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+my @holders = map { client_with("kstream.debug_point = 'kafka.appended=wait'") } 1 .. 2;
 my ($left, $right) = (kafka_client($port), kafka_client($port));
-say_to($left, "[together(one('p', 0, 51, 0, 1), one('p', 1, 52, 0, 1), one('q', 0, -1, -1, 1)) for _ in range(200)][-1]");
-say_to($right, "[together(one('q', 0, -1, -1, 1), one('p', 1, 52, 0, 1), one('p', 0, 51, 0, 1)) for _ in range(200)][-1]");
-is(answer($left), '[0, 0, 0]', 'two sessions that gather in opposite orders: one');
-is(answer($right), '[0, 0, 0]', 'and the other');
+say_to($holders[0], "together(one('q', 0, 51, 0, 1))");
+say_to($holders[1], "together(one('q', 1, 52, 0, 1))");
+wait_until('two producers are held', sub { $watcher->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 2 });
+say_to($left, "together(one('p', 0, 51, 0, 1), one('p', 1, 52, 0, 1))");
+say_to($right, "together(one('p', 0, 52, 0, 1), one('p', 1, 51, 0, 1))");
+wait_until('two sessions wait for them', sub { $watcher->query("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND NOT granted") == 2 });
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+is(answer($_), '[0]', 'a session that holds a producer') foreach @holders;
+is(answer($_), '[0, 0]', 'one that gathers batches of both') foreach $left, $right;
 unlike(slurp_file($node->logfile), qr/deadlock detected/, 'no deadlock');
-leave($left, $right);
+$watcher->quit;
+leave($left, $right, @holders);
 
 # A client that goes while its session waits for a lock.
-my $watcher = KstreamTest::session($node);
+$watcher = KstreamTest::session($node);
 $watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
 $left = client_with("kstream.debug_point = 'kafka.appended=wait'");
 $right = kafka_client($port);
@@ -139,8 +148,10 @@ say_to($left, "together(one('p', 0, 61, 0))");
 wait_at_point($watcher);
 say_to($right, "together(one('p', 0, 61, 0))");
 wait_until('the second waits', sub { $watcher->query("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND NOT granted") > 0 });
+my $gone = time;
 $right->{run}->kill_kill;
 ok(wait_until('its session ends', sub { $watcher->query('SELECT count(*) FROM kstream.kafka_connections') == 1 }), 'a session whose client has gone does not wait on');
+cmp_ok(time - $gone, '<', 20, 'until the request\'s time is over');
 $watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
 is(answer($left), '[0]', 'the other goes on');
 $watcher->quit;
