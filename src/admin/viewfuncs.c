@@ -26,12 +26,13 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "admin/admin.h"
 #include "base/compat.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "state/inflight.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /*
  * The topic of a row that a view's snapshot has shown; false when it was dropped

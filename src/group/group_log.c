@@ -4,10 +4,10 @@
  *
  * Members change under their group's lock, where nothing may be logged.  So a
  * change is noted here, in memory of this backend that is always there, and
- * told when the lock has been let go.  More than fit (a group of hundreds that
- * all fell silent) are told by their number.
+ * logged when the lock has been released.  More than fit (a group of hundreds that
+ * all fell silent) are logged as a number.
  *
- * Locks: none.  Abort and crash: what an error left untold is told with the next.
+ * Locks: none.  Abort and crash: what an error left unlogged is logged with the next.
  *
  * src/group/group_log.c
  *-------------------------------------------------------------------------
@@ -46,7 +46,7 @@ ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent ev
 }
 
 static void
-tell(const Note *note)
+emit(const Note *note)
 {
 	switch (note->event)
 	{
@@ -56,7 +56,7 @@ tell(const Note *note)
 		case KS_MEMBER_LEFT:
 			ks_log_event((errmsg("member \"%s\" left group \"%s\"", note->member, note->group)));
 			break;
-		case KS_MEMBER_PUT_OUT:
+		case KS_MEMBER_REMOVED:
 			ks_log_event((errmsg("member \"%s\" was put out of group \"%s\" while its transaction was open",
 								 note->member, note->group)));
 			break;
@@ -72,14 +72,14 @@ tell(const Note *note)
 }
 
 void
-ks_group_log_tell(void)
+ks_group_log_emit(void)
 {
 	int count = note_count;
 	int i;
 
 	note_count = 0;
 	for (i = 0; i < Min(count, MAX_NOTES); i++)
-		tell(&notes[i]);
+		emit(&notes[i]);
 	if (count > MAX_NOTES)
 		ks_log_event((errmsg("%d more members of group \"%s\" came or went", count - MAX_NOTES, notes[MAX_NOTES - 1].group)));
 }

@@ -14,7 +14,7 @@ typedef enum KsMemberEvent
 {
 	KS_MEMBER_JOINED,
 	KS_MEMBER_LEFT,
-	KS_MEMBER_PUT_OUT,
+	KS_MEMBER_REMOVED,
 	KS_MEMBER_SILENT,
 	KS_MEMBER_NOT_POLLING
 } KsMemberEvent;
@@ -23,6 +23,6 @@ typedef enum KsMemberEvent
 extern void ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent event);
 
 /* Log what was noted; no lock held. */
-extern void ks_group_log_tell(void);
+extern void ks_group_log_emit(void);
 
 #endif /* KS_GROUP_GROUP_LOG_H */

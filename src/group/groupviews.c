@@ -24,7 +24,8 @@
 #include "base/errors.h"
 #include "fetch/fetch.h"
 #include "group/group_row.h"
-#include "group/member.h"
+#include "group/rebalance.h"
+#include "log/recovery.h"
 #include "record/time.h"
 
 static bool
@@ -35,7 +36,7 @@ may_see(Oid owner)
 
 /*
  * Keys of this database's groups that the current user may see.  Members that
- * are out of time are put out first: the next call would do so, too.
+ * are out of time are removed first: the next call would do so, too.
  */
 static KsGroupKey *
 list_groups(int *count)
@@ -45,6 +46,7 @@ list_groups(int *count)
 	int found = 0;
 	int i;
 
+	/* Keys and owners are copied; rights are looked up in catalogs after the release. */
 	LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
 	for (i = 0; i < ks_max_groups; i++)
 	{
@@ -59,7 +61,7 @@ list_groups(int *count)
 	{
 		if (!may_see(owners[i]))
 			continue;
-		ks_member_look_after(&keys[i]);
+		ks_member_expire_silent(&keys[i]);
 		keys[(*count)++] = keys[i];
 	}
 	return keys;
@@ -148,6 +150,7 @@ typedef struct MemberCopy
 static int
 copy_members(const KsGroupKey *key, MemberCopy *copies, char (*names)[KS_TOPIC_NAME_MAX + 1])
 {
+	/* into arrays of the greatest size there can be, as nothing is allocated under the lock */
 	KsGroup *group = ks_group_lock(key, LW_SHARED);
 	int count = 0;
 	int name_count = 0;

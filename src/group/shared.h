@@ -14,6 +14,7 @@
 #include "storage/spin.h"
 #include "utils/timestamp.h"
 
+#include "base/pool.h"
 #include "group/assignor.h"
 #include "topic/topic.h"
 
@@ -41,7 +42,7 @@ typedef enum KsLossReason
 {
 	KS_LOST_REBALANCE,   /* another member was to have it */
 	KS_LOST_LEFT,        /* the member left the group, or its session ended */
-	KS_LOST_PUT_OUT,     /* unsubscribe() by another while its transaction was open */
+	KS_LOST_REMOVED,     /* unsubscribe() by another while its transaction was open */
 	KS_LOST_SILENT,      /* session_timeout */
 	KS_LOST_NOT_POLLING, /* max_poll_interval */
 	KS_LOST_GROUP        /* the group was dropped, or its place in memory was given away */
@@ -96,7 +97,7 @@ typedef struct KsGroup
 	int32 shares;
 	int32 share_count;
 	int64 rebalances; /* targets computed */
-	int64 removals;   /* members put out, silent or not polling */
+	int64 removals;   /* members removed, silent or not polling */
 } KsGroup;
 
 typedef struct KsMember
@@ -164,13 +165,14 @@ typedef struct KsGroupShared
 {
 	LWLock index_lock;
 	int tranche;
-	slock_t pool_lock;
-	int32 free_member;
-	int32 free_subscription;
-	int32 free_share;
-	int32 used_members;
-	int32 used_subscriptions;
-	int32 used_shares;
+
+	/* Have their own locks */
+	KsPool members;
+	KsPool subscriptions;
+	KsPool shares;
+
+	/* Protected by incarnation_lock */
+	slock_t incarnation_lock;
 	int64 next_incarnation;
 } KsGroupShared;
 

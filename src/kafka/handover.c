@@ -54,7 +54,9 @@ ks_kafka_handover_listen(void)
 	if (sock == PGINVALID_SOCKET)
 		ereport(ERROR, (errcode_for_socket_access(), errmsg("could not create a socket: %m")));
 	make_address(&address);
+	/* Left by a listener that ended with an error. */
 	(void) unlink(SOCKET_PATH);
+	/* Nobody but the server's user may connect, from the first moment that the name is there. */
 	old = umask(S_IRWXG | S_IRWXO | S_IXUSR);
 	rc = bind(sock, (struct sockaddr *) &address, sizeof(address));
 	umask(old);
@@ -119,6 +121,7 @@ receive(pgsocket listener, KsKafkaAnswer *answer, pgsocket *client)
 	ssize_t n;
 
 	do
+		/* The descriptor comes with the first byte; a blocking socket with a time limit. */
 		n = recvmsg(listener, &message, MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
 	*client = PGINVALID_SOCKET;
@@ -139,6 +142,7 @@ ks_kafka_handover_take(uint64 cookie, pgsocket *listener)
 
 	make_address(&address);
 	*listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	/* A listener that hangs costs the session its client, not the server a process. */
 	if (*listener == PGINVALID_SOCKET ||
 		setsockopt(*listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
 		setsockopt(*listener, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "kafka/kafka_api_versions.h"
 #include "kafka/kafka_request.h"
 
 #define API_PRODUCE 0
@@ -26,6 +27,7 @@ ks_kafka_handle_api_versions(KsKafkaRequest *request, void *response)
 	{
 		KwApiVersionsResponseApiVersion *entry = &answer->api_keys.items[n];
 
+		/* The handshake and SASL requests have no handler: they are served before (sasl.c). */
 		if (api->key != 17 && api->key != 36 && ks_kafka_handler(api->key) == NULL)
 			continue;
 		entry->api_key = api->key;

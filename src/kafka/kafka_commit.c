@@ -60,6 +60,7 @@ ks_kafka_commit_is_replicated(void)
 	XLogRecPtr confirmed;
 	int mode;
 
+	/* Nobody promised that standbys have it. */
 	if (!SyncRepRequested() || SyncRepStandbyNames == NULL || SyncRepStandbyNames[0] == '\0')
 		return true;
 	if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_WRITE)
@@ -68,6 +69,7 @@ ks_kafka_commit_is_replicated(void)
 		mode = SYNC_REP_WAIT_APPLY;
 	else
 		mode = SYNC_REP_WAIT_FLUSH;
+	/* The walsenders move the positions under this lock, all of them together. */
 	LWLockAcquire(SyncRepLock, LW_SHARED);
 	confirmed = WalSndCtl->lsn[mode];
 	LWLockRelease(SyncRepLock);

@@ -43,7 +43,7 @@
 /* A buffer that a large frame has left larger than this is given back. */
 #define KEEP_SIZE (1024 * 1024)
 
-/* A client that reads nothing of its answer for so long is let go of, ms. */
+/* A client that reads nothing of its answer for so long is released, ms. */
 #define WRITE_LIMIT 60000
 
 void
@@ -58,7 +58,7 @@ ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock)
 
 /* What PostgreSQL asks of an idle backend. */
 static void
-attend_to_server(void)
+serve_interrupts(void)
 {
 	ResetLatch(MyLatch);
 	QueryCancelPending = false;
@@ -97,6 +97,7 @@ read_some(KsKafkaConnection *connection)
 				connection->slot->bytes_in += n;
 			return n;
 		}
+		/* The client has closed its side. */
 		if (n == 0)
 			return -1;
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -112,6 +113,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 	for (;;)
 	{
 		char first;
+		/* Only looked at: the byte belongs to the handshake or to the first frame. */
 		ssize_t n = recv(connection->socket, &first, 1, MSG_PEEK);
 		int events;
 
@@ -129,7 +131,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			serve_interrupts();
 	}
 }
 
@@ -181,6 +183,7 @@ compact_buffer(KsKafkaConnection *connection)
 	memmove(connection->in.data, connection->in.data + connection->used, left);
 	connection->in.len = left;
 	connection->used = 0;
+	/* One large frame must not hold its memory for the life of the connection. */
 	if (connection->in.maxlen > KEEP_SIZE && left < READ_SIZE)
 	{
 		connection->in.maxlen = KEEP_SIZE;
@@ -206,11 +209,16 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 			return false;
 		if (found > 0)
 		{
+			/* May move the buffer, so the frame is looked up once more. */
 			drain(connection, max);
 			(void) front_frame(connection, max, frame, len);
 			connection->used += 4 + *len;
 			return true;
 		}
+		/*
+		 * The limit is for the whole frame: a client that sends byte by byte does not
+		 * stretch it.
+		 */
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		if (limit >= 0)
@@ -222,7 +230,7 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | (limit >= 0 ? WL_TIMEOUT : 0),
 								   connection->socket, rest, KS_WAIT_EVENT("KstreamKafkaRead"));
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			serve_interrupts();
 		if ((events & WL_SOCKET_READABLE) && read_some(connection) < 0)
 			return false;
 	}
@@ -238,6 +246,12 @@ void
 ks_kafka_take_frame(KsKafkaConnection *connection, int32 len)
 {
 	connection->used += 4 + len;
+}
+
+void
+ks_kafka_leave_frame(KsKafkaConnection *connection, int32 len)
+{
+	connection->used -= 4 + len;
 }
 
 bool
@@ -262,10 +276,11 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 			return false;
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_WRITEABLE | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
 								   connection->socket, WRITE_LIMIT, KS_WAIT_EVENT("KstreamKafkaWrite"));
+		/* Nothing was taken for so long: the client is given up. */
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			serve_interrupts();
 	}
 	if (connection->slot != NULL)
 		connection->slot->bytes_out += len;
@@ -280,5 +295,5 @@ ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone)
 
 	*gone = (events & WL_SOCKET_CLOSED) != 0;
 	if (events & WL_LATCH_SET)
-		attend_to_server();
+		serve_interrupts();
 }

@@ -14,8 +14,11 @@
 #include "miscadmin.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment.h"
 
 /* ---------- DescribeLogDirs ---------- */
 
@@ -96,6 +99,7 @@ describe_dirs(KsKafkaRequest *request, void *arg)
 	{
 		KsTopic topic;
 
+		/* A topic may have been dropped since the ids were listed. */
 		if (ks_topic_find_by_id(lfirst_int(lc), &topic) && ks_topic_may_be_seen(&topic))
 			describe_topic(request, dirs, &topic);
 	}

@@ -37,11 +37,13 @@
 #include "base/errors.h"
 #include "codec/batch.h"
 #include "kafka/kafka_commit.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
-#include "log/log.h"
+#include "log/append.h"
+#include "produce/column_check.h"
+#include "produce/flush.h"
 #include "produce/partitioner.h"
-#include "produce/produce.h"
 #include "produce/producer_batch.h"
 #include "record/time.h"
 #include "topic/placement.h"
@@ -103,6 +105,7 @@ check_header(ClientBatch *batch, const KsBatchHeader *header)
 		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "transactions are not supported");
 	if ((header->attributes & (KS_BATCH_ATTR_APPEND_TIME | KS_BATCH_ATTR_DELETE_HORIZON)) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch has attributes that only a server sets");
+	/* Only compaction makes gaps; a client's offsets are 0 to n - 1. */
 	if (header->record_count <= 0 || header->record_count != header->last_offset_delta + 1)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch does not have as many records as its offsets say");
 	if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0))
@@ -124,11 +127,27 @@ time_fits(const KsTopicOptions *options, int64 time, int64 now)
 		   (options->timestamp_before_max == KS_UNLIMITED || now - time <= options->timestamp_before_max);
 }
 
+/* As SQL refuses it: one record that a column of the topic's table cannot show makes every SELECT fail. */
+static int16
+check_columns(ClientBatch *batch, const KsRecord *record)
+{
+	const KsTopicOptions *options = &batch->topic.options;
+	bool key_fits = record->key_len < 0 || ks_column_shows(options->key_type, record->key, record->key_len);
+	KsColumnType type = key_fits ? options->value_type : options->key_type;
+
+	if (key_fits && (record->value_len < 0 || ks_column_shows(options->value_type, record->value, record->value_len)))
+		return KS_KAFKA_NONE;
+	return refuse(batch, KS_E_INVALID_RECORD,
+				  psprintf("the %s of a record is not valid %s, which the topic's option %s asks for",
+						   key_fits ? "value" : "key", ks_column_type_name(type), key_fits ? "value_type" : "key_type"));
+}
+
 /* Walk through all records. */
 static int16
 check_records(ClientBatch *batch, KsBatchReader *reader)
 {
 	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
+	bool typed = batch->topic.options.key_type != KS_COLUMN_BYTEA || batch->topic.options.value_type != KS_COLUMN_BYTEA;
 	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
 	int64 greatest = -1;
 	int32 count = 0;
@@ -146,12 +165,16 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 			return refuse(batch, KS_E_INVALID_TIMESTAMP, "a record's time is too far from the server's for the topic's message.timestamp.before.max.ms or after.max.ms");
 		if (record.headers_len > MAX_HEADERS)
 			return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the headers of a record are larger than 4 MB");
+		if (typed && check_columns(batch, &record) != KS_KAFKA_NONE)
+			return KS_E_INVALID_RECORD;
 		greatest = Max(greatest, record.timestamp);
+		/* One is enough: readers then look for keys everywhere (topic/placement.c). */
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
 	}
 	if (status != KS_BATCH_END || count != reader->header.record_count)
 		return refuse(batch, KS_E_CORRUPT_MESSAGE, "a record of the batch is malformed");
+	/* Retention and look-ups by time go by the header. */
 	if (greatest != reader->header.max_timestamp)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch's greatest timestamp is not that of its records");
 	batch->batch.records = count;
@@ -162,8 +185,13 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 static int16
 status_error(ClientBatch *batch, KsBatchStatus status)
 {
-	return refuse(batch, status == KS_BATCH_BAD_CODEC ? KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE : KS_E_CORRUPT_MESSAGE,
-				  ks_batch_status_text(status));
+	int16 error = KS_E_CORRUPT_MESSAGE;
+
+	if (status == KS_BATCH_BAD_CODEC)
+		error = KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+	else if (status == KS_BATCH_TOO_LARGE)
+		error = KS_E_MESSAGE_TOO_LARGE; /* Java's producer splits a batch that is that */
+	return refuse(batch, error, ks_batch_status_text(status));
 }
 
 static void
@@ -206,6 +234,7 @@ check_batch(ClientBatch *batch)
 	status = ks_batch_read_header(batch->bytes.data, batch->bytes.len, &reader.header);
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
+	/* Even if the batch is refused: the producer's next one must not pass for its successor. */
 	set_sequence(batch, &reader.header);
 	error = check_header(batch, &reader.header);
 	if (error != KS_KAFKA_NONE)
@@ -219,6 +248,7 @@ check_batch(ClientBatch *batch)
 	if (error != KS_KAFKA_NONE)
 		return error;
 	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
+	/* A copy: the frame's buffer moves when the next one is read. */
 	batch->batch.image = palloc(batch->batch.bytes);
 	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
 	memcpy(VARDATA(batch->batch.image), batch->bytes.data, batch->bytes.len);
@@ -290,6 +320,7 @@ make_appends(const Appending *appending, KsAppend *appends)
 			append = &appends[n++];
 			append->topic = &batch->topic;
 			append->partition = batch->partition;
+			/* at most all that are left */
 			append->batches = palloc(sizeof(KsAppendBatch) * (appending->count - i));
 		}
 		append->batches[append->batch_count++] = batch->batch;
@@ -320,6 +351,7 @@ lock_producers(const Appending *appending)
 		if (appending->batches[i]->sequence.producer_id >= 0)
 			ids[count++] = appending->batches[i]->sequence.producer_id;
 	}
+	/* Ascending, as in every transaction: no deadlock among them. */
 	qsort(ids, count, sizeof(int64), compare_ids);
 	for (i = 0; i < count; i++)
 	{
@@ -330,6 +362,7 @@ lock_producers(const Appending *appending)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %d producers in one transaction", PRODUCERS_MAX)));
+	/* May wait for another session's append of this producer, before any offset is taken. */
 	for (i = 0; i < producers; i++)
 		ks_producer_lock(ids[i]);
 	pfree(ids);
@@ -345,6 +378,7 @@ is_next(KsKafkaSequences *sequences, ClientBatch *batch, int place, bool *duplic
 		case KS_SEQUENCE_NEXT:
 			ks_kafka_sequences_accept(sequences, &batch->sequence, place);
 			return true;
+		/* In the log, or earlier in this transaction: then its offset is not known yet. */
 		case KS_SEQUENCE_DUPLICATE:
 			batch->is_duplicate = true;
 			if (batch->entry->base_offset < 0)
@@ -374,6 +408,7 @@ choose_batches(Appending *appending, Appending *chosen)
 		ClientBatch *batch = appending->batches[i];
 
 		CHECK_FOR_INTERRUPTS();
+		/* Set anew: this may be the second attempt. */
 		batch->entry->error_code = KS_KAFKA_NONE;
 		batch->entry->base_offset = -1;
 		batch->is_duplicate = false;
@@ -414,6 +449,7 @@ append_chosen(Appending *chosen)
 	int64 next = 0;
 	int i;
 
+	/* Before any offset is taken. */
 	ks_produce_check_replicas(appends, n);
 	ks_log_append(appends, n);
 	for (i = 0, n = -1; i < chosen->count; i++)
@@ -436,7 +472,9 @@ append_batches(KsKafkaRequest *request, void *arg)
 	int i;
 
 	ks_require_writable("Produce");
+	/* SET LOCAL: how the commit of this transaction waits. */
 	set_durability(appending);
+	/* After the producers' locks, before the reservation: it may wait for an emptying. */
 	if (lock_producers(appending))
 		table = ks_producer_open();
 	choose_batches(appending, &chosen);
@@ -472,6 +510,7 @@ fail(ClientBatch *batch, int16 error, const char *why)
 static void
 acknowledge(const Appending *appending)
 {
+	/* A canceled wait commits all the same; then the client must not take it for replicated. */
 	bool replicated = appending->acks != -1 || ks_kafka_commit_is_replicated();
 	int i;
 
@@ -484,7 +523,10 @@ acknowledge(const Appending *appending)
 		ks_kafka_sequence_appended(&batch->sequence);
 		if (replicated)
 			continue;
-		/* It is in the log; when it comes again it is recognized, and waits for the standbys again. */
+		/*
+		 * It is in the log; when it comes again it is recognized, and waits for the
+		 * standbys again.
+		 */
 		batch->entry->error_code = KS_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
 		batch->entry->base_offset = -1;
 	}
@@ -512,6 +554,7 @@ append_all(KsKafkaRequest *request, Appending *appending)
 		fail(appending->batches[0], error, message);
 	for (i = 0; error != KS_KAFKA_NONE && appending->count > 1 && i < appending->count; i++)
 	{
+		/* step 3 */
 		Appending alone = {&appending->batches[i], 1, appending->acks, appending->timeout};
 
 		append_all(request, &alone);
@@ -565,6 +608,7 @@ take_batch(Gathering *gather, const KsTopic *topic, uint32 named, const KwProduc
 	error = check_batch(batch);
 	if (error != KS_KAFKA_NONE)
 	{
+		/* What follows it in sequence must fail as well. */
 		ks_kafka_sequence_refused(&batch->sequence);
 		entry->error_message = ks_wire_string(batch->why);
 		return error;
@@ -687,6 +731,7 @@ next_request(const KsKafkaRequest *first)
 	next->context = first->context;
 	next->body = wanted = ks_wire_decode(next->api->request, next->header.version, next->header.version >= next->api->flexible,
 										 frame + used, len - used);
+	/* It stays in the buffer, and is served by itself. */
 	if (wanted == NULL || wanted->acks != ((const KwProduceRequest *) first->body)->acks || check_request(wanted) != KS_KAFKA_NONE)
 		return NULL;
 	ks_kafka_take_frame(first->connection, len);
@@ -725,11 +770,13 @@ serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
 	{
 		Appending appending = {gather->batches, gather->count, acks, shortest_timeout(gather)};
 
+		/* Step 2: the order of topic and partition, in which all appenders lock. */
 		if (gather->count > 1)
 			qsort(gather->batches, gather->count, sizeof(ClientBatch *), compare_batches);
 		append_all(first, &appending);
 		return;
 	}
+	/* Nothing was checked, so nothing is known of the sequences in it: the connection ends. */
 	gather->lost = true;
 	for (i = 0; i < gather->request_count; i++)
 		fail_request(gather->requests[i]->body, gather->answers[i], first, error);

@@ -24,8 +24,17 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_configs.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_fetch.h"
+#include "kafka/kafka_metadata.h"
+#include "kafka/kafka_offsets.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_log.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_topics.h"
+#include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */
 #define MESSAGE_MAX 1000
@@ -115,6 +124,7 @@ error_number(const ErrorData *error, int16 api)
 		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
 			return RecoveryInProgress() ? standby_error(api) : KS_E_TOPIC_AUTHORIZATION_FAILED;
 		case ERRCODE_UNDEFINED_OBJECT:
+		case ERRCODE_UNDEFINED_TABLE: /* the topic was dropped meanwhile */
 			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 		case ERRCODE_DUPLICATE_OBJECT:
 			return KS_E_TOPIC_ALREADY_EXISTS;
@@ -173,15 +183,42 @@ begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-/* A message for the client; it may quote names as long as the client made them, and a string has its limit. */
+/*
+ * A message for the client, with the detail but not Kafka's name in front of it, which
+ * the number says.  It may quote names as long as the client made them, and a string
+ * has its limit.
+ */
 static char *
-clip_message(KsKafkaRequest *request, const char *text)
+message_of(const ErrorData *error)
 {
-	char *copy = MemoryContextStrdup(request->context, text);
+	const char *detail = error->detail;
+	const char *joint = ". ";
+	char *text;
 
+	if (detail != NULL && ks_error_code(error) >= 0)
+	{
+		joint = ": ";
+		detail = strchr(detail, ':');
+		if (detail != NULL)
+			detail += strlen(joint);
+	}
+	text = detail != NULL ? psprintf("%s%s%s", error->message, joint, detail) : pstrdup(error->message);
 	/* It may end amid a character, which then is counted beyond the end. */
-	copy[Min((size_t) pg_mbcliplen(copy, strlen(copy), MESSAGE_MAX), strlen(copy))] = '\0';
-	return copy;
+	text[Min((size_t) pg_mbcliplen(text, strlen(text), MESSAGE_MAX), strlen(text))] = '\0';
+	return text;
+}
+
+bool
+ks_kafka_has_extension(void)
+{
+	MemoryContext old = CurrentMemoryContext;
+	bool found;
+
+	StartTransactionCommand();
+	found = ks_catalog_exists();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 int16
@@ -189,6 +226,7 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 {
 	MemoryContext old = CurrentMemoryContext;
 	volatile int16 number = KS_KAFKA_NONE;
+	volatile bool suspect = false;
 
 	PG_TRY();
 	{
@@ -211,7 +249,8 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 		AbortCurrentTransaction();
 		ks_wait_end();
 		if (message != NULL)
-			*message = clip_message(request, error->message);
+			*message = message_of(error);
+		suspect = error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 		if (request->connection->slot != NULL)
 			request->connection->slot->errors++;
 	}
@@ -223,6 +262,11 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 	 */
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
+	/* The next connection is told so in words. */
+	if (suspect && !ks_kafka_has_extension())
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"kstream\" does not exist any more in the database of Kafka clients")));
 	return number;
 }
 

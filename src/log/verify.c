@@ -25,8 +25,10 @@
 #include "utils/timestamp.h"
 
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 #include "log/seal.h"
+#include "log/segment_table.h"
 #include "log/verify.h"
 #include "record/time.h"
 
@@ -60,6 +62,7 @@ verify_records(Verify *verify, const KsBatchRow *row, KsBatchReader *reader)
 		max_timestamp = Max(max_timestamp, record.timestamp);
 		count++;
 	}
+	/* The reader stopped before the count in the header was reached. */
 	if (status != KS_BATCH_END)
 		report(verify, row->base_offset, ks_batch_status_text(status));
 	else if (count > 0 && (max_timestamp != row->max_timestamp || reader->header.max_timestamp != row->max_timestamp))
@@ -79,6 +82,7 @@ verify_batch(Verify *verify, const KsBatchRow *row)
 		report(verify, row->base_offset, ks_batch_status_text(status));
 		return;
 	}
+	/* The batch can be read, yet consumers of raw bytes would stumble over what lies behind it. */
 	if ((size_t) reader.header.batch_length + KS_BATCH_LENGTH_END != VARSIZE_ANY_EXHDR(batch))
 		report(verify, row->base_offset, "batch is longer than its header says");
 	if (reader.header.base_offset != row->base_offset ||
@@ -98,8 +102,10 @@ verify_row(Verify *verify, const KsBatchRow *row, bool may_overlap)
 		report(verify, row->base_offset, problem);
 		return;
 	}
+	/* A batch found by offset after a rewrite may begin before the place reached, legally. */
 	if (row->base_offset < verify->next_offset && !may_overlap)
 		report(verify, row->base_offset, "offsets overlap");
+	/* A standby would read beyond transactions that were open. */
 	if (row->stable_offset > row->base_offset)
 		report(verify, row->base_offset, "stable_offset is above base_offset");
 	verify->next_offset = Max(verify->next_offset, row->last_offset + 1);
@@ -145,6 +151,10 @@ verify_newest(Verify *verify, const KsSegment *newest, int32 active)
 	if (newest->last_number >= KS_MAX_SEGMENT)
 		return;
 	name = ks_segment_name(verify->topic, verify->partition, newest->last_number + 1);
+	/*
+	 * Two witnesses that a newer segment was there: memory, and a table left without a
+	 * row.  The last look is for a roll meanwhile.
+	 */
 	if ((newest->last_number < active || OidIsValid(get_relname_relid(name, get_namespace_oid("kstream_log", false)))) &&
 		!ks_segment_after(verify->topic, verify->partition, newest->last_number, &next))
 		report(verify, verify->end, psprintf("segment %d is missing", newest->last_number + 1));
@@ -182,12 +192,14 @@ verify_segments(Verify *verify, int64 log_start, int32 active)
 		const char *problem;
 
 		CHECK_FOR_INTERRUPTS();
+		/* Reading can go on where the next segment begins. */
 		if (missing)
 			from = segment->base_offset < 0 ? verify->end : segment->base_offset;
 		if (previous == NULL && segment->base_offset > log_start)
 			report(verify, log_start, psprintf("segment %d is missing", segment->number - 1));
 		if (previous != NULL && segment->number != previous->last_number + 1)
 			report(verify, previous->base_offset, psprintf("segment %d is missing", previous->last_number + 1));
+		/* A segment is sealed when the boundary to its successor is decided. */
 		if (previous != NULL && segment->base_offset >= 0 && !missing)
 			verify_seal(verify, previous, segment);
 		problem = table_problem(verify, segment);
@@ -216,6 +228,10 @@ hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *i
 	{
 		if (ks_segment_problem(oldest->relid) != NULL)
 			return true;
+		/*
+		 * Dropped between the look-up and the lock: look again.  The same one twice is not
+		 * retention's doing.
+		 */
 		if (oldest->relid == missing || ks_segment_open(oldest->relid, AccessShareLock, heap, index))
 			return true;
 		missing = oldest->relid;
@@ -233,6 +249,7 @@ edges_are_sound(Verify *verify, const KsSegment *segment)
 
 	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
 		return true; /* is reported later */
+	/* As recovery looks at it: dead rows, too, decide where offsets go on. */
 	if (ks_segment_last_row(heap, index, SnapshotAny, &row))
 		problem = ks_segment_row_problem(&row);
 	if (problem == NULL && ks_segment_first_row(heap, index, SnapshotAny, &row))
@@ -257,6 +274,7 @@ end_can_be_found(Verify *verify)
 	bool sound = true;
 
 	ks_topic_partition_key(verify->topic, verify->partition, &key);
+	/* Memory knows the end, so recovery is not needed to read the log. */
 	if (ks_partition_read(&key, &info))
 		return true;
 	segments = ks_segment_list(verify->topic, verify->partition);
@@ -294,12 +312,14 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 		report(&verify, 0, "partition has no segment");
 		return;
 	}
+	/* Else ks_log_info() below would throw at the first broken row, in place of a report. */
 	if (!end_can_be_found(&verify))
 	{
 		if (heap != NULL)
 			ks_segment_close(heap, index, AccessShareLock);
 		return;
 	}
+	/* The end first, then the snapshot: the rule of reading (log_scan.c). */
 	ks_log_info(topic, partition, &info);
 	verify.end = info.end;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -307,6 +327,7 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	ks_topic_partition_row(topic, partition, &partition_row);
 	from = verify_segments(&verify, partition_row.log_start, info.active.number);
 	ks_log_scan_begin(&scan, topic, partition, Max(from, oldest.base_offset), info.end, NULL, snapshot);
+	/* verify_row() reports rows out of range; a reader would throw. */
 	scan.takes_all = true;
 	while (ks_log_scan_next(&scan, &row))
 	{

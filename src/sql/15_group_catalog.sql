@@ -36,7 +36,7 @@ CREATE TABLE kstream.committed_offset (
 ) WITH (fillfactor = 50);
 CREATE INDEX committed_offset_key ON kstream.committed_offset (group_id, topic_id, partition);
 ALTER TABLE kstream.committed_offset REPLICA IDENTITY FULL;
-COMMENT ON INDEX kstream.committed_offset_key IS 'not unique, but its rows are: see src/group/offset_row.c';
+COMMENT ON INDEX kstream.committed_offset_key IS 'not unique, but its rows are: see src/offset/offset_row.c';
 COMMENT ON TABLE kstream.committed_offset IS 'how far a group has come in a partition';
 COMMENT ON COLUMN kstream.committed_offset.stamp IS 'of the takeover by the member that may commit';
 COMMENT ON COLUMN kstream.committed_offset.start IS 'where auto_offset_reset let the group start; null once something is committed after that';

@@ -75,15 +75,18 @@ ks_clock_trusted_now(void)
 	int64 expected;
 	int64 trusted;
 
+	/* Both clocks were read before: no system call under a spinlock. */
 	SpinLockAcquire(&clock->lock);
 	expected = clock->wall + (steady - clock->steady);
 	trusted = Min(wall, expected);
+	/* They advance alike: move the anchor along. */
 	if (Max(wall - expected, expected - wall) <= TOLERANCE_MS)
 	{
 		set_anchor(clock, wall, steady);
 		trusted = wall;
 	}
 	else if (clock->jumped_at == 0)
+		/* The first look that finds a jump starts the time until it is believed. */
 		clock->jumped_at = steady;
 	else if (steady - clock->jumped_at >= JUMP_ACCEPTED_MS)
 	{

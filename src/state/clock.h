@@ -15,4 +15,10 @@
  */
 extern int64 ks_clock_trusted_now(void);
 
+/* ---------- for the files of src/state ---------- */
+
+struct KsClock;
+/* For state_shmem.c. */
+extern void ks_clock_init(struct KsClock *clock);
+
 #endif /* KS_STATE_CLOCK_H */

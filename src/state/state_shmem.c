@@ -19,7 +19,13 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "base/locks.h"
+#include "state/clock.h"
+#include "state/inflight.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/state_shmem.h"
+#include "state/wait.h"
 
 #define WARN_EVERY 600 /* s */
 
@@ -98,6 +104,7 @@ ks_state_shmem_init(void)
 	Size size = lay_out(NULL);
 	bool found;
 
+	/* Also where the memory is there already: under EXEC_BACKEND a process inherits no pointers. */
 	(void) lay_out(ShmemInitStruct("kstream", size, &found));
 	if (!found)
 	{
@@ -109,9 +116,10 @@ ks_state_shmem_init(void)
 		ks_wait_init();
 		ks_clock_init(&ks_shared->clock);
 	}
-	LWLockRegisterTranche(ks_shared->index_lock.tranche, "kstream_index");
-	LWLockRegisterTranche(ks_shared->partition_tranche, "kstream_partition");
+	LWLockRegisterTranche(ks_shared->index_lock.tranche, KS_TRANCHE_INDEX);
+	LWLockRegisterTranche(ks_shared->partition_tranche, KS_TRANCHE_PARTITION);
 	ks_slots_init(found);
+	/* Only now: from here on functions may use shared memory. */
 	ks_preloaded = true;
 }
 

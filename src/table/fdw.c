@@ -30,8 +30,14 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
-#include "table/table.h"
+#include "table/fdw.h"
+#include "table/modify.h"
+#include "table/table_analyze.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
+#include "table/table_scan.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /* Are these the columns of a topic's table? */
 static bool
@@ -104,6 +110,7 @@ ks_table_topic_to_plan(Oid relid, KsTopic *topic)
 	const char *name = named_topic(relid);
 
 	ks_require_preloaded();
+	/* Only the table was restored: the first use that is no plan binds the topic. */
 	if (name == NULL || !ks_topic_find(name, topic))
 		memset(topic, 0, sizeof(KsTopic));
 	else if (topic->relid != relid)
@@ -167,6 +174,7 @@ kstream_fdw_validator(PG_FUNCTION_ARGS)
 
 	foreach (lc, options)
 	{
+		/* Called for the wrapper, the server and user mappings, too. */
 		if (PG_GETARG_OID(1) != ForeignTableRelationId)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

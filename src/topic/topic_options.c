@@ -25,6 +25,7 @@
 #include "nodes/value.h"
 #include "utils/memutils.h"
 
+#include "base/option_text.h"
 #include "base/options.h"
 #include "topic/topic.h"
 #include "topic/topic_options.h"

@@ -29,6 +29,8 @@
 #include "base/subxact.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
+#include "upkeep/compact.h"
 #include "upkeep/passes.h"
 
 /* Who runs the passes in the foreground. */
@@ -115,6 +117,7 @@ in_transaction(KsMaintainer *maintainer, KsStep step, void *arg)
 	/* The session's default might be one that fails where another writes. */
 	XactIsoLevel = XACT_READ_COMMITTED;
 	done = run_step((Foreground *) maintainer, step, arg);
+	/* What a false step wrote must not stay. */
 	if (ks_pass_must_roll_back(done))
 		SPI_rollback();
 	else
@@ -155,6 +158,7 @@ kstream_run_maintenance(PG_FUNCTION_ARGS)
 	SPI_commit();
 	/* Of the CALL's portal: it outlives the transactions. */
 	foreground.context = PortalContext;
+	/* SPI_commit() resets the transaction's contexts. */
 	context = MemoryContextSwitchTo(PortalContext);
 	for (i = 0; i < ks_pass_count; i++)
 		ks_pass_run(i, false, &foreground.maintainer);
