@@ -27,6 +27,7 @@
 #include "ks_shmem.h"
 #include "produce/produce.h"
 #include "produce/producer_batch.h"
+#include "staging/staging.h"
 #include "state/partition_state.h"
 #include "state/replicas.h"
 #include "state/state_shmem.h"
@@ -68,7 +69,9 @@ _PG_init(void)
 	ks_replicas_define_settings();
 	ks_produce_define_settings();
 	ks_producer_define_settings();
+	ks_staging_define_settings();
 	ks_fetch_define_settings();
+	ks_stream_define_settings();
 	ks_admin_define_settings();
 	ks_debug_init();
 	MarkGUCPrefixReserved("kstream");

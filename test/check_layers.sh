@@ -22,6 +22,7 @@ catalog
 topic
 log
 produce fetch admin
+staging
 table
 group cdc
 offset

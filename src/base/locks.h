@@ -12,6 +12,8 @@
  *	 1 name of a topic		object (topic, hash, 0)			AccessExclusive T	create; others not
  *	 2 a topic's table		relation						AccessShare to
  *															AccessExclusive T	DDL; maintenance not
+ *	2a transactional id		object (staging_turn, hash)		Exclusive T			yes; its end and a new
+ *																				producer not
  *	 3 keys placed by hand	object (key_placement, topic, 0) ShareUpdateExcl T	yes, once a topic
  *	 4 a capture that is
  *	   adopted				object (capture, table, 0)		Exclusive T			yes
@@ -75,6 +77,13 @@ static inline void
 ks_tag_topic_name(LOCKTAG *tag, Oid topic_table, uint32 hash)
 {
 	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, topic_table, hash, 0);
+}
+
+/* 2a */
+static inline void
+ks_tag_transactional_id(LOCKTAG *tag, Oid staging_turn_table, uint64 hash)
+{
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, staging_turn_table, (uint32) (hash >> 32), (uint16) hash);
 }
 
 /* 3 */

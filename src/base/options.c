@@ -370,7 +370,7 @@ ks_option_check_text(const KsOptionTable *table, const char *name, const char *t
 	const KsOption *option = ks_option_find(table, name, &kafka);
 	int64 value;
 
-	if (option == NULL)
+	if (option == NULL || kafka)
 		report_unrecognized(ERROR, table, name);
 	if (!ks_option_text_value(option, text, &value) || !ks_option_in_range(option, value))
 		report_invalid(ERROR, table, option, name, text);

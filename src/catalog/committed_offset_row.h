@@ -11,16 +11,27 @@
 #include "nodes/pg_list.h"
 
 /* Attribute numbers and types; test/t/078_catalog.pl compares them with pg_attribute. */
-#define Anum_committed_offset_group_id 1     /* text */
-#define Anum_committed_offset_topic_id 2     /* integer */
-#define Anum_committed_offset_partition 3    /* integer */
-#define Anum_committed_offset_stamp 4        /* bigint */
-#define Anum_committed_offset_committed 5    /* bigint */
-#define Anum_committed_offset_metadata 6     /* text */
-#define Anum_committed_offset_committed_at 7 /* timestamptz */
-#define Anum_committed_offset_start 8        /* bigint */
-#define Anum_committed_offset_partitions 9   /* integer */
-#define Natts_committed_offset 9
+#define Anum_committed_offset_group_id 1      /* text */
+#define Anum_committed_offset_topic_id 2      /* integer */
+#define Anum_committed_offset_partition 3     /* integer */
+#define Anum_committed_offset_stamp 4         /* bigint */
+#define Anum_committed_offset_committed 5     /* bigint */
+#define Anum_committed_offset_metadata 6      /* text */
+#define Anum_committed_offset_committed_at 7  /* timestamptz */
+#define Anum_committed_offset_start 8         /* bigint */
+#define Anum_committed_offset_partitions 9    /* integer */
+#define Anum_committed_offset_leader_epoch 10 /* integer */
+#define Natts_committed_offset 10
+
+#define KS_NO_OFFSET (-1)
+
+/* What a row says of a group's progress. */
+typedef struct KsOffset
+{
+	int64 committed;  /* KS_NO_OFFSET: nothing */
+	int64 start;      /* where a reset let the group start, which counts before `committed`; or KS_NO_OFFSET */
+	int32 partitions; /* that the topic had when the row was made; 0: unknown */
+} KsOffset;
 
 /*
  * The greatest offset that a group has committed, or started at, in a partition; 0 if

@@ -184,6 +184,15 @@ read_catalog(KsCatalog *fresh)
 	fresh->producer_batch[1] = catalog_relation(namespace, "producer_batch_1");
 	fresh->producer_batch_index[0] = catalog_relation(namespace, "producer_batch_0_key");
 	fresh->producer_batch_index[1] = catalog_relation(namespace, "producer_batch_1_key");
+	fresh->staging_turn = catalog_relation(namespace, "staging_turn");
+	fresh->staged[0] = catalog_relation(namespace, "staged_0");
+	fresh->staged[1] = catalog_relation(namespace, "staged_1");
+	fresh->staged_index[0][0] = catalog_relation(namespace, "staged_0_id");
+	fresh->staged_index[0][1] = catalog_relation(namespace, "staged_0_partition");
+	fresh->staged_index[0][2] = catalog_relation(namespace, "staged_0_group");
+	fresh->staged_index[1][0] = catalog_relation(namespace, "staged_1_id");
+	fresh->staged_index[1][1] = catalog_relation(namespace, "staged_1_partition");
+	fresh->staged_index[1][2] = catalog_relation(namespace, "staged_1_group");
 	fresh->key_placement = catalog_relation(namespace, "key_placement");
 	fresh->key_placement_index = catalog_relation(namespace, "key_placement_pkey");
 }

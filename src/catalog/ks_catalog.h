@@ -31,6 +31,9 @@ typedef struct KsCatalog
 	Oid producer_turn;
 	Oid producer_batch[2]; /* take turns */
 	Oid producer_batch_index[2];
+	Oid staging_turn;
+	Oid staged[2]; /* take turns */
+	Oid staged_index[2][3];
 	Oid key_placement;
 	Oid key_placement_index;
 } KsCatalog;

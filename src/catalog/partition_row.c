@@ -45,6 +45,7 @@ ks_partition_row_find(int32 topic_id, int32 partition, KsPartitionRow *row)
 	{
 		TupleDesc desc = RelationGetDescr(rel);
 
+		row->found = true;
 		row->log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, desc, &isnull));
 		row->stable_offset = DatumGetInt64(heap_getattr(tuple, Anum_partition_stable_offset, desc, &isnull));
 	}

@@ -19,6 +19,7 @@
 
 typedef struct KsPartitionRow
 {
+	bool found;
 	int64 log_start;
 	int64 stable_offset; /* all before it was decided when this was noted */
 } KsPartitionRow;

@@ -18,7 +18,8 @@
 #define Anum_producer_batch_epoch 5          /* integer */
 #define Anum_producer_batch_first_sequence 6 /* integer */
 #define Anum_producer_batch_last_sequence 7  /* integer */
-#define Natts_producer_batch 7
+#define Anum_producer_batch_told_offset 8    /* bigint */
+#define Natts_producer_batch 8
 
 #define Anum_producer_turn_current 1 /* integer */
 #define Anum_producer_turn_since 2   /* timestamptz */

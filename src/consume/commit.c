@@ -32,12 +32,14 @@
 #include "consume/commit.h"
 #include "consume/position.h"
 #include "consume/wanted_back.h"
+#include "group/classic_slot.h"
 #include "group/group_errors.h"
 #include "group/group_row.h"
 #include "catalog/owner.h"
 #include "group/rebalance.h"
 #include "log/recovery.h"
 #include "offset/missing_row.h"
+#include "offset/offset_row.h"
 #include "offset/start.h"
 
 static const char *
@@ -337,6 +339,7 @@ set_offset(const KsGroupKey *key, const KsTopic *topic, int32 partition, int64 o
 	return result == KS_OFFSET_SET;
 }
 
+/* KS023: members of the other kind commit as their protocol says. */
 static int32
 count_members(const KsGroupKey *key)
 {
@@ -345,6 +348,7 @@ count_members(const KsGroupKey *key)
 
 	if (group == NULL)
 		return 0;
+	ks_classic_refuse(group);
 	members = group->member_count;
 	LWLockRelease(&group->lock);
 	return members;
@@ -403,7 +407,7 @@ write_rows(void)
 		ks_group_persist_new();
 		ks_owner_end(&scope);
 	}
-	ks_missing_rows_write();
+	ks_missing_rows_write(ks_offset_insert);
 	PopActiveSnapshot();
 }
 

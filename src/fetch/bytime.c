@@ -18,7 +18,6 @@
 
 #include "base/errors.h"
 #include "fetch/bytime.h"
-#include "fetch/fetch.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
 #include "log/segment.h"

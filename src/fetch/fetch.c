@@ -39,7 +39,6 @@
 #include "base/errors.h"
 #include "fetch/bytime.h"
 #include "fetch/fetch.h"
-#include "fetch/stream.h"
 #include "fetch/waiting.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
@@ -70,7 +69,6 @@ ks_fetch_define_settings(void)
 							&ks_max_wait,
 							30000, 0, 3600000,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
-	ks_stream_define_settings();
 }
 
 static void

@@ -18,7 +18,6 @@
 #include "fetch/bytime.h"
 #include "fetch/fetch.h"
 #include "fetch/fetchfuncs.h"
-#include "fetch/stream.h"
 #include "log/recovery.h"
 #include "record/time.h"
 #include "record/tuple.h"

@@ -12,7 +12,7 @@
 
 #include "fetch/fetch.h"
 
-/* For ks_fetch_define_settings. */
+/* For _PG_init. */
 extern void ks_stream_define_settings(void);
 
 /* How many arguments kstream.fetch has. */

@@ -126,9 +126,7 @@ ks_group_remove_member(KsGroup *group, int32 m, KsLossReason why)
 	*link = ks_members[m].next;
 	group->member_count--;
 	group->empty_since = ks_monotonic_ms();
-	if (why == KS_LOST_REMOVED || why == KS_LOST_SILENT)
-		group->removals++;
-	ks_group_log_note(group, &ks_members[m], event_of(why));
+	ks_group_note_event(group, &ks_members[m], event_of(why), 1);
 	ks_group_drop_subscriptions(group, &ks_members[m]);
 	/* While the member is still known: what it loses remembers who had it. */
 	ks_share_lose_all(group, m, why);

@@ -8,7 +8,7 @@
 #ifndef KS_GROUP_GROUP_CHANGE_H
 #define KS_GROUP_GROUP_CHANGE_H
 
-#include "group/member.h"
+#include "group/ownership.h"
 
 /* The member that this membership is of; NULL when it is none any more.  Group locked. */
 extern KsMember *ks_group_member_of(KsGroup *group, const KsMembership *membership);

@@ -51,6 +51,7 @@
 #include "group/rebalance.h"
 #include "group/group_options.h"
 #include "group/group_row.h"
+#include "staging/staging.h"
 #include "catalog/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
@@ -501,6 +502,16 @@ ks_group_sub_end(bool committed)
 	}
 }
 
+/* What an open transaction of a Kafka client will commit is not to be taken away before. */
+static void
+check_no_pending(const KsGroupKey *key)
+{
+	if (ks_staging_group_is_pending(key->name))
+		ereport(ERROR,
+				(errmsg("group \"%s\" is in use", key->name),
+				 ks_error(KS_E_NON_EMPTY_GROUP, "an open transaction of a Kafka client has an offset of it.")));
+}
+
 void
 ks_group_check_empty(const KsGroupKey *key)
 {
@@ -511,11 +522,12 @@ ks_group_check_empty(const KsGroupKey *key)
 	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
-		count = group->member_count;
+		count = ks_group_count_members(group);
 		LWLockRelease(&group->lock);
 	}
 	if (count > 0)
 		ks_error_not_empty(key->name, count);
+	check_no_pending(key);
 }
 
 /* The role that is to own a group; the current user must be able to be it. */
@@ -619,7 +631,7 @@ begin_drop(const KsGroupKey *key)
 
 	if (group == NULL)
 		no_group(key->name, NULL);
-	members = group->member_count;
+	members = ks_group_count_members(group);
 	if (members == 0)
 		group->dropping = MyProcPid;
 	LWLockRelease(&group->lock);
@@ -640,6 +652,7 @@ ks_group_drop(const char *name)
 	open_to_drop(name, &key);
 	ks_member_expire_silent(&key);
 	(void) note_change(CHANGE_DROP, &key);
+	check_no_pending(&key);
 	begin_drop(&key);
 	ks_owner_begin(&scope);
 	ks_committed_offset_row_delete_group(name);

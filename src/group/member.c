@@ -47,9 +47,11 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/locks.h"
+#include "group/classic_slot.h"
 #include "group/group_errors.h"
 #include "group/group_change.h"
 #include "group/group_log.h"
+#include "group/member.h"
 #include "group/ownership.h"
 
 /* Where this backend is a member as a session. */
@@ -447,6 +449,7 @@ add_member(KsGroup *group, KsMembership *membership)
 	member->next = group->members;
 	group->members = m;
 	group->member_count++;
+	group->classic = false;
 	membership->member = m;
 	membership->incarnation = member->incarnation;
 	return true;
@@ -481,7 +484,7 @@ join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembe
 	if (complete && is_new)
 	{
 		ks_group_raise_epoch(group);
-		ks_group_log_note(group, &ks_members[membership->member], KS_MEMBER_JOINED);
+		ks_group_note_event(group, &ks_members[membership->member], KS_MEMBER_JOINED, 1);
 	}
 	if (complete && session != NULL)
 	{
@@ -502,6 +505,9 @@ try_join(const KsGroupKey *key, const char *name, List *topics, KsMembership *me
 
 	if (group == NULL)
 		ks_error_unknown_member(key->name, name);
+	if (group->classic_members > 0 && session != NULL && session->member < 0)
+		forget_session(session);
+	ks_classic_refuse(group);
 	joined = join_locked(group, topics, membership, session);
 	if (!joined && session != NULL && session->member < 0)
 		forget_session(session);

@@ -12,16 +12,6 @@
 
 #include "group/ownership.h"
 
-/* A member as its caller knows it, for one call. */
-typedef struct KsMembership
-{
-	KsGroupKey key;
-	const char *name; /* NULL: this session */
-	int32 member;
-	int64 incarnation;
-	int32 begin_with; /* share that a poll is to begin with, -1: any; set by ks_member_sync */
-} KsMembership;
-
 /*
  * Find the member; false when it is none.  For a name, also make sure that no
  * other transaction uses it: the lock is held to the end of this one; 55006.

@@ -10,6 +10,16 @@
 
 #include "group/shared.h"
 
+/* A member as its caller knows it, for one call. */
+typedef struct KsMembership
+{
+	KsGroupKey key;
+	const char *name; /* NULL: this session */
+	int32 member;
+	int64 incarnation;
+	int32 begin_with; /* share that a poll is to begin with, -1: any; set by ks_member_sync */
+} KsMembership;
+
 /* A partition that a member owns. */
 typedef struct KsOwned
 {

@@ -280,8 +280,7 @@ expire_silent(KsGroup *group, int64 now)
 		else if (member->active && now - member->last_poll > group->options.max_poll_interval + grace)
 		{
 			member->active = false;
-			group->removals++;
-			ks_group_log_note(group, member, KS_MEMBER_NOT_POLLING);
+			ks_group_note_event(group, member, KS_MEMBER_NOT_POLLING, 1);
 			ks_share_lose_all(group, m, KS_LOST_NOT_POLLING);
 			ks_group_raise_epoch(group);
 		}
@@ -336,6 +335,7 @@ reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 {
 	KsMember *member = &ks_members[m];
 	bool freed = release_shares(group, m, is_held);
+	int taken = 0;
 	int32 s;
 
 	/* Without a change since its last call, nothing can have become free for it. */
@@ -346,7 +346,10 @@ reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 		if (share->target != m || share->owner == m || share->owner >= 0)
 			continue;
 		ks_share_own(group, s, m);
+		taken++;
 	}
+	if (taken > 0)
+		ks_group_note_event(group, member, KS_MEMBER_TOOK_OVER, taken);
 	member->reconciled = group->version;
 	if (freed)
 		ks_group_raise_version(group);

@@ -35,6 +35,7 @@
 
 #include "base/compat.h"
 #include "base/locks.h"
+#include "group/classic_slot.h"
 #include "group/shared.h"
 
 /* After this long a name that owns nothing does not keep its group's slot, ms. */
@@ -207,7 +208,7 @@ is_evictable(KsGroup *group, int64 now)
 {
 	int32 m;
 
-	if (group->dropping != 0 || group->makers > 0)
+	if (group->dropping != 0 || group->makers > 0 || group->classic_members > 0)
 		return false;
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
@@ -249,6 +250,8 @@ ks_group_empty(KsGroup *group)
 		group->shares = ks_shares[s].next;
 		ks_share_give_back(s);
 	}
+	while (group->classic_members > 0)
+		ks_classic_give_back(group);
 	group->member_count = 0;
 	group->empty_since = ks_monotonic_ms();
 	group->share_count = 0;
@@ -455,7 +458,7 @@ static bool
 can_be_emptied(const KsGroup *group, bool database_exists, bool memberless)
 {
 	return group->used && (group->dropped || !database_exists ||
-						   (memberless && group->member_count == 0 && group->dropping == 0));
+						   (memberless && ks_group_count_members(group) == 0 && group->dropping == 0));
 }
 
 void
@@ -498,7 +501,7 @@ typedef int32 (*CountFunction)(const KsGroup *group);
 static int32
 count_members(const KsGroup *group)
 {
-	return group->member_count;
+	return ks_group_count_members(group);
 }
 
 static int32

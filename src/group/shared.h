@@ -21,6 +21,9 @@
 /* Bytes of a group's and a member's name. */
 #define KS_GROUP_NAME_MAX 255
 
+/* Bytes that are kept of a classic group's protocol type ("consumer", "connect"). */
+#define KS_PROTOCOL_TYPE_MAX 63
+
 typedef enum KsOffsetReset
 {
 	KS_RESET_EARLIEST,
@@ -58,6 +61,18 @@ typedef struct KsLoss
 	int32 topic_id;
 	int32 partition;
 } KsLoss;
+
+/* What has happened in a group since it came into memory. */
+typedef struct KsGroupCounts
+{
+	int64 joined;
+	int64 left;
+	int64 evicted;
+	int64 silent;
+	int64 not_polling;
+	int64 takeovers; /* partitions that a member has taken */
+	int64 expired;   /* committed offsets */
+} KsGroupCounts;
 
 typedef struct KsGroupKey
 {
@@ -97,8 +112,26 @@ typedef struct KsGroup
 	int32 shares;
 	int32 share_count;
 	int64 rebalances; /* targets computed */
-	int64 removals;   /* members removed, silent or not polling */
+	KsGroupCounts counts;
+
+	/* Of a classic group, whose members Kafka's listener keeps (classic_slot.h) */
+	bool classic; /* it was one last */
+	int32 classic_members;
+	int32 classic_places;   /* their entries in the pool, which say nothing; linked by next */
+	int64 classic_listener; /* which of the listeners counted them */
+	int64 classic_timeout;  /* ms: the longest of their session timeouts */
+	int64 classic_back;     /* monotonic ms: until then members of an earlier listener may come back */
+	int32 classic_generation;
+	int classic_state;
+	char protocol_type[KS_PROTOCOL_TYPE_MAX + 1];
 } KsGroup;
+
+/* Members of either kind; group locked. */
+static inline int32
+ks_group_count_members(const KsGroup *group)
+{
+	return group->member_count + group->classic_members;
+}
 
 typedef struct KsMember
 {
@@ -174,6 +207,8 @@ typedef struct KsGroupShared
 	/* Protected by incarnation_lock */
 	slock_t incarnation_lock;
 	int64 next_incarnation;
+	int64 classic_listener; /* how many listeners there were */
+	int64 classic_since;    /* monotonic ms: since when there may be classic groups; 0: there are none */
 } KsGroupShared;
 
 extern KsGroupShared *ks_group_shared;

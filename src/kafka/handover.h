@@ -20,7 +20,8 @@
 typedef enum KsKafkaQuestionKind
 {
 	KS_KAFKA_ASK_SOCKET, /* the first: cookie */
-	KS_KAFKA_ASK_ROLE    /* may this role connect, and how does it prove who it is? */
+	KS_KAFKA_ASK_ROLE,   /* may this role connect, and how does it prove who it is? */
+	KS_KAFKA_ASK_GROUPS  /* the first of another connection: what follows are calls of groups (group_message.h) */
 } KsKafkaQuestionKind;
 
 typedef struct KsKafkaQuestion
@@ -72,6 +73,9 @@ extern bool ks_kafka_handover_answer(pgsocket session, const KsKafkaAnswer *answ
 
 /* Connect, give the cookie, get the client's socket.  PGINVALID_SOCKET: there is none. */
 extern pgsocket ks_kafka_handover_take(uint64 cookie, pgsocket *listener);
+
+/* Connect for calls of groups; the socket is blocking.  PGINVALID_SOCKET: there is no listener. */
+extern pgsocket ks_kafka_handover_groups(void);
 
 /* Ask about a role (kind and cookie are set here); false when the listener is gone. */
 extern bool ks_kafka_handover_ask(pgsocket listener, const KsKafkaQuestion *question, KsKafkaAnswer *answer);

@@ -29,6 +29,8 @@ int ks_kafka_node_id = 1;
 char *ks_kafka_nodes_setting = NULL;
 char *ks_kafka_anonymous_role = NULL;
 bool ks_kafka_auto_create_topics = false;
+int ks_kafka_group_initial_rebalance_delay = 3000;
+int ks_kafka_group_min_session_timeout = 6000;
 
 /* Empty, or what Metadata can split: a host, a colon and a port. */
 static bool
@@ -82,6 +84,13 @@ ks_kafka_define_settings(void)
 							 "Make a topic that a Kafka client asks for and that is not there.",
 							 "With one partition, owned by the client's role, which must have the right to create topics.",
 							 &ks_kafka_auto_create_topics, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("kstream.kafka_group_initial_rebalance_delay",
+							"How long the first Kafka members of a group wait for others.",
+							"It begins anew when another comes, up to their rebalance timeout.",
+							&ks_kafka_group_initial_rebalance_delay, 3000, 0, 3600000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("kstream.kafka_group_min_session_timeout",
+							"Shortest session timeout that a Kafka member of a group may ask for.", NULL,
+							&ks_kafka_group_min_session_timeout, 6000, 1, PG_INT32_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
 void

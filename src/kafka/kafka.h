@@ -21,6 +21,8 @@
  *		kafka_nodes.c		the servers that clients are told of
  *		kafka_request.c		the table of APIs; transactions and errors of requests
  *		kafka_*.c			the requests, by subject
+ *		classic_group.c		groups by Kafka's classic protocol; group_message.c, group_service.c:
+ *							how sessions call on them
  *
  * src/kafka/kafka.h
  *-------------------------------------------------------------------------
@@ -39,6 +41,8 @@ extern int ks_kafka_node_id;
 extern char *ks_kafka_nodes_setting;
 extern char *ks_kafka_anonymous_role;
 extern bool ks_kafka_auto_create_topics;
+extern int ks_kafka_group_initial_rebalance_delay; /* ms */
+extern int ks_kafka_group_min_session_timeout;     /* ms */
 
 /* For _PG_init of the postmaster: settings, and the listener if a port is set. */
 extern void ks_kafka_define_settings(void);

@@ -111,17 +111,20 @@ ks_kafka_handle_describe_configs(KsKafkaRequest *request, void *response)
 		Description description = {&wanted->resources.items[i], wanted->include_synonyms, &answer->results.items[i]};
 		KwDescribeConfigsResponseResult *entry = description.entry;
 		int16 error = KS_KAFKA_NONE;
+		char *message = NULL;
 
 		entry->resource_type = description.wanted->resource_type;
 		entry->resource_name = description.wanted->resource_name;
 		entry->error_message.len = KW_NULL;
 		/* A transaction for each resource, so that what fails costs that one alone. */
 		if (entry->resource_type == RESOURCE_TOPIC)
-			error = ks_kafka_transaction(request, describe_topic, &description, NULL);
+			error = ks_kafka_transaction(request, describe_topic, &description, &message);
 		else if (entry->resource_type != RESOURCE_BROKER && entry->resource_type != RESOURCE_BROKER_LOGGER)
 			error = KS_KAFKA_INVALID_REQUEST;
-		if (error != KS_KAFKA_NONE)
-			entry->error_code = error;
+		if (error == KS_KAFKA_NONE)
+			continue;
+		entry->error_code = error;
+		entry->error_message = ks_wire_string(message);
 	}
 	return true;
 }

@@ -57,8 +57,8 @@ ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock)
 }
 
 /* What PostgreSQL asks of an idle backend. */
-static void
-serve_interrupts(void)
+void
+ks_kafka_serve_interrupts(void)
 {
 	ResetLatch(MyLatch);
 	QueryCancelPending = false;
@@ -131,7 +131,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			serve_interrupts();
+			ks_kafka_serve_interrupts();
 	}
 }
 
@@ -230,7 +230,7 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | (limit >= 0 ? WL_TIMEOUT : 0),
 								   connection->socket, rest, KS_WAIT_EVENT("KstreamKafkaRead"));
 		if (events & WL_LATCH_SET)
-			serve_interrupts();
+			ks_kafka_serve_interrupts();
 		if ((events & WL_SOCKET_READABLE) && read_some(connection) < 0)
 			return false;
 	}
@@ -280,7 +280,7 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			serve_interrupts();
+			ks_kafka_serve_interrupts();
 	}
 	if (connection->slot != NULL)
 		connection->slot->bytes_out += len;
@@ -295,5 +295,5 @@ ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone)
 
 	*gone = (events & WL_SOCKET_CLOSED) != 0;
 	if (events & WL_LATCH_SET)
-		serve_interrupts();
+		ks_kafka_serve_interrupts();
 }

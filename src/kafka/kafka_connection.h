@@ -57,4 +57,7 @@ extern bool ks_kafka_write(KsKafkaConnection *connection, const char *data, size
  */
 extern void ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone);
 
+/* What PostgreSQL asks of an idle backend, when a wait outside a transaction was woken by the latch. */
+extern void ks_kafka_serve_interrupts(void);
+
 #endif /* KS_KAFKA_KAFKA_CONNECTION_H */

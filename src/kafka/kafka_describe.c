@@ -17,6 +17,7 @@
 #include "kafka/kafka_describe.h"
 #include "kafka/kafka_metadata.h"
 #include "kafka/kafka_request.h"
+#include "log/damage.h"
 #include "log/recovery.h"
 #include "log/segment.h"
 
@@ -33,11 +34,13 @@ size_of(const KsTopic *topic, int32 partition)
 {
 	KsPartitionInfo info;
 	int64 bytes = 0;
+	char *damage;
 	ListCell *lc;
 
 	foreach (lc, ks_segment_list(topic, partition))
 		bytes += Max(((KsSegment *) lfirst(lc))->bytes, 0);
-	ks_log_info(topic, partition, &info);
+	if (!ks_log_look(topic, partition, &info, &damage))
+		return bytes;
 	return bytes + Max(info.active_bytes, 0);
 }
 

@@ -11,6 +11,7 @@
  *						START_LIMIT ms, then its socket is closed
  *	sessions' sockets	of sessions that have not authenticated their client; they
  *						close it when they have
+ *	sessions' calls		of those whose clients use classic groups (group_service.c)
  *
  * It waits for nobody: client sockets are not read here, sessions' sockets are
  * nonblocking and carry questions of a fixed form (handover.h).
@@ -46,6 +47,7 @@
 #include "utils/varlena.h"
 
 #include "base/compat.h"
+#include "kafka/group_service.h"
 #include "kafka/hba_rules.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_listener.h"
@@ -428,6 +430,11 @@ meet(pgsocket session)
 
 	if (!ks_kafka_handover_read(session, &question, &gone) && !gone)
 		return false;
+	if (!gone && question.kind == KS_KAFKA_ASK_GROUPS)
+	{
+		ks_group_service_add(session);
+		return true;
+	}
 	/* The cookie is random and used once: a session gets its own client's socket or none. */
 	client = !gone && question.kind == KS_KAFKA_ASK_SOCKET ? client_of_cookie(question.cookie) : NULL;
 	if (client == NULL || !ks_kafka_handover_answer(session, &answer, client->socket))
@@ -468,14 +475,19 @@ typedef enum EventKind
 	EVENT_LISTEN,
 	EVENT_HANDOVER,
 	EVENT_STRANGER,
-	EVENT_SESSION
+	EVENT_SESSION,
+	EVENT_GROUP
 } EventKind;
+
+/* So many are seen to before the next wait is made. */
+#define EVENTS_AT_ONCE 32
 
 typedef struct EventSource
 {
 	EventKind kind;
 	pgsocket socket;
 	Client *client;
+	KsGroupPeer *peer;
 } EventSource;
 
 static void
@@ -485,6 +497,21 @@ add_source(WaitEventSet *set, EventSource *source, EventKind kind, pgsocket sock
 	source->socket = sock;
 	source->client = client;
 	AddWaitEventToSet(set, WL_SOCKET_READABLE, sock, NULL, source);
+}
+
+/* Sessions that call on groups. */
+static void
+add_peers(WaitEventSet *set, EventSource *source)
+{
+	KsGroupPeer *peer = NULL;
+
+	while ((peer = ks_group_peer_next(peer)) != NULL)
+	{
+		source->kind = EVENT_GROUP;
+		source->peer = peer;
+		AddWaitEventToSet(set, WL_SOCKET_READABLE | (ks_group_peer_writes(peer) ? WL_SOCKET_WRITEABLE : 0),
+						  ks_group_peer_socket(peer), NULL, source++);
+	}
 }
 
 static bool
@@ -518,6 +545,7 @@ make_set(EventSource *sources, int count)
 		if (client->session != PGINVALID_SOCKET)
 			add_source(set, sources++, EVENT_SESSION, client->session, client);
 	}
+	add_peers(set, sources);
 	return set;
 }
 
@@ -525,10 +553,13 @@ static int
 count_sources(void)
 {
 	int count = listening_count + 1 + list_length(strangers);
+	KsGroupPeer *peer = NULL;
 	dlist_iter iter;
 
 	dlist_foreach (iter, &clients)
 		count += dlist_container(Client, node, iter.cur)->session != PGINVALID_SOCKET;
+	while ((peer = ks_group_peer_next(peer)) != NULL)
+		count++;
 	return count;
 }
 
@@ -560,25 +591,34 @@ handle_event(const EventSource *source)
 		case EVENT_SESSION:
 			answer_session(source->client);
 			break;
+		case EVENT_GROUP:
+			ks_group_peer_serve(source->peer);
+			break;
 		case EVENT_LATCH:
 			break;
 	}
 }
 
-/* Wait for one thing to happen, and see to it. */
+/* Wait for something to happen, but no longer than limit ms (-1: for ever), and see to it. */
 static void
-wait_once(void)
+wait_once(long limit)
 {
 	int count = count_sources();
 	EventSource *sources = palloc0(count * sizeof(EventSource));
 	WaitEventSet *set = make_set(sources, count);
-	WaitEvent event;
-	bool idle = dlist_is_empty(&clients) && !is_pausing() && listening_count > 0;
-	int n = WaitEventSetWait(set, idle ? -1 : 200, &event, 1, KS_WAIT_EVENT("KstreamKafkaListener"));
+	WaitEvent events[EVENTS_AT_ONCE];
+	int n;
+	int i;
 
+	if (!dlist_is_empty(&clients) || is_pausing() || listening_count == 0)
+		limit = limit < 0 ? 200 : Min(limit, 200);
+	n = WaitEventSetWait(set, limit, events, EVENTS_AT_ONCE, KS_WAIT_EVENT("KstreamKafkaListener"));
 	FreeWaitEventSet(set);
-	if (n == 1 && event.user_data != NULL)
-		handle_event(event.user_data);
+	for (i = 0; i < n; i++)
+	{
+		if (events[i].user_data != NULL)
+			handle_event(events[i].user_data);
+	}
 	pfree(sources);
 }
 
@@ -594,9 +634,10 @@ ks_kafka_listener_main(Datum arg)
 	ks_kafka_hba_load();
 	listen_as_set();
 	handover = ks_kafka_handover_listen();
+	ks_group_service_start();
 	for (;;)
 	{
-		wait_once();
+		wait_once(ks_group_service_tick());
 		ResetLatch(MyLatch);
 		look_at_clients();
 		listen_if_not();

@@ -29,6 +29,7 @@
 #include "kafka/kafka.h"
 #include "kafka/kafka_metadata.h"
 #include "kafka/kafka_nodes.h"
+#include "log/damage.h"
 #include "log/recovery.h"
 
 /* Kafka's numbers of what a role may do, as bits (AclOperation). */
@@ -46,9 +47,11 @@ cluster_id(void)
 {
 	uint64 parts[2] = {GetSystemIdentifier(), MyDatabaseId};
 	char *text = palloc0(32);
+	int len = pg_b64_encode((void *) parts, sizeof(parts), text, 31);
 	char *p;
 
-	(void) pg_b64_encode((char *) parts, sizeof(parts), text, 32);
+	Assert(len > 0);
+	text[Max(len, 0)] = '\0';
 	for (p = text; *p != '\0'; p++)
 	{
 		/* Kafka's form: base64 for URLs, without padding. */
@@ -78,15 +81,15 @@ operations_of(const KsTopic *topic)
 	return operations;
 }
 
-/* The leader epoch of a partition, or -1 where it is not known without writing. */
+/* The leader epoch of a partition, or -1 where it is not known without writing, or not at all. */
 static int32
 epoch_of(const KsTopic *topic, int32 partition)
 {
 	KsPartitionInfo info;
+	char *damage;
 
-	if (RecoveryInProgress())
+	if (RecoveryInProgress() || !ks_log_look(topic, partition, &info, &damage))
 		return -1;
-	ks_log_info(topic, partition, &info);
 	return info.leader_epoch;
 }
 

@@ -26,7 +26,6 @@
 #include <sys/socket.h>
 
 #include "access/xlog.h"
-#include "access/xlogrecovery.h"
 #include "common/ip.h"
 #include "miscadmin.h"
 #include "replication/walreceiver.h"

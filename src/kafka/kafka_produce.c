@@ -16,6 +16,9 @@
  * 3. If that fails for more than one batch, each is tried alone, so that nobody's
  *	  record fails for another's.
  *
+ * A request with a transactional id is the same, but for where its batches go: into
+ * staging (kafka_stage.c), until the transaction ends.
+ *
  * acks: 0 and 1 let the commit end before the standbys have it, or before it is flushed
  * here; all (-1) is what the role's synchronous_commit says.
  *
@@ -40,12 +43,15 @@
 #include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
+#include "kafka/kafka_stage.h"
 #include "log/append.h"
+#include "kafka/kafka_transactions.h"
 #include "produce/column_check.h"
 #include "produce/flush.h"
 #include "produce/partitioner.h"
 #include "produce/producer_batch.h"
 #include "record/time.h"
+#include "staging/staging.h"
 #include "topic/placement.h"
 
 /*
@@ -66,34 +72,17 @@
 /* Time for a request that names none, and at most, ms: as long as Kafka's clients wait for an answer. */
 #define DEFAULT_TIMEOUT 30000
 
-/* A batch that a client sent, and what became of it. */
-typedef struct ClientBatch
-{
-	KsTopic topic;
-	uint32 named; /* as in KsKafkaSequence */
-	int32 partition;
-	KwString bytes;
-	KsAppendBatch batch;
-	int arrival;
-	KsKafkaSequence sequence;
-	bool is_duplicate; /* it is in the log already, or in this transaction */
-	int original;      /* place among the chosen of the batch that it repeats; -1: in the log */
-	bool by_hand;      /* a key is not where its hash would put it */
-	KwProduceResponsePartitionProduceResponse *entry;
-	const char *why; /* for the answer, or NULL */
-} ClientBatch;
-
 /* ---------- checking ---------- */
 
 static int16
-refuse(ClientBatch *batch, int16 error, const char *why)
+refuse(KsClientBatch *batch, int16 error, const char *why)
 {
 	batch->why = why;
 	return error;
 }
 
 static int16
-check_header(ClientBatch *batch, const KsBatchHeader *header)
+check_header(KsClientBatch *batch, const KsBatchHeader *header)
 {
 	if (header->batch_length + KS_BATCH_LENGTH_END != batch->bytes.len)
 		return refuse(batch, KS_E_INVALID_RECORD, "there must be exactly one batch for each partition");
@@ -101,8 +90,10 @@ check_header(ClientBatch *batch, const KsBatchHeader *header)
 		return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the batch is larger than the topic's max.message.bytes");
 	if ((header->attributes & KS_BATCH_ATTR_CONTROL) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "clients cannot write control batches");
-	if ((header->attributes & KS_BATCH_ATTR_TRANSACTIONAL) != 0)
-		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "transactions are not supported");
+	if (((header->attributes & KS_BATCH_ATTR_TRANSACTIONAL) != 0) != batch->transactional)
+		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "a batch is transactional if its request names a transactional id");
+	if (batch->transactional && header->producer_id < 0)
+		return refuse(batch, KS_E_INVALID_RECORD, "a transactional batch has no producer id");
 	if ((header->attributes & (KS_BATCH_ATTR_APPEND_TIME | KS_BATCH_ATTR_DELETE_HORIZON)) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch has attributes that only a server sets");
 	/* Only compaction makes gaps; a client's offsets are 0 to n - 1. */
@@ -129,7 +120,7 @@ time_fits(const KsTopicOptions *options, int64 time, int64 now)
 
 /* As SQL refuses it: one record that a column of the topic's table cannot show makes every SELECT fail. */
 static int16
-check_columns(ClientBatch *batch, const KsRecord *record)
+check_columns(KsClientBatch *batch, const KsRecord *record)
 {
 	const KsTopicOptions *options = &batch->topic.options;
 	bool key_fits = record->key_len < 0 || ks_column_shows(options->key_type, record->key, record->key_len);
@@ -144,7 +135,7 @@ check_columns(ClientBatch *batch, const KsRecord *record)
 
 /* Walk through all records. */
 static int16
-check_records(ClientBatch *batch, KsBatchReader *reader)
+check_records(KsClientBatch *batch, KsBatchReader *reader)
 {
 	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
 	bool typed = batch->topic.options.key_type != KS_COLUMN_BYTEA || batch->topic.options.value_type != KS_COLUMN_BYTEA;
@@ -183,7 +174,7 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 }
 
 static int16
-status_error(ClientBatch *batch, KsBatchStatus status)
+status_error(KsClientBatch *batch, KsBatchStatus status)
 {
 	int16 error = KS_E_CORRUPT_MESSAGE;
 
@@ -195,7 +186,7 @@ status_error(ClientBatch *batch, KsBatchStatus status)
 }
 
 static void
-set_sequence(ClientBatch *batch, const KsBatchHeader *header)
+set_sequence(KsClientBatch *batch, const KsBatchHeader *header)
 {
 	batch->sequence.producer_id = header->producer_id;
 	batch->sequence.named = batch->named;
@@ -210,7 +201,7 @@ set_sequence(ClientBatch *batch, const KsBatchHeader *header)
 static int16
 refuse_unseen(uint32 named, const KwProduceRequestPartitionProduceData *data, int16 error)
 {
-	ClientBatch batch = {.named = named, .partition = data->index};
+	KsClientBatch batch = {.named = named, .partition = data->index};
 	KsBatchHeader header;
 
 	if (data->records.len > 0 && ks_batch_read_header(data->records.data, data->records.len, &header) == KS_BATCH_OK)
@@ -223,7 +214,7 @@ refuse_unseen(uint32 named, const KwProduceRequestPartitionProduceData *data, in
 
 /* Check a batch, and make its image: a varlena, as the log's rows have it. */
 static int16
-check_batch(ClientBatch *batch)
+check_batch(KsClientBatch *batch)
 {
 	KsBatchReader reader;
 	KsBatchStatus status;
@@ -257,38 +248,14 @@ check_batch(ClientBatch *batch)
 
 /* ---------- appending ---------- */
 
-/* Batches that shall be appended together, in the order of topic, partition and arrival. */
-typedef struct Appending
+void
+ks_kafka_produce_settings(const KsAppending *appending)
 {
-	ClientBatch **batches;
-	int count;
-	int16 acks;
-	int32 timeout; /* ms; locks are waited for so long */
-} Appending;
-
-static void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
-static void
-set_durability(const Appending *appending)
-{
-	char text[12];
-
-	if (appending->acks == 0 || appending->acks == 1)
-		set_local("synchronous_commit", appending->acks == 0 ? "off" : "local");
-	/* The role may have a shorter limit. */
-	if (LockTimeout == 0 || LockTimeout > appending->timeout)
-	{
-		snprintf(text, sizeof(text), "%d", appending->timeout);
-		set_local("lock_timeout", text);
-	}
+	ks_kafka_commit_settings(appending->acks, appending->timeout, appending->transactional_id.len >= 0);
 }
 
 static bool
-same_partition(const ClientBatch *left, const ClientBatch *right)
+same_partition(const KsClientBatch *left, const KsClientBatch *right)
 {
 	return left->topic.topic_id == right->topic.topic_id && left->partition == right->partition;
 }
@@ -302,9 +269,8 @@ compare_ids(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* One KsAppend for each partition; returns how many. */
-static int
-make_appends(const Appending *appending, KsAppend *appends)
+int
+ks_kafka_produce_appends(const KsAppending *appending, KsAppend *appends)
 {
 	bool placed = false;
 	int n = 0;
@@ -312,7 +278,7 @@ make_appends(const Appending *appending, KsAppend *appends)
 
 	for (i = 0; i < appending->count; i++)
 	{
-		ClientBatch *batch = appending->batches[i];
+		KsClientBatch *batch = appending->batches[i];
 		KsAppend *append = n > 0 && same_partition(batch, appending->batches[i - 1]) ? &appends[n - 1] : NULL;
 
 		if (append == NULL)
@@ -338,8 +304,8 @@ make_appends(const Appending *appending, KsAppend *appends)
  * never wait for each other.  Of too many none is locked: they would fill the server's
  * table of locks, and 54000 has each batch tried alone.
  */
-static bool
-lock_producers(const Appending *appending)
+bool
+ks_kafka_produce_lock(const KsAppending *appending)
 {
 	int64 *ids = palloc(sizeof(int64) * appending->count);
 	int count = 0;
@@ -371,7 +337,7 @@ lock_producers(const Appending *appending)
 
 /* Judge a batch of a producer; true if it is to be appended. */
 static bool
-is_next(KsKafkaSequences *sequences, ClientBatch *batch, int place, bool *duplicates)
+is_next(KsKafkaSequences *sequences, KsClientBatch *batch, int place, bool *duplicates)
 {
 	switch (ks_kafka_sequences_judge(sequences, &batch->sequence, &batch->entry->base_offset))
 	{
@@ -395,9 +361,8 @@ is_next(KsKafkaSequences *sequences, ClientBatch *batch, int place, bool *duplic
 	return false;
 }
 
-/* Leave out what producers have sent before, or out of order. */
-static void
-choose_batches(Appending *appending, Appending *chosen)
+void
+ks_kafka_produce_choose(KsAppending *appending, KsAppending *chosen)
 {
 	KsKafkaSequences *sequences = ks_kafka_sequences_begin();
 	bool duplicates = false;
@@ -405,7 +370,7 @@ choose_batches(Appending *appending, Appending *chosen)
 
 	for (i = 0; i < appending->count; i++)
 	{
-		ClientBatch *batch = appending->batches[i];
+		KsClientBatch *batch = appending->batches[i];
 
 		CHECK_FOR_INTERRUPTS();
 		/* Set anew: this may be the second attempt. */
@@ -425,27 +390,27 @@ choose_batches(Appending *appending, Appending *chosen)
 }
 
 static void
-note_producers(const Appending *chosen, KsProducerTable *table)
+note_producers(const KsAppending *chosen, KsProducerTable *table)
 {
 	int i;
 
 	for (i = 0; i < chosen->count; i++)
 	{
-		const ClientBatch *batch = chosen->batches[i];
+		const KsClientBatch *batch = chosen->batches[i];
 
 		if (batch->sequence.producer_id >= 0)
 			ks_producer_note(table, batch->sequence.producer_id, batch->topic.topic_id, batch->partition,
-							 batch->sequence.epoch, batch->sequence.first, batch->sequence.last, batch->entry->base_offset);
+							 batch->sequence.epoch, batch->sequence.first, batch->sequence.last, batch->entry->base_offset, -1);
 	}
 	ks_producer_close(table);
 }
 
 /* Append, and tell each batch its offset. */
 static void
-append_chosen(Appending *chosen)
+append_chosen(KsAppending *chosen)
 {
 	KsAppend *appends = palloc0(sizeof(KsAppend) * chosen->count);
-	int n = make_appends(chosen, appends);
+	int n = ks_kafka_produce_appends(chosen, appends);
 	int64 next = 0;
 	int i;
 
@@ -454,7 +419,7 @@ append_chosen(Appending *chosen)
 	ks_log_append(appends, n);
 	for (i = 0, n = -1; i < chosen->count; i++)
 	{
-		ClientBatch *batch = chosen->batches[i];
+		KsClientBatch *batch = chosen->batches[i];
 
 		if (i == 0 || !same_partition(batch, chosen->batches[i - 1]))
 			next = appends[++n].base_offset;
@@ -463,21 +428,36 @@ append_chosen(Appending *chosen)
 	}
 }
 
+void
+ks_kafka_produce_answer_twice(const KsAppending *appending, const KsAppending *chosen)
+{
+	int i;
+
+	for (i = 0; i < appending->count; i++)
+	{
+		KsClientBatch *batch = appending->batches[i];
+
+		if (batch->original >= 0)
+			batch->entry->base_offset = chosen->batches[batch->original]->entry->base_offset;
+	}
+}
+
 static void
 append_batches(KsKafkaRequest *request, void *arg)
 {
-	Appending *appending = arg;
-	Appending chosen = {palloc(sizeof(ClientBatch *) * appending->count), 0, appending->acks, appending->timeout};
+	KsAppending *appending = arg;
+	KsAppending chosen = *appending;
 	KsProducerTable *table = NULL;
-	int i;
 
 	ks_require_writable("Produce");
+	chosen.batches = palloc(sizeof(KsClientBatch *) * appending->count);
+	chosen.count = 0;
 	/* SET LOCAL: how the commit of this transaction waits. */
-	set_durability(appending);
+	ks_kafka_produce_settings(appending);
 	/* After the producers' locks, before the reservation: it may wait for an emptying. */
-	if (lock_producers(appending))
+	if (ks_kafka_produce_lock(appending))
 		table = ks_producer_open();
-	choose_batches(appending, &chosen);
+	ks_kafka_produce_choose(appending, &chosen);
 	/*
 	 * From here on the offsets are taken, and hold the last stable offset back: the
 	 * transaction ends with this, and what is left to do is linear.
@@ -486,19 +466,12 @@ append_batches(KsKafkaRequest *request, void *arg)
 		append_chosen(&chosen);
 	if (table != NULL)
 		note_producers(&chosen, table);
-	/* A batch that came twice in this transaction has the offset of its first coming. */
-	for (i = 0; i < appending->count; i++)
-	{
-		ClientBatch *batch = appending->batches[i];
-
-		if (batch->original >= 0)
-			batch->entry->base_offset = chosen.batches[batch->original]->entry->base_offset;
-	}
+	ks_kafka_produce_answer_twice(appending, &chosen);
 	KS_DEBUG_POINT("kafka.appended");
 }
 
 static void
-fail(ClientBatch *batch, int16 error, const char *why)
+fail(KsClientBatch *batch, int16 error, const char *why)
 {
 	batch->entry->error_code = error;
 	batch->entry->base_offset = -1;
@@ -508,7 +481,7 @@ fail(ClientBatch *batch, int16 error, const char *why)
 
 /* What the session remembers of batches whose transaction has committed, and whether they can be acknowledged. */
 static void
-acknowledge(const Appending *appending)
+acknowledge(const KsAppending *appending)
 {
 	/* A canceled wait commits all the same; then the client must not take it for replicated. */
 	bool replicated = appending->acks != -1 || ks_kafka_commit_is_replicated();
@@ -516,7 +489,7 @@ acknowledge(const Appending *appending)
 
 	for (i = 0; i < appending->count; i++)
 	{
-		ClientBatch *batch = appending->batches[i];
+		KsClientBatch *batch = appending->batches[i];
 
 		if (batch->entry->error_code != KS_KAFKA_NONE)
 			continue;
@@ -534,7 +507,7 @@ acknowledge(const Appending *appending)
 
 /* Append them together; one by one, in the order of arrival within a partition, if that fails. */
 static void
-append_all(KsKafkaRequest *request, Appending *appending)
+append_all(KsKafkaRequest *request, KsAppending *appending)
 {
 	char *message = NULL;
 	int16 error;
@@ -545,7 +518,8 @@ append_all(KsKafkaRequest *request, Appending *appending)
 	/* Who wants no answer may send and go. */
 	if (appending->acks != 0)
 		ks_kafka_watch_client(request->connection->socket);
-	error = ks_kafka_transaction(request, append_batches, appending, &message);
+	error = ks_kafka_transaction(request, appending->transactional_id.len >= 0 ? ks_kafka_stage_batches : append_batches, appending,
+								 &message);
 	if (appending->acks != 0)
 		ks_kafka_watch_end();
 	if (error == KS_KAFKA_NONE)
@@ -555,8 +529,10 @@ append_all(KsKafkaRequest *request, Appending *appending)
 	for (i = 0; error != KS_KAFKA_NONE && appending->count > 1 && i < appending->count; i++)
 	{
 		/* step 3 */
-		Appending alone = {&appending->batches[i], 1, appending->acks, appending->timeout};
+		KsAppending alone = *appending;
 
+		alone.batches = &appending->batches[i];
+		alone.count = 1;
 		append_all(request, &alone);
 	}
 }
@@ -569,17 +545,18 @@ typedef struct Gathering
 	KsKafkaRequest *requests[GATHER_REQUESTS];
 	KwProduceResponse *answers[GATHER_REQUESTS];
 	int request_count;
-	ClientBatch **batches; /* those that passed all checks */
+	KsClientBatch **batches; /* those that passed all checks */
 	int count;
 	int room;
-	bool lost; /* not even the batches are known: what comes behind them must not be served */
+	KwString transactional_id; /* of all of them */
+	bool lost;                 /* not even the batches are known: what comes behind them must not be served */
 } Gathering;
 
 static int
 compare_batches(const void *a, const void *b)
 {
-	const ClientBatch *left = *(ClientBatch *const *) a;
-	const ClientBatch *right = *(ClientBatch *const *) b;
+	const KsClientBatch *left = *(KsClientBatch *const *) a;
+	const KsClientBatch *right = *(KsClientBatch *const *) b;
 
 	if (left->topic.topic_id != right->topic.topic_id)
 		return left->topic.topic_id < right->topic.topic_id ? -1 : 1;
@@ -592,17 +569,18 @@ static int16
 take_batch(Gathering *gather, const KsTopic *topic, uint32 named, const KwProduceRequestPartitionProduceData *data,
 		   KwProduceResponsePartitionProduceResponse *entry)
 {
-	ClientBatch *batch;
+	KsClientBatch *batch;
 	int16 error;
 
 	if (data->index < 0 || data->index >= topic->partitions)
 		return refuse_unseen(named, data, KS_E_UNKNOWN_TOPIC_OR_PARTITION);
-	batch = palloc0(sizeof(ClientBatch));
+	batch = palloc0(sizeof(KsClientBatch));
 	batch->topic = *topic;
 	batch->named = named;
 	batch->partition = data->index;
 	batch->bytes = data->records;
 	batch->entry = entry;
+	batch->transactional = gather->transactional_id.len >= 0;
 	batch->arrival = gather->count;
 	batch->sequence.producer_id = -1;
 	error = check_batch(batch);
@@ -616,8 +594,8 @@ take_batch(Gathering *gather, const KsTopic *topic, uint32 named, const KwProduc
 	if (gather->count == gather->room)
 	{
 		gather->room = Max(gather->room * 2, 16);
-		gather->batches = gather->batches == NULL ? palloc(gather->room * sizeof(ClientBatch *))
-												  : repalloc(gather->batches, gather->room * sizeof(ClientBatch *));
+		gather->batches = gather->batches == NULL ? palloc(gather->room * sizeof(KsClientBatch *))
+												  : repalloc(gather->batches, gather->room * sizeof(KsClientBatch *));
 	}
 	gather->batches[gather->count++] = batch;
 	return KS_KAFKA_NONE;
@@ -700,9 +678,7 @@ fail_request(const KwProduceRequest *wanted, KwProduceResponse *answer, KsKafkaR
 static int16
 check_request(const KwProduceRequest *wanted)
 {
-	if (wanted->acks < -1 || wanted->acks > 1)
-		return KS_KAFKA_INVALID_REQUIRED_ACKS;
-	return wanted->transactional_id.len >= 0 ? KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KS_KAFKA_NONE;
+	return wanted->acks < -1 || wanted->acks > 1 ? KS_KAFKA_INVALID_REQUIRED_ACKS : KS_KAFKA_NONE;
 }
 
 static void
@@ -710,6 +686,15 @@ add_request(Gathering *gather, KsKafkaRequest *request)
 {
 	gather->requests[gather->request_count] = request;
 	gather->answers[gather->request_count++] = ks_wire_new(request->api->response);
+}
+
+/* Of the same acks and the same transactional id, or of none. */
+static bool
+belong_together(const KwProduceRequest *left, const KwProduceRequest *right)
+{
+	return left->acks == right->acks && left->transactional_id.len == right->transactional_id.len &&
+		   (left->transactional_id.len <= 0 ||
+			memcmp(left->transactional_id.data, right->transactional_id.data, left->transactional_id.len) == 0);
 }
 
 /* The request behind those, if it has come and can be served with them. */
@@ -732,7 +717,7 @@ next_request(const KsKafkaRequest *first)
 	next->body = wanted = ks_wire_decode(next->api->request, next->header.version, next->header.version >= next->api->flexible,
 										 frame + used, len - used);
 	/* It stays in the buffer, and is served by itself. */
-	if (wanted == NULL || wanted->acks != ((const KwProduceRequest *) first->body)->acks || check_request(wanted) != KS_KAFKA_NONE)
+	if (wanted == NULL || !belong_together(wanted, first->body) || check_request(wanted) != KS_KAFKA_NONE)
 		return NULL;
 	ks_kafka_take_frame(first->connection, len);
 	first->connection->slot->requests++;
@@ -768,11 +753,12 @@ serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
 	error = ks_kafka_transaction(first, take_all, gather, NULL);
 	if (error == KS_KAFKA_NONE)
 	{
-		Appending appending = {gather->batches, gather->count, acks, shortest_timeout(gather)};
+		KsAppending appending = {gather->batches, gather->count, acks, shortest_timeout(gather),
+								 gather->transactional_id, first->header.version};
 
 		/* Step 2: the order of topic and partition, in which all appenders lock. */
 		if (gather->count > 1)
-			qsort(gather->batches, gather->count, sizeof(ClientBatch *), compare_batches);
+			qsort(gather->batches, gather->count, sizeof(KsClientBatch *), compare_batches);
 		append_all(first, &appending);
 		return;
 	}
@@ -803,7 +789,7 @@ bool
 ks_kafka_serve_produce(KsKafkaRequest *first)
 {
 	const KwProduceRequest *wanted = first->body;
-	Gathering gather = {.request_count = 0};
+	Gathering gather = {.request_count = 0, .transactional_id = wanted->transactional_id};
 	int16 error = check_request(wanted);
 	int i;
 
@@ -831,11 +817,10 @@ ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
 {
 	const KwInitProducerIdRequest *wanted = request->body;
 	KwInitProducerIdResponse *answer = response;
-	int64 id;
 
 	if (wanted->transactional_id.len >= 0)
 	{
-		answer->error_code = KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+		ks_kafka_init_transactional(request, wanted, answer);
 		return true;
 	}
 	/*
@@ -848,10 +833,7 @@ ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
 		answer->error_code = KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 		return true;
 	}
-	/* Random, so that no crash, failover or restore gives an id twice; nothing is stored for it. */
-	if (!pg_strong_random(&id, sizeof(id)))
-		elog(ERROR, "could not generate a random producer id");
-	answer->producer_id = id & INT64CONST(0x3fffffffffffffff);
+	answer->producer_id = ks_staging_new_producer_id();
 	answer->producer_epoch = 0;
 	return true;
 }

@@ -93,7 +93,7 @@ set_keys(const char *role, KsKafkaAnswer *answer)
 				sizeof(answer->reason));
 		return;
 	}
-	answer->salt_len = pg_b64_decode(salt, strlen(salt), (char *) answer->salt, sizeof(answer->salt));
+	answer->salt_len = pg_b64_decode(salt, strlen(salt), (void *) answer->salt, sizeof(answer->salt));
 	if (answer->salt_len < 0)
 	{
 		set_mock_keys(role, answer);

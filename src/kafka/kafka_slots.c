@@ -24,6 +24,7 @@
 
 #include "base/locks.h"
 #include "base/pool.h"
+#include "group/classic_slot.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_log.h"
 #include "kafka/kafka_slots.h"
@@ -75,6 +76,7 @@ ks_kafka_shmem_init(void)
 		pg_atomic_init_u64(&shared->served[i].errors, 0);
 		pg_atomic_init_u64(&shared->served[i].usec, 0);
 	}
+	ks_classic_expect();
 	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
 	LWLockRegisterTranche(shared->lock.tranche, KS_TRANCHE_KAFKA);
 }

@@ -332,7 +332,9 @@ take_request(KsKafkaSasl *sasl, const char *frame, int32 len)
 	api = ks_wire_api(sasl->header.key);
 	if (api != NULL && !is_for_strangers(api->key))
 	{
-		if (!sasl->handshaken)
+		if (sasl->handshaken)
+			report_stranger(sasl, api);
+		else
 			take_anonymous(sasl, api, len);
 		return false;
 	}

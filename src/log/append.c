@@ -49,6 +49,7 @@
 #include "base/extend.h"
 #include "codec/batch.h"
 #include "log/append.h"
+#include "log/damage.h"
 #include "log/recovery.h"
 #include "log/segment.h"
 #include "log/segment_table.h"
@@ -95,7 +96,13 @@ lock_toast_table(Oid toast)
 static bool
 open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *index, List **others)
 {
-	if (!ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others))
+	KsErrorScope scope;
+	bool exists;
+
+	ks_error_scope_begin(&scope, append->topic, append->partition);
+	exists = ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others);
+	ks_error_scope_end(&scope);
+	if (!exists)
 		return false;
 	/* A batch that fits into a page never reaches the toast table (segment.c). */
 	if (append->max_batch_bytes > KS_BATCH_PAGE_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))

@@ -36,6 +36,7 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "log/damage.h"
 #include "log/log_scan.h"
 #include "log/segment.h"
 #include "log/segment_table.h"
@@ -71,8 +72,13 @@ static bool
 open_segment(KsLogScan *scan, int32 number, Oid relid)
 {
 	ScanKeyData key;
+	KsErrorScope scope;
+	bool exists;
 
-	if (!ks_segment_open(relid, AccessShareLock, &scan->heap, &scan->index))
+	ks_error_scope_begin(&scope, scan->topic, scan->partition);
+	exists = ks_segment_open(relid, AccessShareLock, &scan->heap, &scan->index);
+	ks_error_scope_end(&scope);
+	if (!exists)
 		return false;
 	/*
 	 * Rows are keyed by their last offset: the first one at or above the wanted offset is
@@ -88,16 +94,14 @@ open_segment(KsLogScan *scan, int32 number, Oid relid)
 }
 
 /*
- * The segment that holds next_offset.  A partition always has one, so where
- * there is none the topic was dropped; an empty result would be a lie.
+ * The segment that holds next_offset.  A partition always has one, so an empty
+ * result would be a lie.
  */
 static void
 find_by_offset(const KsLogScan *scan, KsSegment *segment)
 {
 	if (!ks_segment_at_offset(scan->topic, scan->partition, scan->next_offset, segment))
-		ereport(ERROR,
-				(errmsg("topic \"%s\" does not exist", scan->topic->name),
-				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped while it was read.")));
+		ks_log_no_segment(scan->topic, scan->partition);
 }
 
 void
@@ -137,15 +141,6 @@ static pg_attribute_noreturn() void corrupt_row(const KsLogScan *scan, const KsB
 					  problem, row->base_offset, row->last_offset, row->stable_offset)));
 }
 
-/* What is dropped goes with its row of the catalog; here the row is left. */
-static pg_attribute_noreturn() void no_table(const KsLogScan *scan, const KsSegment *segment)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
-					segment->number, scan->topic->name, scan->partition)));
-}
-
 /* Open the segment that holds next_offset. */
 static void
 open_by_offset(KsLogScan *scan)
@@ -172,7 +167,7 @@ open_by_offset(KsLogScan *scan)
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
-	no_table(scan, &segment);
+	ks_segment_no_table(scan->topic, scan->partition, &segment);
 }
 
 /*
@@ -183,7 +178,6 @@ static bool
 open_next(KsLogScan *scan)
 {
 	KsSegment next;
-	KsSegment again;
 	int32 ended = scan->segment;
 
 	switch (ks_segment_follow(scan->topic, scan->partition, ended, scan->relid, &next))
@@ -200,8 +194,7 @@ open_next(KsLogScan *scan)
 	if (!open_segment(scan, next.number, next.relid))
 	{
 		/* By offset we might come back to the segment that we have left. */
-		if (ks_segment_after(scan->topic, scan->partition, ended, &again) && again.relid == next.relid)
-			no_table(scan, &next);
+		ks_segment_check_gone(scan->topic, scan->partition, &next);
 		scan->reopened = true;
 		open_by_offset(scan);
 	}

@@ -50,6 +50,7 @@
 #include "base/errors.h"
 #include "catalog/committed_offset_row.h"
 #include "codec/batch.h"
+#include "log/damage.h"
 #include "log/epoch.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
@@ -98,16 +99,22 @@ check_partition_row(const KsTopic *topic, int32 partition, const KsPartitionRow 
 						   row->log_start, row->stable_offset)));
 }
 
-/* Look at a segment's ends; one that is gone is an empty one. */
+/*
+ * Look at a segment's ends.  One that was dropped or replaced meanwhile is an
+ * empty one; one whose table is lost is not: that would pass over its records.
+ */
 static void
-read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
+read_tail(const KsTopic *topic, int32 partition, const KsSegment *segment, Snapshot snapshot, SegmentTail *tail)
 {
 	Relation heap;
 	Relation index;
 
 	memset(tail, 0, sizeof(SegmentTail));
-	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
+	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
+	{
+		ks_segment_check_gone(topic, partition, segment);
 		return;
+	}
 	/*
 	 * SnapshotAny: what was physically written used up its offsets, whatever became of its
 	 * transaction.
@@ -129,7 +136,8 @@ read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
 
 /* End of what is visible in the segments at and before this place. */
 static int64
-visible_end(List *segments, int place, const SegmentTail *active, Snapshot snapshot, int64 log_start)
+visible_end(const KsTopic *topic, int32 partition, List *segments, int place, const SegmentTail *active,
+			Snapshot snapshot, int64 log_start)
 {
 	if (active->has_visible)
 		return Max(active->last_visible.last_offset + 1, log_start);
@@ -138,7 +146,7 @@ visible_end(List *segments, int place, const SegmentTail *active, Snapshot snaps
 	{
 		SegmentTail tail;
 
-		read_tail(((KsSegment *) list_nth(segments, place))->relid, snapshot, &tail);
+		read_tail(topic, partition, list_nth(segments, place), snapshot, &tail);
 		if (tail.has_visible)
 			return Max(tail.last_visible.last_offset + 1, log_start);
 	}
@@ -223,9 +231,9 @@ last_append_time(List *segments, Snapshot snapshot)
 	return append_time;
 }
 
-/* False when the partition has no log: its topic was dropped. */
+/* False when the partition has no log: its topic was dropped, or its segments are lost. */
 static bool
-recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
+read_tables(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
 	List *segments = ks_segment_list(topic, partition);
 	Snapshot snapshot = ks_log_snapshot();
@@ -248,7 +256,7 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 		KsSegment *segment = list_nth(segments, place);
 		SegmentTail tail;
 
-		read_tail(segment->relid, snapshot, &tail);
+		read_tail(topic, partition, segment, snapshot, &tail);
 		/*
 		 * The newest segment that holds something, or whose boundary was decided, is the
 		 * active one; what was passed over is the spare.
@@ -256,7 +264,7 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 		if (tail.has_rows || segment->base_offset >= 0)
 		{
 			fill_start(segment, &tail, spare, start);
-			start->committed_end = visible_end(segments, place, &tail, snapshot, start->log_start);
+			start->committed_end = visible_end(topic, partition, segments, place, &tail, snapshot, start->log_start);
 
 			/*
 			 * All below a decided boundary was decided, and is not given
@@ -285,18 +293,23 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	return true;
 }
 
-static pg_attribute_noreturn() void no_log(const KsTopic *topic, int32 partition)
+static bool
+recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
-	ereport(ERROR,
-			(errmsg("topic \"%s\" does not exist", topic->name),
-			 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "partition %d has no log.", partition)));
+	KsErrorScope scope;
+	bool found;
+
+	ks_error_scope_begin(&scope, topic, partition);
+	found = read_tables(topic, partition, start);
+	ks_error_scope_end(&scope);
+	return found;
 }
 
 void
 ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
 	if (!recover(topic, partition, start))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }
 
 /*
@@ -321,7 +334,7 @@ last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBat
 	{
 		SegmentTail tail;
 
-		read_tail(((KsSegment *) list_nth(segments, place))->relid, snapshot, &tail);
+		read_tail(topic, partition, list_nth(segments, place), snapshot, &tail);
 		found = tail.has_visible;
 		*row = tail.last_visible;
 	}
@@ -365,6 +378,7 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 static void
 standby_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
+	KsErrorScope scope;
 	KsPartitionRow row;
 
 	/*
@@ -372,6 +386,7 @@ standby_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 	 * by here.
 	 */
 	ks_capacity_check_standby();
+	ks_error_scope_begin(&scope, topic, partition);
 	ks_topic_partition_row(topic, partition, &row);
 	check_partition_row(topic, partition, &row);
 	memset(info, 0, sizeof(KsPartitionInfo));
@@ -380,6 +395,7 @@ standby_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 	info->end = ks_log_standby_end(topic, partition, &row);
 	/* Unknown, so that a scan looks for its segment in the catalog. */
 	info->active_base = -1;
+	ks_error_scope_end(&scope);
 }
 
 /*
@@ -423,7 +439,7 @@ void
 ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	if (!get_info(topic, partition, KS_SLOT_LOOK, info))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }
 
 bool
@@ -436,12 +452,12 @@ void
 ks_log_info_to_read(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	if (!get_info(topic, partition, KS_SLOT_READ, info))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }
 
 void
 ks_log_info_to_write(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	if (!get_info(topic, partition, KS_SLOT_WRITE, info))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }

@@ -18,8 +18,9 @@
  *	  then nothing is left that it could have superseded;
  *	- records without a key, which nothing supersedes (Kafka removes them);
  *	- a batch that cannot be read, as it is: verify() and readers tell of it;
- *	- a batch of a transaction of Kafka's, or a control batch, as it is.  (Those of
- *	  idempotent producers may be taken apart: produce/producer_batch.c remembers them.)
+ *	- a control batch, as it is.  Those of idempotent producers may be taken apart
+ *	  (produce/producer_batch.c remembers them), and so may those of transactions: the
+ *	  log has none but of committed ones.
  *
  * A batch that loses nothing, is large and has the right codec is copied as it
  * is.  Records share a batch only when they have the leader epoch in common,
@@ -63,8 +64,8 @@
 #include "catalog/owner.h"
 #include "log/segment_table.h"
 
-/* Of a batch whose records this file may move. */
-#define FOREIGN_ATTRIBUTES (KS_BATCH_ATTR_TRANSACTIONAL | KS_BATCH_ATTR_CONTROL)
+/* Not of a batch whose records this file may move. */
+#define FOREIGN_ATTRIBUTES KS_BATCH_ATTR_CONTROL
 
 /* Large enough to be copied as it is, as parts of the limits in segment.h. */
 #define LARGE_PLAIN (KS_BATCH_PAGE_FILL * 3 / 4)
@@ -192,7 +193,7 @@ open_source(const KsRewrite *rewrite, const KsBatchRow *row, Source *source)
 					  MaxAllocSize - 1) != KS_BATCH_OK)
 		return;
 	/*
-	 * Header and row disagree, or Kafka's transaction protocol needs the batch as it is:
+	 * Header and row disagree, or the batch has no records but what a broker wrote:
 	 * not readable here means copied unchanged.
 	 */
 	if (header->base_offset != row->base_offset ||

@@ -8,6 +8,8 @@
  * that it held when it was sealed.  The chain must be whole: what the catalog
  * names is there, and nothing is there that it does not name.
  *
+ * What cannot be read at all ends the look at its partition alone, and is reported.
+ *
  * Locks: as a reader, and the oldest segment throughout, so that retention
  * waits.  New records may be appended meanwhile; they lie above
  * the end that was read first.
@@ -25,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "codec/batch.h"
+#include "log/damage.h"
 #include "log/log_scan.h"
 #include "log/recovery.h"
 #include "log/seal.h"
@@ -222,19 +225,23 @@ static bool
 hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *index)
 {
 	Oid missing = InvalidOid;
+	KsSegment again;
 
 	*heap = NULL;
 	while (ks_segment_after(verify->topic, verify->partition, -1, oldest))
 	{
-		if (ks_segment_problem(oldest->relid) != NULL)
-			return true;
-		/*
-		 * Dropped between the look-up and the lock: look again.  The same one twice is not
-		 * retention's doing.
-		 */
-		if (oldest->relid == missing || ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+		/* The same one twice is not retention's doing. */
+		if (ks_segment_problem(oldest->relid) != NULL || oldest->relid == missing)
 			return true;
 		missing = oldest->relid;
+		if (!ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+			continue;
+		/* Retention may have taken it out before it was locked, and left the table to garbage.c. */
+		if (ks_segment_after(verify->topic, verify->partition, -1, &again) && again.relid == oldest->relid)
+			return true;
+		ks_segment_close(*heap, *index, AccessShareLock);
+		*heap = NULL;
+		missing = InvalidOid;
 	}
 	return false;
 }
@@ -292,10 +299,13 @@ end_can_be_found(Verify *verify)
 	return sound;
 }
 
-void
-ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+/* The whole of it, in a subtransaction. */
+static void
+verify_partition(void *arg)
 {
-	Verify verify = {topic, partition, 0, 0, visit, arg};
+	Verify *verify = arg;
+	const KsTopic *topic = verify->topic;
+	int32 partition = verify->partition;
 	KsPartitionInfo info;
 	Snapshot snapshot;
 	KsLogScan scan;
@@ -307,13 +317,13 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	KsPartitionRow partition_row;
 	int64 from;
 
-	if (!hold_oldest(&verify, &oldest, &heap, &index))
+	if (!hold_oldest(verify, &oldest, &heap, &index))
 	{
-		report(&verify, 0, "partition has no segment");
+		report(verify, 0, "partition has no segment");
 		return;
 	}
 	/* Else ks_log_info() below would throw at the first broken row, in place of a report. */
-	if (!end_can_be_found(&verify))
+	if (!end_can_be_found(verify))
 	{
 		if (heap != NULL)
 			ks_segment_close(heap, index, AccessShareLock);
@@ -321,11 +331,13 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	}
 	/* The end first, then the snapshot: the rule of reading (log_scan.c). */
 	ks_log_info(topic, partition, &info);
-	verify.end = info.end;
+	verify->end = info.end;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream verify", ALLOCSET_DEFAULT_SIZES);
 	ks_topic_partition_row(topic, partition, &partition_row);
-	from = verify_segments(&verify, partition_row.log_start, info.active.number);
+	if (!partition_row.found)
+		report(verify, 0, "partition has no row in kstream.partition");
+	from = verify_segments(verify, partition_row.log_start, info.active.number);
 	ks_log_scan_begin(&scan, topic, partition, Max(from, oldest.base_offset), info.end, NULL, snapshot);
 	/* verify_row() reports rows out of range; a reader would throw. */
 	scan.takes_all = true;
@@ -334,7 +346,7 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		verify_row(&verify, &row, scan.may_overlap);
+		verify_row(verify, &row, scan.may_overlap);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -343,4 +355,14 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	UnregisterSnapshot(snapshot);
 	if (heap != NULL)
 		ks_segment_close(heap, index, AccessShareLock);
+}
+
+void
+ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+{
+	Verify verify = {topic, partition, 0, 0, visit, arg};
+	char *damage = ks_damage_of(verify_partition, &verify);
+
+	if (damage != NULL)
+		report(&verify, verify.next_offset, damage);
 }

@@ -116,7 +116,7 @@ group_is_there(const KsMissingRow *row)
 }
 
 void
-ks_missing_rows_write(void)
+ks_missing_rows_write(bool (*insert)(const KsMissingRow *row))
 {
 	const KsMissingRow *row;
 
@@ -130,7 +130,7 @@ ks_missing_rows_write(void)
 		if (find(&row->key, row->topic_id, row->partition) != row || ks_group_is_dropped(&row->key) ||
 			!ks_topic_find_by_uuid(&row->topic, &topic))
 			continue;
-		if (!group_is_there(row) || !ks_offset_insert(row))
+		if (!group_is_there(row) || !insert(row))
 			ks_error_fenced(&row->key, topic.name, &row->topic, row->partition, row->stamp);
 	}
 }

@@ -8,7 +8,8 @@
 #ifndef KS_OFFSET_MISSING_ROW_H
 #define KS_OFFSET_MISSING_ROW_H
 
-#include "offset/offset_row.h"
+#include "catalog/committed_offset_row.h"
+#include "group/shared.h"
 
 typedef struct KsMissingRow
 {
@@ -33,9 +34,12 @@ extern const KsMissingRow *ks_missing_row_find(const KsGroupKey *key, int32 topi
  */
 extern KsMissingRow *ks_missing_row_change(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition);
 
-/* Are there any?  And write them, at PRE_COMMIT; KS110, 40001. */
+/*
+ * Are there any?  And write them, at PRE_COMMIT, each by ks_offset_insert(), which is
+ * above this file; KS110, 40001.
+ */
 extern bool ks_missing_rows_exist(void);
-extern void ks_missing_rows_write(void);
+extern void ks_missing_rows_write(bool (*insert)(const KsMissingRow *row));
 
 /* Transaction events.  They throw nothing. */
 extern void ks_missing_rows_end(void);

@@ -35,9 +35,11 @@
 #include "base/events.h"
 #include "catalog/committed_offset_row.h"
 #include "catalog/group_seen_row.h"
+#include "group/classic_slot.h"
 #include "group/group_row.h"
 #include "group/rebalance.h"
 #include "offset/offset_expiry.h"
+#include "staging/staging.h"
 #include "catalog/owner.h"
 
 /* How often, at most, a group that has members is noted as such, ms. */
@@ -63,15 +65,16 @@ static bool
 is_empty(const KsGroupKey *key, int64 *empty_for, int64 *retention)
 {
 	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	int64 now = ks_monotonic_ms();
 	bool empty;
 
 	if (group == NULL)
 		return false;
-	empty = group->member_count == 0;
-	*empty_for = ks_monotonic_ms() - group->empty_since;
+	empty = ks_group_count_members(group) == 0 && !ks_classic_may_come(now);
+	*empty_for = now - group->empty_since;
 	*retention = group->options.offsets_retention;
 	LWLockRelease(&group->lock);
-	return empty;
+	return empty && !ks_staging_group_is_pending(key->name);
 }
 
 /* Is there such a group?  Orphans may have none. */
@@ -87,12 +90,26 @@ look_at_group(const char *name, bool *empty, int64 *empty_for, int64 *retention)
 	return true;
 }
 
+static void
+count_expired(const char *name, uint64 removed)
+{
+	KsGroupKey key;
+	KsGroup *group;
+
+	ks_group_make_key(name, &key);
+	group = ks_group_lock(&key, LW_EXCLUSIVE);
+	if (group == NULL)
+		return;
+	group->counts.expired += removed;
+	LWLockRelease(&group->lock);
+}
+
 bool
 ks_group_expire_offsets(const char *name)
 {
 	KsOwnerScope scope;
 	bool empty = false;
-	bool still_empty;
+	bool still_empty = false;
 	int64 empty_for = 0;
 	int64 retention = 0;
 	/* in shared memory, before rows are touched */
@@ -117,6 +134,7 @@ ks_group_expire_offsets(const char *name)
 		(void) look_at_group(name, &still_empty, &empty_for, &retention);
 		if (!still_empty)
 			return false;
+		count_expired(name, removed);
 		ks_log_event((errmsg("committed offsets of group \"%s\" in " UINT64_FORMAT " partitions have expired", name, removed),
 					  errdetail("The group has been empty for longer than its offsets_retention (" INT64_FORMAT " ms).", retention)));
 	}

@@ -63,6 +63,7 @@
 #include "offset/missing_row.h"
 #include "offset/offset_row.h"
 #include "group/ownership.h"
+#include "staging/staging.h"
 
 /* Which row. */
 typedef struct RowKey
@@ -274,7 +275,7 @@ set_start(Change *change, int64 start)
 	set_column(change, Anum_committed_offset_start, Int64GetDatum(start), start == KS_NO_OFFSET);
 }
 
-/* An offset, KS_NO_OFFSET: none yet; and what belongs to it. */
+/* An offset, KS_NO_OFFSET: none yet; and what belongs to it, here that nobody has told its leader epoch. */
 static void
 set_offset(Change *change, int64 offset, const char *metadata)
 {
@@ -284,6 +285,7 @@ set_offset(Change *change, int64 offset, const char *metadata)
 	set_column(change, Anum_committed_offset_metadata,
 			   metadata != NULL ? CStringGetTextDatum(metadata) : (Datum) 0, metadata == NULL);
 	set_column(change, Anum_committed_offset_committed_at, TimestampTzGetDatum(GetCurrentTimestamp()), none);
+	set_column(change, Anum_committed_offset_leader_epoch, (Datum) 0, true);
 	set_start(change, KS_NO_OFFSET);
 }
 
@@ -414,6 +416,9 @@ ks_offset_take_over(const KsGroupKey *key, KsOwned *owned, KsStartFunction choos
 	/* The lock first; that the partition is ours is only certain under it. */
 	if (!lock_partition(key, &owned->topic, owned->partition) || !is_still_ours(key, owned))
 		return KS_TAKEOVER_BUSY;
+	/* An open transaction of a Kafka client will commit an offset there: what it read is not to be read again. */
+	if (ks_staging_offset_is_pending(key->name, owned->topic_id, owned->partition))
+		return KS_TAKEOVER_BUSY;
 	if (ks_missing_row_find(key, owned->topic_id, owned->partition) == NULL)
 	{
 		begin_access(&access, RowExclusiveLock);
@@ -520,7 +525,7 @@ stamp_of_empty(const KsGroupKey *key, int64 *stamp)
 
 	if (group == NULL)
 		return false;
-	empty = group->member_count == 0;
+	empty = ks_group_count_members(group) == 0;
 	if (empty)
 		*stamp = group->next_stamp++;
 	LWLockRelease(&group->lock);
@@ -592,7 +597,7 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 	int64 stamp;
 
 	/* Held to the end of the transaction: a member that joins finds the partition busy. */
-	if (!lock_partition(key, topic, partition))
+	if (!lock_partition(key, topic, partition) || ks_staging_offset_is_pending(key->name, topic_id, partition))
 		return KS_OFFSET_BUSY;
 	/* Only now: who joined before this has seen the offset, or will. */
 	if (!stamp_of_empty(key, &stamp))
@@ -606,6 +611,40 @@ ks_offset_set(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int
 		return KS_OFFSET_SET;
 	}
 	return set_row(&row_key, stamp, offset, metadata) ? KS_OFFSET_SET : KS_OFFSET_BUSY;
+}
+
+bool
+ks_offset_lock(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
+{
+	return lock_partition(key, topic, partition);
+}
+
+KsOffsetSetResult
+ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
+					 int64 offset, const char *metadata)
+{
+	RowKey row_key = {key, topic_id, partition};
+	KsOffsetSetResult result = KS_OFFSET_SET;
+	ItemPointerData tid;
+	Change change = {0};
+	Access access;
+	HeapTuple row;
+
+	if (!lock_partition(key, topic, partition))
+		return KS_OFFSET_BUSY;
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, &row_key, &tid);
+	set_offset(&change, offset, metadata);
+	/* Nobody's stamp: who takes the partition over sets one. */
+	if (row == NULL)
+		insert_row(&access, &row_key, 0, 0, &change);
+	else if (lock_row(&access, row))
+		update_row(&access, row, &change, &tid);
+	else
+		result = KS_OFFSET_BUSY;
+	end_access(&access);
+	return result;
 }
 
 bool
@@ -633,4 +672,149 @@ ks_offset_is_added_later(const KsGroupKey *key, int32 topic_id, int32 partition)
 	systable_endscan(scan);
 	end_access(&access);
 	return later;
+}
+
+/* ---------- commits of a classic group's generations ---------- */
+
+static void
+set_commit(Change *change, int64 stamp, const KsCommit *commit)
+{
+	set_offset(change, commit->offset, commit->metadata);
+	set_column(change, Anum_committed_offset_leader_epoch, Int32GetDatum(commit->leader_epoch), commit->leader_epoch < 0);
+	set_column(change, Anum_committed_offset_stamp, Int64GetDatum(stamp), false);
+}
+
+/* The partition is locked: nobody else inserts. */
+static KsOffsetSetResult
+write_up_to(const RowKey *key, int64 stamp, Change *change)
+{
+	KsOffsetSetResult result = KS_OFFSET_SET;
+	ItemPointerData tid;
+	Access access;
+	HeapTuple row;
+
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, key, &tid);
+	if (row == NULL)
+		insert_row(&access, key, stamp, 0, change);
+	else if (stamp_of(&access, row) > stamp)
+		result = KS_OFFSET_STALE;
+	else if (!lock_row(&access, row))
+		result = KS_OFFSET_BUSY;
+	else
+		update_row(&access, row, change, &tid);
+	end_access(&access);
+	return result;
+}
+
+KsOffsetSetResult
+ks_offset_commit_up_to(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition, int64 stamp,
+					   const KsCommit *commit)
+{
+	RowKey row_key = {key, topic_id, partition};
+	Change change = {0};
+
+	if (!lock_partition(key, topic, partition))
+		return KS_OFFSET_BUSY;
+	set_commit(&change, stamp, commit);
+	return write_up_to(&row_key, stamp, &change);
+}
+
+KsOffsetSetResult
+ks_offset_commit_empty(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition, const KsCommit *commit)
+{
+	RowKey row_key = {key, topic_id, partition};
+	Change change = {0};
+	int64 stamp;
+
+	if (!lock_partition(key, topic, partition))
+		return KS_OFFSET_BUSY;
+	/* Only now: who joined before this has seen the offset, or will. */
+	if (!stamp_of_empty(key, &stamp))
+		return KS_OFFSET_NOT_EMPTY;
+	set_commit(&change, stamp, commit);
+	return write_up_to(&row_key, stamp, &change);
+}
+
+static void
+read_commit(const Access *access, HeapTuple row, KsCommitRow *found)
+{
+	bool isnull;
+	Datum value;
+
+	found->topic_id = DatumGetInt32(column(access, row, Anum_committed_offset_topic_id, &isnull));
+	found->partition = DatumGetInt32(column(access, row, Anum_committed_offset_partition, &isnull));
+	value = column(access, row, Anum_committed_offset_committed, &isnull);
+	found->commit.offset = isnull ? KS_NO_OFFSET : DatumGetInt64(value);
+	value = column(access, row, Anum_committed_offset_leader_epoch, &isnull);
+	found->commit.leader_epoch = isnull ? -1 : DatumGetInt32(value);
+	value = column(access, row, Anum_committed_offset_metadata, &isnull);
+	found->commit.metadata = isnull ? NULL : TextDatumGetCString(value);
+}
+
+List *
+ks_offset_list(const KsGroupKey *key)
+{
+	List *rows = NIL;
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	Access access;
+	HeapTuple row;
+
+	begin_access(&access, AccessShareLock);
+	ScanKeyEntryInitialize(&scan_key, 0, Anum_committed_offset_group_id, BTEqualStrategyNumber, InvalidOid,
+						   C_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(key->name));
+	scan = systable_beginscan(access.rel, access.index, true, GetActiveSnapshot(), 1, &scan_key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		KsCommitRow *found = palloc(sizeof(KsCommitRow));
+
+		read_commit(&access, row, found);
+		if (found->commit.offset != KS_NO_OFFSET)
+			rows = lappend(rows, found);
+	}
+	systable_endscan(scan);
+	end_access(&access);
+	return rows;
+}
+
+bool
+ks_offset_find(const KsGroupKey *key, int32 topic_id, int32 partition, KsCommit *commit)
+{
+	RowKey row_key = {key, topic_id, partition};
+	ItemPointerData tid;
+	KsCommitRow found = {.commit = {KS_NO_OFFSET, -1, NULL}};
+	Access access;
+	HeapTuple row;
+
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, AccessShareLock);
+	row = find(&access, &row_key, &tid);
+	if (row != NULL)
+		read_commit(&access, row, &found);
+	end_access(&access);
+	*commit = found.commit;
+	return commit->offset != KS_NO_OFFSET;
+}
+
+bool
+ks_offset_remove(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition)
+{
+	RowKey row_key = {key, topic_id, partition};
+	ItemPointerData tid;
+	Access access;
+	HeapTuple row;
+	bool done;
+
+	if (!lock_partition(key, topic, partition))
+		return false;
+	ItemPointerSetInvalid(&tid);
+	begin_access(&access, RowExclusiveLock);
+	row = find(&access, &row_key, &tid);
+	done = row == NULL || lock_row(&access, row);
+	if (row != NULL && done)
+		CatalogTupleDelete(access.rel, &row->t_self);
+	end_access(&access);
+	return done;
 }

@@ -8,17 +8,8 @@
 #ifndef KS_OFFSET_OFFSET_ROW_H
 #define KS_OFFSET_OFFSET_ROW_H
 
+#include "catalog/committed_offset_row.h"
 #include "group/member.h"
-
-#define KS_NO_OFFSET (-1)
-
-/* What a row says of a group's progress. */
-typedef struct KsOffset
-{
-	int64 committed;  /* KS_NO_OFFSET: nothing */
-	int64 start;      /* where a reset let the group start, which counts before `committed`; or KS_NO_OFFSET */
-	int32 partitions; /* that the topic had when the row was made; 0: unknown */
-} KsOffset;
 
 struct KsMissingRow;
 
@@ -67,8 +58,9 @@ extern bool ks_offset_set_start(const KsGroupKey *key, int32 topic_id, int32 par
 typedef enum KsOffsetSetResult
 {
 	KS_OFFSET_SET,
-	KS_OFFSET_BUSY,     /* another transaction is at it */
-	KS_OFFSET_NOT_EMPTY /* the group has members by now */
+	KS_OFFSET_BUSY,      /* another transaction is at it */
+	KS_OFFSET_NOT_EMPTY, /* the group has members by now */
+	KS_OFFSET_STALE      /* a later generation has committed there */
 } KsOffsetSetResult;
 
 /*
@@ -79,10 +71,51 @@ extern KsOffsetSetResult ks_offset_set(const KsGroupKey *key, const pg_uuid_t *t
 									   int64 offset, const char *metadata);
 
 /*
+ * For Kafka clients' transactions: lock a partition to the end of the transaction, if it
+ * is free; set an offset that was staged.  Nobody has taken the partition over since
+ * (staging/staging.h), so it is not guarded, and the stamp stays.
+ */
+extern bool ks_offset_lock(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition);
+extern KsOffsetSetResult ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
+											  int64 offset, const char *metadata);
+
+/*
  * Had the group come to the topic already when it had no more partitions than
  * this one's number?
  */
 extern bool ks_offset_is_added_later(const KsGroupKey *key, int32 topic_id, int32 partition);
+
+/* What is committed, as a Kafka client says it. */
+typedef struct KsCommit
+{
+	int64 offset;
+	int32 leader_epoch; /* of the record before it; -1: unknown */
+	const char *metadata;
+} KsCommit;
+
+typedef struct KsCommitRow
+{
+	int32 topic_id;
+	int32 partition;
+	KsCommit commit;
+} KsCommitRow;
+
+/*
+ * Commit for a generation of a classic group (classic_slot.h), which has a stamp:
+ * refused when the row has a later one's.  The other is for who is no member: as
+ * ks_offset_set().  Both wait for nobody.
+ */
+extern KsOffsetSetResult ks_offset_commit_up_to(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id,
+												int32 partition, int64 stamp, const KsCommit *commit);
+extern KsOffsetSetResult ks_offset_commit_empty(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id,
+												int32 partition, const KsCommit *commit);
+
+/* What is committed in a partition, false: nothing; and in all (KsCommitRow *).  palloc'd; they write nothing. */
+extern bool ks_offset_find(const KsGroupKey *key, int32 topic_id, int32 partition, KsCommit *commit);
+extern List *ks_offset_list(const KsGroupKey *key);
+
+/* Remove a partition's row; false when another transaction is at it. */
+extern bool ks_offset_remove(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition);
 
 /* Write a missing row.  False when there is one by now. */
 extern bool ks_offset_insert(const struct KsMissingRow *row);

@@ -114,6 +114,7 @@ set_offset(const KsGroupKey *key, const KsTopic *topic, int32 partition, int64 o
 		case KS_OFFSET_SET:
 			break;
 		case KS_OFFSET_BUSY:
+		case KS_OFFSET_STALE:
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_IN_USE),
 					 errmsg("another transaction is at the offset of partition %d of topic \"%s\" in group \"%s\"",

@@ -79,6 +79,16 @@ column(HeapTuple row, TupleDesc desc, int attribute)
 	return TupleDescAttr(desc, attribute - 1)->attlen == 8 ? DatumGetInt64(value) : DatumGetInt32(value);
 }
 
+/* Which offset the client was told. */
+static int64
+told_offset(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum value = heap_getattr(row, Anum_producer_batch_told_offset, desc, &isnull);
+
+	return isnull ? column(row, desc, Anum_producer_batch_base_offset) : DatumGetInt64(value);
+}
+
 /* Add the rows of one table, newest first, until the window is full or another epoch begins. */
 static void
 read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
@@ -101,7 +111,7 @@ read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 		state->epoch = epoch;
 		state->batches[state->count].first = (int32) column(row, desc, Anum_producer_batch_first_sequence);
 		state->batches[state->count].last = (int32) column(row, desc, Anum_producer_batch_last_sequence);
-		state->batches[state->count].base_offset = column(row, desc, Anum_producer_batch_base_offset);
+		state->batches[state->count].base_offset = told_offset(row, desc);
 		state->count++;
 	}
 	systable_endscan_ordered(scan);
@@ -178,7 +188,7 @@ ks_producer_open(void)
 
 void
 ks_producer_note(KsProducerTable *table, int64 producer_id, int32 topic_id, int32 partition,
-				 int16 epoch, int32 first, int32 last, int64 base_offset)
+				 int16 epoch, int32 first, int32 last, int64 base_offset, int64 told_offset)
 {
 	Datum values[Natts_producer_batch];
 	bool isnull[Natts_producer_batch] = {false};
@@ -191,6 +201,8 @@ ks_producer_note(KsProducerTable *table, int64 producer_id, int32 topic_id, int3
 	values[Anum_producer_batch_epoch - 1] = Int32GetDatum(epoch);
 	values[Anum_producer_batch_first_sequence - 1] = Int32GetDatum(first);
 	values[Anum_producer_batch_last_sequence - 1] = Int32GetDatum(last);
+	values[Anum_producer_batch_told_offset - 1] = Int64GetDatum(told_offset);
+	isnull[Anum_producer_batch_told_offset - 1] = told_offset < 0;
 	row = heap_form_tuple(RelationGetDescr(table->rel), values, isnull);
 	/* HEAP_INSERT_NO_LOGICAL: logical decoding has no use for it, as for the log itself. */
 	heap_insert(table->rel, row, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, NULL);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * clock.h
- *	  What time it is, for rules that remove something.
+ *	  What time it is, for rules that remove something, and for intervals.
  *
  * src/state/clock.h
  *-------------------------------------------------------------------------
@@ -14,6 +14,9 @@
  * last jumped plus the time that has really passed.  Throws nothing.
  */
 extern int64 ks_clock_trusted_now(void);
+
+/* Milliseconds on a clock that nobody sets, for intervals.  Throws nothing. */
+extern int64 ks_clock_steady_ms(void);
 
 /* ---------- for the files of src/state ---------- */
 

@@ -64,6 +64,7 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "state/clock.h"
 #include "state/partition_slots.h"
 #include "state/state_internal.h"
 #include "state/wait.h"
@@ -84,8 +85,8 @@ typedef enum SlotPrice
 	PRICE_HELD     /* cannot be taken */
 } SlotPrice;
 
-/* us, from a search for readers that found nothing to the next */
-#define SEARCH_AGAIN USECS_PER_SEC
+/* ms, from a search for readers that found nothing to the next */
+#define SEARCH_AGAIN 1000
 
 static HTAB *partition_index = NULL;
 
@@ -263,13 +264,13 @@ evict_some(SlotPrice limit)
 static bool
 make_room(KsSlotUse use)
 {
-	TimestampTz now;
+	int64 now;
 
 	if (use == KS_SLOT_LOOK)
 		return false;
 	if (use == KS_SLOT_WRITE)
 		return evict_some(PRICE_WAITED) > 0;
-	now = GetCurrentTimestamp();
+	now = ks_clock_steady_ms();
 	/* A search that found nothing was made a moment ago. */
 	if (now < ks_shared->no_reads_until)
 		return false;

@@ -261,6 +261,19 @@ ks_partition_mark_extension_dropped(Oid extension)
 	}
 }
 
+void
+ks_partition_count_upkeep(const KsPartitionKey *key, int32 dropped, int32 rewritten, int32 compactions)
+{
+	KsPartition *part = ks_partition_lock(key, LW_EXCLUSIVE);
+
+	if (part == NULL)
+		return;
+	part->counters.segments_dropped += dropped;
+	part->counters.segments_rewritten += rewritten;
+	part->counters.compactions += compactions;
+	LWLockRelease(&part->lock);
+}
+
 bool
 ks_partition_read_counters(const KsPartitionKey *key, KsPartitionCounters *counters)
 {

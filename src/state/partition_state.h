@@ -104,6 +104,9 @@ typedef struct KsPartitionCounters
 	int64 overruns;      /* segments that went on because no spare was there */
 	int64 overrun_bytes; /* what was written to them past their end */
 	int64 wakeups;
+	int64 segments_dropped;
+	int64 segments_rewritten;
+	int64 compactions; /* runs that came to their end */
 } KsPartitionCounters;
 
 extern int ks_max_partitions;
@@ -142,6 +145,9 @@ extern bool ks_partition_roll(const KsPartitionKey *key);
 extern void ks_partition_raise_log_start(const KsPartitionKey *key, int64 log_start);
 extern void ks_partition_mark_dropped(const KsPartitionKey *key);
 extern void ks_partition_mark_extension_dropped(Oid extension);
+
+/* What maintenance did, committed; lost when the partition has no slot. */
+extern void ks_partition_count_upkeep(const KsPartitionKey *key, int32 dropped, int32 rewritten, int32 compactions);
 
 extern bool ks_partition_read_counters(const KsPartitionKey *key, KsPartitionCounters *counters);
 

@@ -125,8 +125,8 @@ typedef struct KsShared
 	int32 used_limit; /* no slot at or past it was ever used */
 	int32 hand;       /* where the last search for a slot to evict ended */
 	int64 evictions;
-	TimestampTz no_reads_until; /* readers look for no slot to evict before that */
-	TimestampTz warned_at;      /* that there are too few slots; 0: never */
+	int64 no_reads_until; /* steady ms; readers look for no slot to evict before that */
+	int64 warned_at;      /* steady ms, that there are too few slots; 0: never */
 
 	/* Have their own locks */
 	KsPool partitions;

@@ -137,11 +137,11 @@ ks_state_usage(KsStateUsage *usage)
 bool
 ks_state_may_warn(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = ks_clock_steady_ms();
 	bool may;
 
 	LWLockAcquire(&ks_shared->index_lock, LW_EXCLUSIVE);
-	may = ks_shared->warned_at == 0 || now - ks_shared->warned_at >= WARN_EVERY * USECS_PER_SEC;
+	may = ks_shared->warned_at == 0 || now - ks_shared->warned_at > WARN_EVERY * INT64CONST(1000);
 	if (may)
 		ks_shared->warned_at = now;
 	LWLockRelease(&ks_shared->index_lock);

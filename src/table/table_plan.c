@@ -35,6 +35,7 @@
 
 #include "base/compat.h"
 #include "base/plan_tree.h"
+#include "log/damage.h"
 #include "log/recovery.h"
 #include "table/conds.h"
 #include "table/fdw.h"
@@ -127,11 +128,17 @@ sort_cond(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, SortedConds *
 		guess_share(&cond, sorted);
 }
 
-/* Ask for a partition's state; a standby has to look into its tables for it. */
+/*
+ * Ask for a partition's state; a standby has to look into its tables for it.  A
+ * damaged partition counts as empty: the query may not want it.
+ */
 static void
 ask_partition(TableInfo *table, int32 partition, KsPartitionInfo *info)
 {
-	ks_log_info(&table->topic, partition, info);
+	char *damage;
+
+	if (!ks_log_look(&table->topic, partition, info, &damage))
+		memset(info, 0, sizeof(KsPartitionInfo));
 	table->starts[partition] = info->log_start;
 	table->ends[partition] = info->end;
 }

@@ -164,14 +164,6 @@ ks_topic_options_for_new(List *options)
 	return options;
 }
 
-bool
-ks_topic_option_exists(const char *name)
-{
-	bool kafka;
-
-	return ks_option_find(&topic_options, name, &kafka) != NULL && !kafka;
-}
-
 void
 ks_topic_option_check(const char *name, const char *text)
 {

@@ -441,6 +441,7 @@ rewrite_group(KsRewrite *rewrite, KsMaintenance *done)
 		ks_rewrite_run(rewrite);
 		ks_rewrite_swap(rewrite);
 		done->segments = list_length(rewrite->segments);
+		done->segments_rewritten = done->segments;
 		done->bytes = Max(bytes - rewrite->seal.bytes, 0);
 		return;
 	}
@@ -511,8 +512,10 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		note_group_done(&rewrite);
 	}
 	ks_owner_end(&scope);
-	if (finished)
-		done->event = describe_result(topic, partition, &result);
+	if (!finished)
+		return;
+	done->compactions = 1;
+	done->event = describe_result(topic, partition, &result);
 }
 
 /* ---------- topics that are not compacted ---------- */
@@ -540,6 +543,9 @@ pack_segment(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		begin_rewrite(topic, partition, list_make1(segment), end, &rewrite);
 		rewrite_group(&rewrite, done);
 		ks_owner_end(&scope);
+		if (done->segments > 0)
+			done->event = psprintf("segment %d of topic \"%s\", partition %d, is packed: " INT64_FORMAT " bytes became " INT64_FORMAT,
+								   segment->number, topic->name, partition, segment->bytes, rewrite.seal.bytes);
 		return true;
 	}
 	return false;

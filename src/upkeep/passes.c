@@ -37,6 +37,7 @@
 #include "offset/offset_expiry.h"
 #include "log/garbage.h"
 #include "produce/producer_batch.h"
+#include "staging/staging.h"
 #include "state/partition_slots.h"
 #include "state/replicas.h"
 #include "state/wakeup.h"
@@ -129,6 +130,8 @@ const KsPass ks_passes[] = {
 	{.name = "members", .name_step = ks_group_expire_members, .list_names = ks_group_list_peopled},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
 	{.name = "producers", .name_step = ks_producer_turn, .list_names = list_nameless},
+	{.name = "transactions", .name_step = ks_staging_expire, .list_names = ks_staging_list_expired},
+	{.name = "staging", .name_step = ks_staging_turn, .list_names = list_nameless},
 	{.name = "memory", .name_step = sweep, .list_names = list_nameless},
 };
 

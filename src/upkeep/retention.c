@@ -270,6 +270,7 @@ bool
 ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
 {
 	KsTopic topic;
+	KsPartitionInfo info;
 	KsSegment oldest;
 	KsSegment next;
 	const char *reason;
@@ -293,8 +294,11 @@ ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *don
 	/* Rows first, the segment last: the order of the opening comment. */
 	if (!lock_rows(&topic, partition, &next) || !ks_segment_try_lock(oldest.relid, AccessExclusiveLock))
 		return false;
+	/* where the drop is counted, if there is a place for it */
+	ks_log_info(&topic, partition, &info);
 	take_out(&topic, partition, &oldest, &next);
 	done->segments = 1;
+	done->segments_dropped = 1;
 	done->bytes = oldest.bytes;
 	done->event = psprintf("segment %d of topic \"%s\", partition %d, is dropped: %s; offsets " INT64_FORMAT " to " INT64_FORMAT,
 						   oldest.number, topic.name, partition, reason, oldest.base_offset, next.base_offset - 1);

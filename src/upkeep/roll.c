@@ -254,4 +254,6 @@ ks_maintain_publish(const KsMaintenance *done)
 		ks_partition_epoch_noted(&done->key, done->leader_epoch);
 	if (done->standby_end > 0)
 		ks_partition_standby_noted(&done->key, done->standby_end);
+	if (done->segments_dropped + done->segments_rewritten + done->compactions > 0)
+		ks_partition_count_upkeep(&done->key, done->segments_dropped, done->segments_rewritten, done->compactions);
 }

@@ -46,6 +46,34 @@ typedef struct LookedAt
 
 static HTAB *looked_at = NULL;
 
+/* Entries at which those of dropped topics are looked for: twice what was left last time. */
+#define FIRST_LIMIT 1024
+static long looked_at_limit = FIRST_LIMIT;
+
+/* Entries of topics that are gone would pile up. */
+static void
+forget_dropped(void)
+{
+	HASH_SEQ_STATUS seq;
+	LookedAt *entry;
+	KsTopic topic;
+	List *gone = NIL;
+	ListCell *lc;
+
+	/* first all, then out with them: a look-up may throw, which a walk does not survive */
+	hash_seq_init(&seq, looked_at);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		gone = lappend(gone, entry);
+	foreach (lc, gone)
+	{
+		entry = lfirst(lc);
+		if (entry->key.extension != ks_catalog()->extension || !ks_topic_find_by_uuid(&entry->key.topic, &topic))
+			(void) hash_search(looked_at, &entry->key, HASH_REMOVE, NULL);
+	}
+	list_free(gone);
+	looked_at_limit = Max(hash_get_num_entries(looked_at) * 2, FIRST_LIMIT);
+}
+
 /* True the first time, and when it has lost a slot since. */
 static bool
 look_at(const KsPartitionKey *key)
@@ -62,6 +90,8 @@ look_at(const KsPartitionKey *key)
 		info.entrysize = sizeof(LookedAt);
 		looked_at = hash_create("kstream partitions without a slot", 64, &info, HASH_ELEM | HASH_BLOBS);
 	}
+	if (hash_get_num_entries(looked_at) >= looked_at_limit)
+		forget_dropped();
 	entry = hash_search(looked_at, key, HASH_ENTER, &found);
 	if (found && entry->generation == generation)
 		return false;

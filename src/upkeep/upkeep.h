@@ -25,6 +25,9 @@ typedef struct KsMaintenance
 	/* For the views */
 	int32 segments; /* made, dropped or rewritten */
 	int64 bytes;    /* of disk space that was given back */
+	int32 segments_dropped;
+	int32 segments_rewritten;
+	int32 compactions; /* runs that came to their end */
 
 	char *event; /* a line for the server log, in the memory of the step; NULL: none */
 } KsMaintenance;

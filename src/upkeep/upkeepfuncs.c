@@ -27,6 +27,7 @@
 
 #include "base/errors.h"
 #include "base/subxact.h"
+#include "log/damage.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
 #include "topic/topic_name.h"
@@ -169,12 +170,29 @@ kstream_run_maintenance(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+typedef struct PlanArg
+{
+	const KsTopic *topic;
+	int32 partition;
+	KsCompactionPlan *plan;
+} PlanArg;
+
+static void
+look_at_plan(void *arg)
+{
+	PlanArg *wanted = arg;
+
+	ks_compaction_plan(wanted->topic, wanted->partition, wanted->plan);
+}
+
+/* NULL for a topic that is gone, and for a damaged partition. */
 PG_FUNCTION_INFO_V1(kstream_compaction_state);
 Datum
 kstream_compaction_state(PG_FUNCTION_ARGS)
 {
 	KsTopic topic;
 	KsCompactionPlan plan;
+	PlanArg plan_arg;
 	TupleDesc desc;
 	Datum values[4];
 	bool isnull[4] = {false};
@@ -189,7 +207,11 @@ kstream_compaction_state(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	ks_compaction_plan(&topic, PG_GETARG_INT32(1), &plan);
+	plan_arg.topic = &topic;
+	plan_arg.partition = PG_GETARG_INT32(1);
+	plan_arg.plan = &plan;
+	if (ks_damage_of(look_at_plan, &plan_arg) != NULL)
+		PG_RETURN_NULL();
 	values[0] = Int64GetDatum(plan.first_dirty);
 	values[1] = Int64GetDatum(plan.end);
 	values[2] = Int64GetDatum(plan.clean_bytes);

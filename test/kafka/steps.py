@@ -8,6 +8,8 @@ import ssl
 import sys
 import threading
 
+from raw import *  # noqa: F403: for the expressions
+from txn import *  # noqa: F403
 from words import *  # noqa: F403: for the expressions
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]

@@ -26,7 +26,8 @@ my $src = "$FindBin::RealBin/../../src";
 # Where the name in C is not that of one table.
 my %tables = (
 	batch => ['segment_template'],
-	producer_batch => [ 'producer_batch_0', 'producer_batch_1' ]);
+	producer_batch => [ 'producer_batch_0', 'producer_batch_1' ],
+	staged => [ 'staged_0', 'staged_1' ]);
 
 # By table in C: name of column => [number, type]; and the number of columns.
 my (%columns, %counts);
