@@ -93,13 +93,18 @@ is(told($s, "error_of(21, 0, struct.pack('>i', 1) + string('p') + struct.pack('>
 is(told($s, "together(one('p', 0, 7, 15, acks=-1))"), '[6]', 'the session goes on');
 is(told($s, "c.send(PRODUCE, 7, one('p', 0, 7, 15, acks=0)) and c.receive()"), 'closed', 'where no answer is wanted the connection is closed instead');
 
-# Promotion under a session.
+# Promotion under a session.  Ids of producers are not given twice, by whichever server.
+my $some_ids = "[c.init_producer_id()[0] for _ in range(1000)]";
+my %ids = map { $_ => 1 } told($c, $some_ids) =~ /(\d+)/g;
+is(scalar keys %ids, 1000, 'a thousand ids of producers are different');
 $s = kafka_client($standby_port);
 is(told($s, "c.fetch('p', 0, 0)[:2]"), '(0, 15)', 'a session before the promotion');
 $primary->stop;
 $standby->promote;
 is(told($s, "together(one('p', 0, 7, 10))"), '[0]', 'after it a batch of before is recognized');
 is(told($s, "together(one('p', 0, 7, 15))"), '[0]', 'and the next one taken');
+$ids{$_} = 1 foreach told($s, $some_ids) =~ /(\d+)/g;
+is(scalar keys %ids, 2000, 'so are a thousand more of the new primary');
 is(told($s, "create('fresh')"), '0', 'a topic is made');
 is(told($s, "c.fetch('p', 0, 15)[:2]"), '(0, 20)', 'and read from');
 is_sound($standby, 'p', 'after the promotion');
