@@ -27,6 +27,9 @@ packages()
 		demo | bench)
 			echo "python3-psycopg2"
 			;;
+		bench-kafka)
+			echo "librdkafka-dev"
+			;;
 		peers)
 			# queues to measure against, one a line
 			echo "postgresql-$major-pgq3"
