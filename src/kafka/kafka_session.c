@@ -35,6 +35,7 @@
 
 #include "kafka/handover.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_memory.h"
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 
@@ -170,6 +171,7 @@ ks_kafka_session_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(identity.database, identity.role, 0);
 	ks_kafka_slot_authenticated(connection.slot, identity.role);
 	pgstat_report_appname(connection.slot->client_id);
+	ks_kafka_memory_keep();
 	if (ks_kafka_sasl_succeed(sasl))
 		serve_client(&connection);
 	proc_exit(0);
