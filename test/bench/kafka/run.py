@@ -5,7 +5,7 @@ make bench-kafka calls it in the private copy of PostgreSQL; ../README.md tells 
 the cells are.  From the environment:
 
     BENCH_KAFKA         quick (the default, some three minutes on a quiet machine) or full
-    BENCH_KAFKA_CELLS   words; only cells whose name has one of them
+    BENCH_KAFKA_CELLS   words; only cells whose name (with _ for each blank) has one of them
     BENCH_KAFKA_ROUNDS  how often each side has its turn in a cell
     BENCH_KAFKA_SIDES   of: kstream flushed default; and "other", which is a second
                         kstream, whose PostgreSQL's programs are in BENCH_KAFKA_OTHER
@@ -244,7 +244,7 @@ class Comparison:
             if "default" in self.sides:    # Java's compiler
                 rdkafka(self.sides["default"], self.topic("default"), (200000, 100, 16384, 1))
             for name, client, arguments, fill in cells():
-                if words and not any(word in name for word in words):
+                if words and not any(word in name.replace(' ', '_') for word in words):
                     continue
                 try:
                     self.cell(name, client, arguments, fill)
