@@ -16,6 +16,7 @@ import time
 
 import psycopg2
 
+import kcat
 import member
 import stopwatch
 
@@ -440,12 +441,15 @@ def main():
         if not judge(cursor, commits, seconds):
             raise Failure("the group's books are NOT those of the bank")
         say("The group's books are those of the bank, account by account.")
+        say()
+        if not kcat.show(cursor, say, show_sql):
+            raise Failure("kcat and SQL have NOT seen the same")
         return 0
     except KeyboardInterrupt:
         say("interrupted")
     except queue.Empty:
         say("A process did not come to an end.")
-    except (Failure, psycopg2.Error, OSError) as failure:
+    except (Failure, psycopg2.Error, OSError, subprocess.SubprocessError) as failure:
         say("FAILED: %s" % failure)
     finally:
         run.kill()

@@ -11,7 +11,8 @@
 #	STAGE	a directory to work in
 #
 # The exit status is 0 only if the balances that a consumer group rebuilt from
-# the topic are those of the table, row for row.
+# the topic are those of the table, row for row, and kcat, by Kafka's protocol, has
+# read and written what SQL has.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,6 +22,8 @@ log=$work/server.log
 
 export PGHOST=$work PGPORT=54329 PGUSER=demo PGDATABASE=demo
 export PGAPPNAME=kstream-demo
+KAFKA_PORT=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export KAFKA_PORT
 
 # Stop the server of this directory, if one runs, and remove its data.
 clean()
@@ -62,7 +65,13 @@ start_server()
 		shared_buffers = 256MB
 		max_wal_size = 2GB
 		checkpoint_timeout = 15min
+		max_worker_processes = 20
+		kstream.kafka_port = $KAFKA_PORT
+		kstream.kafka_listen_addresses = '127.0.0.1'
+		kstream.kafka_database = '$PGDATABASE'
+		kstream.kafka_max_connections = 8
 	EOC
+	sed -i '1i host all app 127.0.0.1/32 scram-sha-256' "$work/data/pg_hba.conf"
 	"$bin/pg_ctl" -D "$work/data" -l "$log" -w start >/dev/null
 	"$bin/createdb" "$PGDATABASE"
 }
@@ -94,10 +103,11 @@ cat <<'EOT'
   produces a record to a topic, and the two commit together. A consumer group
   that sees nothing but the topic keeps books of its own. One of its members is
   killed on the way, and a new one comes. In the end bank and books must agree,
-  account by account.
+  account by account. Then kcat, which knows Kafka's protocol and no SQL, reads
+  the same topic, and writes to one that SQL reads.
 
 EOT
-echo "Starting a private PostgreSQL (fsync on, no TCP port) ..."
+echo "Starting a private PostgreSQL (fsync on, for Kafka clients at port $KAFKA_PORT of localhost) ..."
 start_server
 /usr/bin/python3 -B "$here/demo.py" &	# a trap does not wait for this
 demo=$!

@@ -139,4 +139,27 @@ RESET maintenance_work_mem;
 SELECT pg_temp.content(topic) = latest AS latest_only FROM expected;
 SELECT state, dirty_offset, cleanable_offset FROM kstream.compactions WHERE topic = 'many';
 SELECT * FROM kstream.verify('many');
+-- Where the topic names no codec, what came compressed stays so, each batch in its own codec (here by a change of the option, as a Kafka client chooses one).
+SELECT pg_temp.topic('sent');
+CREATE PROCEDURE pg_temp.send(codec text, prefix text) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM kstream.alter_topic('sent', jsonb_build_object('compression', codec));
+	COMMIT;
+	-- of two thousand keys a tenth is superseded within the batch
+	PERFORM kstream.produce_batch('sent', array_agg(prefix || i - (i % 10 = 1)::int), array_agg(repeat('x', 1000))) FROM generate_series(1, 2000) i;
+	COMMIT;
+END $$;
+CALL pg_temp.send('gzip', 'g');
+CALL pg_temp.send('zstd', 'z');
+CALL pg_temp.send('none', 'n');
+CALL pg_temp.send('lz4', 'l');
+SELECT kstream.alter_topic('sent', '{"compression": null}');
+TRUNCATE expected;
+INSERT INTO expected SELECT 'sent', pg_temp.latest('sent');
+CALL pg_temp.clean();
+SELECT pg_temp.content(topic) = latest AS latest_only FROM expected;
+-- (codec of the batches, records)
+SELECT attributes & 7 AS codec, sum(records) FROM pg_temp.headers('sent') GROUP BY 1 ORDER BY min(base_offset);
+SELECT records_kept < records_read AS rewritten, bytes_after < bytes_before * 1.2 AS no_larger FROM kstream.compactions WHERE topic = 'sent';
+SELECT * FROM kstream.verify('sent');
 SELECT kstream.drop_topic(topic) FROM kstream.topics ORDER BY topic \g /dev/null

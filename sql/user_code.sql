@@ -74,7 +74,12 @@ DROP TABLE kstream_maker.child;
 SET ROLE kstream_maker;
 CREATE TABLE kstream_maker.parent (LIKE kstream_topic.t);
 ALTER FOREIGN TABLE kstream_topic.t INHERIT kstream_maker.parent;
-SELECT kstream.alter_topic('t', '{"value_type": "text"}');
+-- (without the position in the query, which 18 shows)
+DO $$ BEGIN
+	PERFORM kstream.alter_topic('t', '{"value_type": "text"}');
+EXCEPTION WHEN OTHERS THEN
+	RAISE NOTICE '%', sqlerrm;
+END $$;
 SELECT kstream.alter_topic('t', '{"retention": "3 days"}'), kstream.add_partitions('t', 4);
 ALTER FOREIGN TABLE kstream_topic.t NO INHERIT kstream_maker.parent;
 SELECT kstream.drop_topic('t');

@@ -13,9 +13,10 @@
 #include "storage/shmem.h"
 
 #include "group/shared.h"
-#include "kafka/kafka.h"
 #include "ks_shmem.h"
+#include "kafka/kafka_slots.h"
 #include "state/partition_state.h"
+#include "state/state_shmem.h"
 #include "state/worker_status.h"
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;

@@ -3,13 +3,13 @@
  *	  Utility commands that end what rooms keep for a session.
  *
  * DISCARD ALL makes a session as good as new, for the next client of a pool:
- * PostgreSQL lets go of temporary tables, advisory locks, LISTEN and the like.
+ * PostgreSQL releases temporary tables, advisory locks, LISTEN and the like.
  * So do we of what is the session's: its memberships of groups, its positions,
  * and what last_produced() tells.  Each room has one function for that; this is
  * the only place that knows them all.
  *
  * Locks: those of the rooms.  Abort: DISCARD ALL runs outside of transaction
- * blocks, and what is let go stays so.
+ * blocks, and what is released stays so.
  *
  * src/ks_utility.c
  *-------------------------------------------------------------------------
@@ -21,8 +21,8 @@
 
 #include "base/errors.h"
 #include "group/member.h"
-#include "group/position.h"
-#include "produce/produce.h"
+#include "consume/position.h"
+#include "produce/flush.h"
 #include "ks_utility.h"
 
 static ProcessUtility_hook_type prev_process_utility = NULL;

@@ -17,17 +17,19 @@
 #include "access/xact.h"
 #include "storage/ipc.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "cdc/cdc.h"
 #include "group/group_row.h"
 #include "group/member.h"
-#include "group/missing_row.h"
-#include "group/poll.h"
-#include "group/position.h"
-#include "produce/produce.h"
+#include "consume/commit.h"
+#include "consume/position.h"
+#include "offset/missing_row.h"
+#include "produce/buffer.h"
+#include "produce/flush.h"
 #include "state/inflight.h"
+#include "state/wait.h"
 #include "state/worker_status.h"
 #include "topic/pending.h"
 #include "ks_xact.h"
@@ -39,6 +41,7 @@
 static void
 end_transaction(bool committed)
 {
+	/* A wait that an error or a cancel ended leaves its entries in lists that others read. */
 	ks_wait_end();
 	ks_member_wait_end();
 	ks_inflight_end(committed);
@@ -77,9 +80,11 @@ transaction_event(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			/* Drops are finished first: what follows must not write to a topic that is gone. */
 			ks_admin_pre_commit();
 			ks_group_pre_commit();
 			ks_cdc_pre_commit();
+			/* Last: from here on offsets are taken, and nothing may wait (log/append.c). */
 			ks_produce_pre_commit();
 			break;
 		case XACT_EVENT_PRE_PREPARE:

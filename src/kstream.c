@@ -13,20 +13,26 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "admin/admin.h"
+#include "admin/bind.h"
+#include "admin/drop.h"
+#include "admin/register.h"
 #include "base/debug.h"
 #include "base/events.h"
+#include "catalog/ks_catalog.h"
 #include "cdc/cdc.h"
 #include "fetch/fetch.h"
-#include "group/poll_limit.h"
+#include "consume/poll_limit.h"
+#include "fetch/stream.h"
 #include "group/shared.h"
 #include "ks_shmem.h"
 #include "produce/produce.h"
 #include "produce/producer_batch.h"
+#include "staging/staging.h"
 #include "state/partition_state.h"
 #include "state/replicas.h"
+#include "state/state_shmem.h"
 #include "topic/topic.h"
-#include "worker/ks_worker.h"
+#include "worker/ks_launcher.h"
 #include "kafka/kafka.h"
 #include "ks_utility.h"
 #include "ks_xact.h"
@@ -63,10 +69,13 @@ _PG_init(void)
 	ks_replicas_define_settings();
 	ks_produce_define_settings();
 	ks_producer_define_settings();
+	ks_staging_define_settings();
 	ks_fetch_define_settings();
+	ks_stream_define_settings();
 	ks_admin_define_settings();
 	ks_debug_init();
 	MarkGUCPrefixReserved("kstream");
+	ks_catalog_init();
 	ks_topic_init();
 	if (!preloading)
 		return;

@@ -162,6 +162,12 @@ gate_unused()
 	perl test/figures.pl unused
 }
 
+# A name leads to its file: what x.h declares is defined in x.c, but for a few.
+gate_elsewhere()
+{
+	perl test/figures.pl elsewhere 5
+}
+
 # The bugs that prove the tests can still be put in.
 gate_mutants()
 {
@@ -176,6 +182,25 @@ gate_mutants()
 	return "$found"
 }
 
+# Each tag of a heavyweight lock and each tranche stands in one file, with their order.
+gate_locks()
+{
+	! grep -nE '\b(SET_LOCKTAG_[A-Z]+|(Unl|L|ConditionalL)ock(Database|Shared)Object)\b|LWLockRegisterTranche\([^"]*"' \
+		"${sources[@]}" "${headers[@]}" | grep -v '^src/base/locks\.h:'
+}
+
+# A table of the catalog is named in SQL by one room; the headers of src/catalog/ say
+# which tables those are.
+gate_catalog()
+{
+	local tables
+
+	tables=$(grep -h '^ \*.*The rows of kstream\.' src/catalog/*_row.h | grep -oE 'kstream\.[a-z_0-9]+' | sort -u | paste -sd '|')
+	[ -n "$tables" ] || return 1
+	! grep -nE "\".*\b(FROM|JOIN|INTO|UPDATE|TRUNCATE|TABLE|LIKE) (ONLY )?(${tables//./\\.}|kstream\.segment_template)\b" \
+		"${sources[@]}" "${headers[@]}" | grep -v '^src/catalog/'
+}
+
 # README.md is what a newcomer reads; the rest is in docs/.
 gate_readme()
 {
@@ -187,7 +212,7 @@ gate_readme()
 }
 
 failed=0
-[ $# -gt 0 ] || set -- format layers names symbols versions release lengths faults mutants unused readme warnings
+[ $# -gt 0 ] || set -- format layers locks catalog names symbols versions release lengths faults mutants unused elsewhere readme warnings
 for gate in "$@"; do
 	if [ ${#sources[@]} -gt 0 ] && found=$("gate_$gate" 2>&1); then
 		echo "style $gate ... ok"

@@ -3,9 +3,12 @@
 # figures.pl
 #	Figures about the state of the source.
 #
-# Usage: perl test/figures.pl			print all
-#		 perl test/figures.pl unused	only the functions that nobody calls; status
-#										1 if there are some (check_style.sh)
+# Usage: perl test/figures.pl				print all
+#		 perl test/figures.pl unused		only the functions that nobody calls; status
+#											1 if there are some (check_style.sh)
+#		 perl test/figures.pl elsewhere N	only those of headers that are defined in a
+#											.c of another name; status 1 if they are
+#											N % or more (check_style.sh)
 #
 # How it counts:
 #	A function's braces stand in the first column; its length is from one to the
@@ -78,9 +81,17 @@ foreach my $header (@headers)
 	}
 }
 
+if ("@ARGV" =~ /^elsewhere (\d+)$/)
+{
+	my $limit = $1;
+	print map { "$_\n" } sort @elsewhere;
+	printf "%d of %d functions of headers are defined in a .c of another name; less than %d %% may be\n",
+	  scalar @elsewhere, scalar @declared, $limit;
+	exit(100 * @elsewhere >= $limit * @declared ? 1 : 0);
+}
 if (@ARGV)
 {
-	die "usage: figures.pl [unused]\n" if "@ARGV" ne 'unused';
+	die "usage: figures.pl [unused | elsewhere PERCENT]\n" if "@ARGV" ne 'unused';
 	print map { "nobody calls $_\n" } sort @unused;
 	exit(@unused ? 1 : 0);
 }

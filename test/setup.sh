@@ -24,7 +24,10 @@ packages()
 			echo "postgresql-$major postgresql-server-dev-$major"
 			echo "make gcc libc6-dev zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev"
 			;;
-		demo | bench)
+		demo)
+			echo "python3-psycopg2 kcat"
+			;;
+		bench)
 			echo "python3-psycopg2"
 			;;
 		bench-kafka)

@@ -14,9 +14,12 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/deleterecords.h"
+#include "admin/drop.h"
 #include "base/errors.h"
 #include "log/verify.h"
+#include "topic/topic_name.h"
 
 /* Require all arguments; 22004 naming the first that is NULL. */
 static void
@@ -46,7 +49,7 @@ kstream_create_topic(PG_FUNCTION_ARGS)
 	ks_require_preloaded();
 	ks_require_writable("kstream.create_topic()");
 	ks_admin_create_topic(ks_topic_name_arg(PG_GETARG_DATUM(0)), PG_GETARG_INT32(1),
-						  PG_GETARG_JSONB_P(2), PG_GETARG_BOOL(3));
+						  ks_topic_options_parse(PG_GETARG_JSONB_P(2)), PG_GETARG_BOOL(3));
 	PG_RETURN_VOID();
 }
 
@@ -61,7 +64,7 @@ kstream_alter_topic(PG_FUNCTION_ARGS)
 	ks_require_preloaded();
 	ks_require_writable("kstream.alter_topic()");
 	get_owned_topic(PG_GETARG_DATUM(0), &topic);
-	ks_admin_alter_topic(&topic, PG_GETARG_JSONB_P(1));
+	ks_admin_alter_topic(&topic, ks_topic_options_parse(PG_GETARG_JSONB_P(1)));
 	PG_RETURN_VOID();
 }
 

@@ -44,10 +44,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "admin/admin.h"
+#include "admin/bind.h"
 #include "admin/register.h"
 #include "base/errors.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 static const char *
 option_value(List *options, const char *name)

@@ -36,18 +36,20 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/drop.h"
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/topic_table.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "catalog/topic_row.h"
 #include "log/epoch.h"
-#include "log/segment.h"
 #include "topic/capacity.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
+#include "topic/topic_name.h"
 
 static void
 check_partition_count(int32 partitions)
@@ -150,14 +152,14 @@ given_options(List *options)
 }
 
 static void
-create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists, Oid owner)
+create_topic(const char *name, int32 partitions, List *given, bool if_not_exists, Oid owner)
 {
 	List *options;
 	KsTopic existing;
 
 	ks_topic_check_name(name);
 	check_partition_count(partitions);
-	options = ks_topic_options_for_new(given_options(ks_topic_options_parse(json)));
+	options = ks_topic_options_for_new(given_options(given));
 	check_create_right();
 	ks_admin_check_partitions_per_call(partitions);
 	if (lock_name_and_find(name, &existing) || ks_topic_find_or_bind(name, &existing))
@@ -176,13 +178,13 @@ create_topic(const char *name, int32 partitions, Jsonb *json, bool if_not_exists
 }
 
 void
-ks_admin_create_topic(const char *name, int32 partitions, Jsonb *options, bool if_not_exists)
+ks_admin_create_topic(const char *name, int32 partitions, List *options, bool if_not_exists)
 {
 	create_topic(name, partitions, options, if_not_exists, GetUserId());
 }
 
 void
-ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, Jsonb *options)
+ks_admin_create_topic_for(Oid owner, const char *name, int32 partitions, List *options)
 {
 	create_topic(name, partitions, options, false, owner);
 }
@@ -237,9 +239,8 @@ lock_topic(const KsTopic *given, KsTopic *topic)
 }
 
 void
-ks_admin_alter_topic(const KsTopic *given, Jsonb *json)
+ks_admin_alter_topic(const KsTopic *given, List *options)
 {
-	List *options = ks_topic_options_parse(json);
 	List *current;
 	KsTopic locked;
 	const KsTopic *topic = &locked;
@@ -289,8 +290,7 @@ ks_admin_add_partitions(const KsTopic *given, int32 partitions)
 	ks_owner_begin(&scope);
 	ks_admin_make_partitions(&topic, topic.partitions, partitions);
 	ks_placement_add(&topic, partitions);
-	(void) ks_owner_execute("UPDATE kstream.topic SET partitions = %d WHERE topic_id OPERATOR(pg_catalog.=) %d",
-							partitions, topic.topic_id);
+	ks_topic_row_set_partitions(topic.topic_id, partitions);
 	ks_owner_end(&scope);
 	ks_guard_alter_table(&topic, psprintf("OPTIONS (SET partitions '%d')", partitions));
 	ks_topic_invalidate();

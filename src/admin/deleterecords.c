@@ -16,10 +16,10 @@
 
 #include "executor/spi.h"
 
-#include "admin/admin.h"
+#include "admin/deleterecords.h"
 #include "base/errors.h"
-#include "log/log.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "log/recovery.h"
 #include "topic/pending.h"
 
 /* Kafka's -1 is the end. */
@@ -41,7 +41,6 @@ ks_admin_delete_records(const KsTopic *topic, int32 partition, int64 before_offs
 	KsPartitionInfo info;
 	KsOwnerScope scope;
 	int64 log_start;
-	bool isnull;
 
 	ks_log_info(topic, partition, &info);
 	if (before_offset == TO_THE_END)
@@ -49,16 +48,11 @@ ks_admin_delete_records(const KsTopic *topic, int32 partition, int64 before_offs
 	check_offset(topic, partition, before_offset, info.end);
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.partition"
-							" SET log_start_offset = GREATEST(log_start_offset, " INT64_FORMAT ")"
-							" WHERE topic_id OPERATOR(pg_catalog.=) %d AND partition OPERATOR(pg_catalog.=) %d"
-							" RETURNING log_start_offset",
-							before_offset, topic->topic_id, partition);
-	if (SPI_processed != 1)
+	log_start = before_offset;
+	if (!ks_partition_row_raise_log_start(topic->topic_id, partition, &log_start))
 		ereport(ERROR,
 				(errmsg("topic \"%s\" does not exist", topic->name),
 				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped meanwhile.")));
-	log_start = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	ks_owner_end(&scope);
 	ks_pending_log_start(topic, partition, log_start);
 	return log_start;

@@ -41,12 +41,20 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "admin/guard.h"
 #include "admin/register.h"
 #include "admin/subscription.h"
+#include "catalog/committed_offset_row.h"
+#include "catalog/compaction_row.h"
+#include "catalog/dropped_topic_row.h"
+#include "catalog/epoch_row.h"
+#include "catalog/placement_row.h"
+#include "catalog/segment_row.h"
+#include "catalog/topic_row.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "log/segment_table.h"
 #include "topic/pending.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;
@@ -111,25 +119,18 @@ remove_topic(const KsTopic *topic)
 
 	ks_owner_begin(&scope);
 	drop_segments(topic);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.segment WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.compaction WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.key_placement WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.leader_epoch WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_segment_row_delete_topic(topic->topic_id);
+	ks_compaction_row_delete_topic(topic->topic_id);
+	ks_placement_row_delete_topic(topic->topic_id);
+	ks_epoch_row_delete_topic(topic->topic_id);
 	/*
 	 * A consumer's transaction that has its row may want the topic's table,
-	 * which we have: what is not free maintenance removes (group/expire.c).
+	 * which we have: what is not free maintenance removes (offset/offset_expiry.c).
 	 */
-	(void) ks_owner_execute_latest("DELETE FROM kstream.committed_offset WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-								   "SELECT o.ctid FROM kstream.committed_offset o WHERE o.topic_id OPERATOR(pg_catalog.=) %d"
-								   " FOR UPDATE SKIP LOCKED))",
-								   topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.dropped_topic WHERE topic_id OPERATOR(pg_catalog.=) ANY (ARRAY("
-								   "SELECT d.topic_id FROM kstream.dropped_topic d WHERE d.dropped_at OPERATOR(pg_catalog.<)"
-								   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
-								   " FOR UPDATE SKIP LOCKED))");
-	(void) ks_owner_execute_latest("INSERT INTO kstream.dropped_topic (topic_id) VALUES (%d) ON CONFLICT DO NOTHING", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.partition WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
-	(void) ks_owner_execute_latest("DELETE FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic->topic_id);
+	ks_committed_offset_row_delete_topic(topic->topic_id);
+	ks_dropped_topic_row_insert(topic->topic_id);
+	ks_partition_row_delete_topic(topic->topic_id);
+	ks_topic_row_delete(topic->topic_id);
 	ks_topic_invalidate();
 	ks_owner_end(&scope);
 }
@@ -152,23 +153,7 @@ ks_admin_clean_up_drops(void)
 List *
 ks_admin_list_orphans(MemoryContext context)
 {
-	KsOwnerScope scope;
-	List *names = NIL;
-	uint64 count;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	count = ks_owner_execute("SELECT topic FROM kstream.topic t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f"
-							 " WHERE f.ftrelid OPERATOR(pg_catalog.=) t.relation::pg_catalog.oid) ORDER BY topic_id");
-	for (i = 0; i < count; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-		MemoryContextSwitchTo(old);
-	}
-	ks_owner_end(&scope);
-	return names;
+	return ks_topic_row_list_orphans(context);
 }
 
 bool

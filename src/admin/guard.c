@@ -48,7 +48,7 @@
 
 #include "admin/guard.h"
 #include "base/compat.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* The table that kstream itself is altering, if any. */
 static Oid permitted = InvalidOid;

@@ -21,16 +21,16 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 
-#include "admin/admin.h"
 #include "admin/register.h"
+#include "base/locks.h"
+#include "catalog/topic_row.h"
 #include "log/epoch.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
 
@@ -89,7 +89,7 @@ ks_admin_lock_name(const char *name, bool wait)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, hash_name(name), 0);
+	ks_tag_topic_name(&tag, ks_catalog()->topic, hash_name(name));
 	if (LockAcquire(&tag, AccessExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	AcceptInvalidationMessages();
@@ -99,7 +99,32 @@ ks_admin_lock_name(const char *name, bool wait)
 void
 ks_admin_unlock_name(const char *name)
 {
-	UnlockDatabaseObject(ks_catalog()->topic, hash_name(name), 0, AccessExclusiveLock);
+	LOCKTAG tag;
+
+	ks_tag_topic_name(&tag, ks_catalog()->topic, hash_name(name));
+	(void) LockRelease(&tag, AccessExclusiveLock, false);
+}
+
+/* A name that is to be given, against those that are. */
+typedef struct Collision
+{
+	const char *name;
+	char *collapsed;
+} Collision;
+
+static void
+check_collision(const KsTopicRow *row, void *arg)
+{
+	const Collision *collision = arg;
+	char *other = collapse_name(row->name);
+	bool same = strcmp(other, collision->collapsed) == 0;
+
+	pfree(other);
+	if (same)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("topic name \"%s\" collides with \"%s\"", collision->name, row->name),
+				 errdetail("Names that differ only in \".\" and \"_\" cannot be told apart in metrics.")));
 }
 
 /*
@@ -109,24 +134,10 @@ ks_admin_unlock_name(const char *name)
 void
 ks_admin_check_collision(const char *name)
 {
-	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	char *collapsed = collapse_name(name);
-	HeapTuple tuple;
+	Collision collision = {name, collapse_name(name)};
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-		char *other = TextDatumGetCString(heap_getattr(tuple, Anum_topic_topic, RelationGetDescr(rel), &isnull));
-
-		if (strcmp(collapse_name(other), collapsed) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_NAME),
-					 errmsg("topic name \"%s\" collides with \"%s\"", name, other),
-					 errdetail("Names that differ only in \".\" and \"_\" cannot be told apart in metrics.")));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	ks_topic_row_visit(check_collision, &collision);
+	pfree(collision.collapsed);
 }
 
 /*
@@ -136,7 +147,7 @@ ks_admin_check_collision(const char *name)
 static bool
 is_taken(int32 topic_id)
 {
-	return ks_owner_execute("SELECT FROM kstream.topic WHERE topic_id OPERATOR(pg_catalog.=) %d", topic_id) > 0 ||
+	return ks_topic_row_exists(topic_id) ||
 		   ks_owner_execute("SELECT FROM pg_catalog.pg_class c WHERE c.relname OPERATOR(pg_catalog.~~) 'topic\\_%d\\_%%'"
 							" AND c.relnamespace OPERATOR(pg_catalog.=) 'kstream_log'::pg_catalog.regnamespace",
 							topic_id) > 0;
@@ -149,11 +160,8 @@ ks_admin_next_topic_id(void)
 
 	do
 	{
-		bool isnull;
-
 		CHECK_FOR_INTERRUPTS();
-		(void) ks_owner_execute("SELECT pg_catalog.nextval('kstream.topic_id_seq'::pg_catalog.regclass)::pg_catalog.int4");
-		topic_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		topic_id = ks_topic_row_next_id();
 	} while (is_taken(topic_id));
 	return topic_id;
 }
@@ -166,8 +174,7 @@ ks_admin_make_partitions(const KsTopic *topic, int32 from, int32 to)
 	for (partition = from; partition < to; partition++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		(void) ks_owner_execute("INSERT INTO kstream.partition (topic_id, partition) VALUES (%d, %d)",
-								topic->topic_id, partition);
+		ks_partition_row_insert(topic->topic_id, partition);
 		ks_epoch_insert(topic, partition, 0, 0);
 		(void) ks_segment_create(topic, partition, 1, true);
 	}
@@ -178,9 +185,7 @@ ks_admin_register(const char *name, int32 topic_id, Oid relid, int32 partitions)
 {
 	KsTopic topic;
 
-	(void) ks_owner_execute("INSERT INTO kstream.topic (topic_id, topic, topic_uuid, relation, partitions)"
-							" VALUES (%d, %s, pg_catalog.gen_random_uuid(), %u, %d)",
-							topic_id, quote_literal_cstr(name), relid, partitions);
+	ks_topic_row_insert(topic_id, name, relid, partitions);
 	ks_topic_invalidate();
 	CommandCounterIncrement();
 	ks_topic_get(name, &topic);

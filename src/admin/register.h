@@ -34,4 +34,7 @@ extern void ks_admin_register(const char *name, int32 topic_id, Oid relid, int32
 /* Inside an owner scope: rows and first segments of partitions [from, to). */
 extern void ks_admin_make_partitions(const KsTopic *topic, int32 from, int32 to);
 
+/* For _PG_init. */
+extern void ks_admin_define_settings(void);
+
 #endif /* KS_ADMIN_REGISTER_H */

@@ -36,7 +36,7 @@
 #include "utils/builtins.h"
 
 #include "admin/topic_table.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/topic.h"
 
 /* The name of a topic's table: the topic's own if it fits. */

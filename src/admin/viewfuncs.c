@@ -8,7 +8,8 @@
  * A view lists what its snapshot has, while the functions behind it look at what
  * is there now: for a topic that was dropped in between they return NULL, and the
  * view leaves the row out.  A partition that has no slot of shared memory is
- * shown by what its tables say, so that looking takes a slot from nobody.
+ * shown by what its tables say, so that looking takes a slot from nobody.  One whose
+ * tables or rows are damaged is shown as such, and does not hide the others.
  *
  * src/admin/viewfuncs.c
  *-------------------------------------------------------------------------
@@ -26,12 +27,14 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "admin/admin.h"
 #include "base/compat.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/damage.h"
+#include "log/recovery.h"
+#include "state/inflight.h"
 #include "state/replicas.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /*
  * The topic of a row that a view's snapshot has shown; false when it was dropped
@@ -50,6 +53,27 @@ find_seen_topic(const char *name, int32 partition, KsTopic *topic)
 	return true;
 }
 
+static void
+put_counters(const KsPartitionKey *key, Datum *values)
+{
+	KsPartitionCounters counters = {0};
+
+	if (!RecoveryInProgress())
+		(void) ks_partition_read_counters(key, &counters);
+	*values++ = Int64GetDatum(counters.records);
+	*values++ = Int64GetDatum(counters.batches);
+	*values++ = Int64GetDatum(counters.bytes);
+	*values++ = Int64GetDatum(counters.transactions);
+	*values++ = Int64GetDatum(counters.aborted_transactions);
+	*values++ = Int64GetDatum(counters.rolls);
+	*values++ = Int64GetDatum(counters.overruns);
+	*values++ = Int64GetDatum(counters.overrun_bytes);
+	*values++ = Int64GetDatum(counters.wakeups);
+	*values++ = Int64GetDatum(counters.segments_dropped);
+	*values++ = Int64GetDatum(counters.segments_rewritten);
+	*values++ = Int64GetDatum(counters.compactions);
+}
+
 PG_FUNCTION_INFO_V1(kstream_partition_state);
 Datum
 kstream_partition_state(PG_FUNCTION_ARGS)
@@ -57,32 +81,33 @@ kstream_partition_state(PG_FUNCTION_ARGS)
 	KsTopic topic;
 	KsPartitionKey key;
 	KsPartitionInfo info;
-	KsPartitionCounters counters = {0};
 	TupleDesc desc;
-	Datum values[12];
-	bool isnull[12] = {false};
+	Datum values[16] = {0};
+	bool isnull[16] = {false};
+	char *damage = NULL;
+	bool sound;
 
 	ks_require_preloaded();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	if (!find_seen_topic(ks_topic_name_arg(PG_GETARG_DATUM(0)), PG_GETARG_INT32(1), &topic) ||
-		!ks_log_try_info(&topic, PG_GETARG_INT32(1), &info))
+	if (!find_seen_topic(ks_topic_name_arg(PG_GETARG_DATUM(0)), PG_GETARG_INT32(1), &topic))
 		PG_RETURN_NULL();
+	sound = ks_log_look(&topic, PG_GETARG_INT32(1), &info, &damage);
+	if (!sound && damage == NULL)
+		PG_RETURN_NULL();
+	if (sound)
+	{
+		values[0] = Int64GetDatum(info.log_start);
+		values[1] = Int64GetDatum(info.end);
+		values[2] = Int64GetDatum(Max(info.committed_end, info.end));
+	}
+	else
+		isnull[0] = isnull[1] = isnull[2] = true;
 	ks_topic_partition_key(&topic, PG_GETARG_INT32(1), &key);
-	if (!RecoveryInProgress())
-		(void) ks_partition_read_counters(&key, &counters);
-	values[0] = Int64GetDatum(info.log_start);
-	values[1] = Int64GetDatum(info.end);
-	values[2] = Int64GetDatum(Max(info.committed_end, info.end));
-	values[3] = Int64GetDatum(counters.records);
-	values[4] = Int64GetDatum(counters.batches);
-	values[5] = Int64GetDatum(counters.bytes);
-	values[6] = Int64GetDatum(counters.transactions);
-	values[7] = Int64GetDatum(counters.aborted_transactions);
-	values[8] = Int64GetDatum(counters.rolls);
-	values[9] = Int64GetDatum(counters.overruns);
-	values[10] = Int64GetDatum(counters.overrun_bytes);
-	values[11] = Int64GetDatum(counters.wakeups);
+	put_counters(&key, values + 3);
+	isnull[15] = sound;
+	if (!sound)
+		values[15] = CStringGetTextDatum(damage);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull)));
 }
 

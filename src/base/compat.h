@@ -164,11 +164,10 @@ extern PGDLLIMPORT char *locale_monetary;
 /* 16: the tokenizer of pg_hba.conf follows include lines, and names may be regular expressions. */
 #if PG_VERSION_NUM >= 160000
 #define KS_TOKENIZE_AUTH_FILE(name, file, lines) tokenize_auth_file((name), (file), (lines), LOG, 0)
-#define KS_AUTH_TOKEN_MATCHES(token, text) \
-	((token)->regex != NULL ? ks_auth_regex_matches((token)->regex, (text)) : strcmp((token)->string, (text)) == 0)
+#define KS_AUTH_TOKEN_REGEX(token) ((token)->regex)
 #else
 #define KS_TOKENIZE_AUTH_FILE(name, file, lines) ((void) tokenize_auth_file((name), (file), (lines), LOG))
-#define KS_AUTH_TOKEN_MATCHES(token, text) (strcmp((token)->string, (text)) == 0)
+#define KS_AUTH_TOKEN_REGEX(token) ((regex_t *) NULL)
 #endif
 
 /* 16: SCRAM names its hash. */
@@ -199,6 +198,20 @@ extern bool parse_scram_secret(const char *secret, int *iterations, char **salt,
 #define KS_SCRAM_SALTED_PASSWORD(password, salt, len, iterations, result, error) \
 	scram_SaltedPassword((password), (salt), (len), (iterations), (result), (error))
 #define KS_SCRAM_SERVER_KEY(salted, result, error) scram_ServerKey((salted), (result), (error))
+#endif
+
+/* 16: the n-th (from 1) backend of pg_stat_activity is told by place, not by its number. */
+#if PG_VERSION_NUM >= 160000
+#define KS_STAT_LOCAL_BEENTRY(n) pgstat_get_local_beentry_by_index(n)
+#else
+#define KS_STAT_LOCAL_BEENTRY(n) pgstat_fetch_stat_local_beentry(n)
+#endif
+
+/* 16: a line of pg_hba.conf may come from another file. */
+#if PG_VERSION_NUM >= 160000
+#define KS_HBA_LINE_FILE(line) ((line)->sourcefile)
+#else
+#define KS_HBA_LINE_FILE(line) HbaFileName
 #endif
 
 /* 17: a set of events belongs to a resource owner. */

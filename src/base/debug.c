@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
 
 #ifdef KSTREAM_DEBUG_POINTS
 
@@ -41,7 +42,7 @@ wait_for_advisory_lock(uint32 key)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, key, 1);
+	ks_tag_debug_point(&tag, key);
 	/* Not the session's: a cancel may come when it has just been granted. */
 	(void) LockAcquire(&tag, ShareLock, false, false);
 	(void) LockRelease(&tag, ShareLock, false);

@@ -59,6 +59,7 @@ ks_error(KsErrorCode code, const char *format, ...)
 
 	while (kafka_errors[i].code != code)
 		i++;
+	/* Called within ereport(), so both apply to the error under construction. */
 	errcode(kafka_errors[i].sqlstate);
 	if (format == NULL)
 		return errdetail_internal("%s", kafka_errors[i].name);
@@ -68,6 +69,7 @@ ks_error(KsErrorCode code, const char *format, ...)
 		int needed;
 
 		va_start(args, format);
+		/* va_list is used up by each attempt. */
 		needed = appendStringInfoVA(&detail, format, args);
 		va_end(args);
 		if (needed == 0)
@@ -86,6 +88,10 @@ ks_error_code(const ErrorData *error)
 	{
 		size_t length = strlen(kafka_errors[i].name);
 
+		/*
+		 * Both must fit: a detail by chance, or another error of the SQLSTATE, is none of
+		 * Kafka's.
+		 */
 		if (error->sqlerrcode == kafka_errors[i].sqlstate &&
 			strncmp(error->detail, kafka_errors[i].name, length) == 0 &&
 			(error->detail[length] == ':' || error->detail[length] == '\0'))

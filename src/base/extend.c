@@ -72,8 +72,10 @@ grow_file(Relation rel, BlockNumber first, int pages)
 	int fd;
 	int result;
 
+	/* A relation is cut into files; pages over a border are left to PostgreSQL. */
 	if (first / RELSEG_SIZE != (first + pages - 1) / RELSEG_SIZE)
 		return false;
+	/* A descriptor of our own, beside smgr's: PostgreSQL 15 has no call for it. */
 	fd = open_file(rel, first, &path);
 	if (fd < 0)
 		return false;
@@ -81,6 +83,7 @@ grow_file(Relation rel, BlockNumber first, int pages)
 		result = posix_fallocate(fd, (off_t) (first % RELSEG_SIZE) * BLCKSZ, (off_t) pages * BLCKSZ);
 	while (result == EINTR);
 	CloseTransientFile(fd);
+	/* Other errors mean that the file system cannot: fall back to PostgreSQL's way. */
 	if (result == ENOSPC || result == EDQUOT)
 	{
 		errno = result;
@@ -107,8 +110,11 @@ ks_extend(Relation rel, int pages, BlockNumber *first)
 	int i;
 
 	pages = Min(pages, KS_EXTEND_MAX);
+	/* Keeps others from extending; readers and writers of existing pages go on. */
 	LockRelationForExtension(rel, ExclusiveLock);
+	/* Asked under the lock: the end of the file is ours until it is released. */
 	*first = RelationGetNumberOfBlocks(rel);
+	/* Buffers first, then the file: see the order in the opening comment. */
 	for (i = 0; i < pages; i++)
 		make_buffer(rel, *first + i);
 	grown = grow_file(rel, *first, pages);

@@ -14,7 +14,7 @@
 /*
  * Give a table up to `pages` (at least one, at most KS_EXTEND_MAX) more pages,
  * empty and not initialized, of which others may take some; the first of them
- * and their number, or zero where that is not to be had: then PostgreSQL's way,
+ * and their number, or zero where that is not available: then PostgreSQL's way,
  * page by page, is left.  The caller holds RowExclusiveLock.  53100 on a full
  * disk, and then nothing has changed.
  */

@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
+#include "base/option_text.h"
 #include "base/options.h"
 
 #define MS_PER_DAY INT64CONST(86400000)
@@ -40,12 +41,14 @@ parse_interval(const char *text, int64 *ms)
 	/* A number without a unit would mean seconds to PostgreSQL, ms to Kafka. */
 	if (nf < 1 || ftype[nf - 1] == DTK_NUMBER)
 		return false;
+	/* As interval_in(): first PostgreSQL's forms, then ISO 8601. */
 	memset(&itm, 0, sizeof(itm));
 	if ((DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 &&
 		 DecodeISO8601Interval(unconstify(char *, text), &dtype, &itm) != 0) ||
 		dtype != DTK_DELTA)
 		return false;
 	days = itm.tm_year * (double) DAYS_PER_YEAR + itm.tm_mon * (double) DAYS_PER_MONTH + itm.tm_mday;
+	/* Months of 30 days and years of 365.25, as extract(epoch) has them. */
 	result = days * MS_PER_DAY + (double) itm.tm_usec / 1000.0;
 	if (result < 0 || result >= 9e18)
 		return false;
@@ -71,6 +74,7 @@ parse_size(const char *text, int64 *value)
 
 	if (ks_option_parse_integer(text, value))
 		return true;
+	/* The units of PostgreSQL's settings: kB, MB, GB, TB. */
 	if (!parse_real(text, &bytes, GUC_UNIT_BYTE, &hint) || isnan(bytes) ||
 		bytes >= 9e18 || bytes <= -9e18)
 		return false;
@@ -173,6 +177,7 @@ ks_option_canonical(const KsOption *option, bool kafka, bool is_number, char *te
 			return pstrdup("infinite");
 		return ms < 0 ? NULL : psprintf(INT64_FORMAT " ms", Min(ms, INTERVAL_MAX_MS));
 	}
+	/* A word is text in JSON. */
 	if (option->kind == KS_OPTION_WORD && is_number)
 		return NULL;
 	return text;

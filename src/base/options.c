@@ -2,7 +2,7 @@
  * options.c
  *	  The parser of options that are given as a JSON object.
  *
- * What is wrong is found out first and told afterwards, in one place: as an error
+ * What is wrong is found out first and reported afterwards, in one place: as an error
  * where a user gave the options, as a warning where a catalog keeps them.
  *
  * Locks: none.  Abort and crash: nothing is kept here.
@@ -18,6 +18,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/option_text.h"
 #include "base/options.h"
 
 /* One member of the JSON object. */
@@ -70,6 +71,7 @@ report_unrecognized(int elevel, const KsOptionTable *table, const char *name)
 	int i;
 
 	initStringInfo(&names);
+	/* captures and snapshots have no names of Kafka's */
 	for (i = 0; i < table->count; i++)
 		kafka |= table->options[i].kafka_name != NULL;
 	for (i = 0; i < table->count; i++)
@@ -137,6 +139,7 @@ read_names(Given *given)
 	if (given->json.type != jbvBinary || !JsonContainerIsArray(given->json.val.binary.data))
 		return false;
 	it = JsonbIteratorInit(given->json.val.binary.data);
+	/* Nested arrays and objects come as one token, and are no string. */
 	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
 	{
 		if (token != WJB_ELEM)
@@ -159,6 +162,7 @@ read_text(Given *given, bool is_stored)
 	given->text = ks_option_canonical(given->option, given->kafka, is_number, scalar_text(&given->json));
 	if (given->text == NULL || !ks_option_text_value(given->option, given->text, &given->number))
 		return false;
+	/* A maximum that was lowered since must not make the object unusable. */
 	if (is_stored && given->option->kind != KS_OPTION_WORD)
 		given->number = Min(given->number, ks_option_max(given->option));
 	return ks_option_in_range(given->option, given->number);
@@ -277,6 +281,7 @@ next_given(const KsOptionTable *table, JsonbIterator **it, Given *given)
 			continue;
 		memset(given, 0, sizeof(Given));
 		given->name = pnstrdup(key.val.string.val, key.val.string.len);
+		/* A key is always followed by its value, nested ones as a whole. */
 		(void) JsonbIteratorNext(it, &given->json, true);
 		given->option = ks_option_find(table, given->name, &given->kafka);
 		given->shown = scalar_text(&given->json);
@@ -301,8 +306,10 @@ ks_options_parse(const KsOptionTable *table, Jsonb *json, void *target, List **c
 
 		if (given.option == NULL)
 			report_unrecognized(ERROR, table, given.name);
+		/* JSON null asks for the default, which *target has already. */
 		if (is_null ? given.option->never_null : !read_value(&given, false))
 			report_invalid(ERROR, table, given.option, given.name, given.shown);
+		/* jsonb keeps one of equal keys, but an option has two names. */
 		check_given_once(table, given.option, seen);
 		if (target != NULL && !is_null)
 			set_member(&given, target);
@@ -326,6 +333,10 @@ ks_options_read_stored(const KsOptionTable *table, Jsonb *json, void *target)
 	it = JsonbIteratorInit(&json->root);
 	while (next_given(table, &it, &given))
 	{
+		/*
+		 * Warn and go on: what is stored must stay readable, or the object could not
+		 * even be dropped.
+		 */
 		if (given.option == NULL)
 			report_unrecognized(WARNING, table, given.name);
 		else if (given.json.type == jbvNull)
@@ -359,7 +370,7 @@ ks_option_check_text(const KsOptionTable *table, const char *name, const char *t
 	const KsOption *option = ks_option_find(table, name, &kafka);
 	int64 value;
 
-	if (option == NULL)
+	if (option == NULL || kafka)
 		report_unrecognized(ERROR, table, name);
 	if (!ks_option_text_value(option, text, &value) || !ks_option_in_range(option, value))
 		report_invalid(ERROR, table, option, name, text);

@@ -49,6 +49,7 @@ ks_needed_columns(const RelOptInfo *rel, const Path *path, List *quals, int colu
 	List *columns = NIL;
 	int column;
 
+	/* The three sources that the opening comment lists. */
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
 	pull_varattnos((Node *) path->pathtarget->exprs, rel->relid, &attrs);
 	pull_varattnos((Node *) quals, rel->relid, &attrs);
@@ -87,6 +88,7 @@ ks_function_is_one_of(Oid function, const char *const *names)
 {
 	char *name;
 
+	/* Cheap refusals first: this is asked of every function in FROM. */
 	if (function < FirstNormalObjectId || get_func_namespace(function) != get_namespace_oid("kstream", true))
 		return false;
 	name = get_func_name(function);

@@ -41,6 +41,16 @@ typedef struct KsPool
 	int32 used;
 } KsPool;
 
+/*
+ * Make an entry of shared memory as good as new, but for its first `keep` bytes.
+ * Every slot that is given to another user is zeroed by this, in a pool or not.
+ */
+static inline void
+ks_slot_zero(void *slot, Size keep, Size size)
+{
+	memset((char *) slot + keep, 0, size - keep);
+}
+
 static inline char *
 ks_pool_entry(const KsPool *pool, void *entries, int32 entry)
 {
@@ -92,7 +102,7 @@ ks_pool_take_many(KsPool *pool, void *entries, int32 *taken, int32 count)
 		pool->used += count;
 	SpinLockRelease(&pool->lock);
 	for (i = 0; i < count && enough; i++)
-		memset(ks_pool_entry(pool, entries, taken[i]) + pool->keep, 0, pool->entry_size - pool->keep);
+		ks_slot_zero(ks_pool_entry(pool, entries, taken[i]), pool->keep, pool->entry_size);
 	return enough;
 }
 

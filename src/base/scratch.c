@@ -83,6 +83,7 @@ write_tail(KsScratch *scratch)
 	{
 		int result;
 
+		/* A short write sets no errno; it means that the disk is full. */
 		errno = 0;
 		result = FileWrite(scratch->file, scratch->tail + done, scratch->used - done, scratch->written + done,
 						   WAIT_EVENT_BUFFILE_WRITE);
@@ -96,6 +97,10 @@ write_tail(KsScratch *scratch)
 		}
 		done += result;
 	}
+	/*
+	 * Only now does the file have them: after an error the same bytes are written once
+	 * more, over themselves.
+	 */
 	scratch->written += scratch->used;
 	scratch->used = 0;
 }
@@ -123,6 +128,10 @@ ks_scratch_append(KsScratch *scratch, const void *bytes, Size len)
 	{
 		Size part;
 
+		/*
+		 * May write the tail to the file, and so throw; the caller cuts back to where
+		 * it began.
+		 */
 		if (scratch->used == scratch->capacity)
 			make_room(scratch);
 		part = Min(len, scratch->capacity - scratch->used);
@@ -157,6 +166,7 @@ read_file(KsScratch *scratch, int64 position, char *bytes, Size len)
 			ereport(ERROR,
 					(errcode_for_file_access(),
 					 errmsg("could not read from temporary file: %m")));
+		/* The file is ours alone and was written to there: something else has cut it. */
 		if (result == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
@@ -173,6 +183,7 @@ ks_scratch_read(KsScratch *scratch, int64 position, void *bytes, Size len)
 	char *to = bytes;
 
 	Assert(position + (int64) len <= ks_scratch_end(scratch));
+	/* A range may begin in the file and end in memory. */
 	if (position < scratch->written)
 	{
 		Size part = Min((int64) len, scratch->written - position);

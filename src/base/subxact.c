@@ -11,7 +11,7 @@
  * closed the levels of settings that it opened.
  *
  * After an error its rows, locks, snapshots, settings, user id and SPI connections
- * are gone.  What remains is what no transaction looks after: variables of the
+ * are gone.  What remains is what no transaction undoes: variables of the
  * process that the work changed, and memory that it took in contexts older than the
  * subtransaction.  What kstream keeps for a transaction (the buffer of what is
  * produced, notes of topics that are made and dropped) goes with a subtransaction
@@ -45,6 +45,7 @@ ks_subxact_run(KsSubxactWork work, void *arg, MemoryContext errors)
 	PG_TRY();
 	{
 		work(arg);
+		/* Inside the TRY: an error of a subcommit callback is one of the work. */
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

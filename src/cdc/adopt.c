@@ -32,7 +32,6 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
@@ -41,7 +40,10 @@
 
 #include "base/errors.h"
 #include "base/events.h"
+#include "base/locks.h"
 #include "cdc/adopt.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "cdc/order.h"
 
 /* topic, options, ends of triggers' names, kind of key */
@@ -63,6 +65,7 @@ ks_capture_arguments(const KsCaptureRow *row)
 			appendStringInfo(&triggers, "%s%s", triggers.len == 0 ? "" : " ", ks_capture_trigger_suffix((KsCaptureTrigger) i));
 	}
 	initStringInfo(&arguments);
+	/* Literals of trigger arguments: quoted, as they go into a statement. */
 	appendStringInfo(&arguments, "%s, %s, %s, '%s'", quote_literal_cstr(row->topic),
 					 quote_literal_cstr(JsonbToCString(NULL, &row->given->root, VARSIZE(row->given))),
 					 quote_literal_cstr(triggers.data), row->default_key ? DEFAULT_KEY : GIVEN_KEY);
@@ -89,6 +92,10 @@ read_arguments(Relation rel, const Trigger *trigger)
 	KsCaptureOptions options;
 	KsCaptureRow *row;
 
+	/*
+	 * A copy for a partition is adopted with the trigger of the partitioned table; one of
+	 * another name or function is not ours.
+	 */
 	if (trigger->tgisclone || trigger->tgnargs != ARGUMENTS || trigger->tgfoid != ks_capture_function() ||
 		strlen(trigger->tgargs[0]) > KS_TOPIC_NAME_MAX ||
 		strcmp(trigger->tgname, ks_capture_trigger_name(trigger->tgargs[0], KS_TRIGGER_INSERT)) != 0)
@@ -98,6 +105,7 @@ read_arguments(Relation rel, const Trigger *trigger)
 	strlcpy(row->topic, trigger->tgargs[0], sizeof(row->topic));
 	row->role = rel->rd_rel->relowner;
 	row->given = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(trigger->tgargs[1])));
+	/* Only to see that they are options: what the arguments say is input. */
 	ks_capture_options_parse(row->given, &options);
 	row->triggers = read_triggers(trigger->tgargs[2]);
 	row->default_key = strcmp(trigger->tgargs[3], DEFAULT_KEY) == 0;
@@ -164,6 +172,10 @@ get_topic(const KsCaptureRow *row, KsTopic *topic)
 	int sec_context;
 
 	GetUserIdAndSecContext(&user, &sec_context);
+	/*
+	 * A topic that is made for its restored table is bound with the capturing role's
+	 * rights; an error restores the user.
+	 */
 	SetUserIdAndSecContext(row->role, sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	if (!ks_topic_find_or_bind(row->topic, topic))
 		ereport(ERROR,
@@ -186,9 +198,14 @@ adopt(Relation rel, const KsCaptureRow *row)
 	{
 		char *name = ks_capture_trigger_name(row->topic, (KsCaptureTrigger) i);
 
+		/*
+		 * A dump carries no dependency between a trigger and a table of an extension's
+		 * topic.
+		 */
 		if (row->triggers & (1 << i))
 			ks_capture_depend_on_topic(rel, name, topic.relid);
 	}
+	/* So that the trigger that is firing finds the row. */
 	CommandCounterIncrement();
 	ks_log_event((errmsg("captures table \"%s\" into topic \"%s\" for role \"%s\", as its triggers say, which came without a row",
 						 RelationGetRelationName(rel), row->topic, GetUserNameFromId(row->role, false))));
@@ -198,6 +215,7 @@ int
 ks_capture_adopt(Relation rel)
 {
 	int adopted = 0;
+	LOCKTAG tag;
 	int i;
 
 	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
@@ -206,8 +224,15 @@ ks_capture_adopt(Relation rel)
 
 		if (row == NULL || !is_complete(rel, row) || has_row(row))
 			continue;
+		/* Before the lock: a restore must not wait for another session only to fail. */
 		refuse_in_copy(rel, row);
-		LockDatabaseObject(get_relname_relid("capture", get_namespace_oid("kstream", false)), row->relid, 0, ExclusiveLock);
+		/*
+		 * Two sessions whose triggers fire first at the same time: the second waits here
+		 * for the commit of the first.
+		 */
+		ks_tag_capture(&tag, get_relname_relid("capture", get_namespace_oid("kstream", false)), row->relid);
+		ks_lock_wait(&tag, ExclusiveLock);
+		/* The row is read with a catalog snapshot, which must be newer than the lock. */
 		AcceptInvalidationMessages();
 		if (!has_row(row))
 			adopt(rel, row);

@@ -51,7 +51,10 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/adopt.h"
 #include "cdc/capture.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "cdc/held.h"
 #include "cdc/order.h"
 #include "rowjson/json_text.h"
@@ -85,12 +88,17 @@ relation_changed(Datum arg, Oid relid)
 	HASH_SEQ_STATUS scan;
 	Entry *entry;
 
+	/* Counted even if no entry is hit: one may be under construction (ks_capture_for_trigger). */
 	invalidations++;
 	hash_seq_init(&scan, captures);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		KsCapture *capture = entry->capture;
 
+		/*
+		 * A composite type's change comes under its own relation, so captures that hold
+		 * pins on types go as well.
+		 */
 		if (relid == InvalidOid || relid == capture->relid || relid == capture->root || capture->columns.pins != 0)
 			capture->valid = false;
 	}
@@ -113,6 +121,7 @@ ks_capture_init(void)
 	info.entrysize = sizeof(Entry);
 	info.hcxt = TopMemoryContext;
 	captures = hash_create("kstream captures", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	/* Callbacks cannot be unregistered, and only mark: they may run anywhere, even in an abort. */
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, name_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, name_changed, (Datum) 0);
@@ -251,6 +260,10 @@ check_triggers(Relation root, const KsCaptureRow *row)
 		const char *name = ks_capture_trigger_name(row->topic, (KsCaptureTrigger) kind);
 		const Trigger *trigger = ks_capture_find_trigger(root, name);
 
+		/*
+		 * A trigger of that name with another function could say that other columns
+		 * are captured.
+		 */
 		if ((row->triggers & (1 << kind)) != 0 &&
 			(trigger == NULL || trigger->tgisclone || trigger->tgfoid != function))
 			not_captured(root, name);
@@ -306,6 +319,7 @@ find_row_or_adopt(Relation rel, const Trigger *trigger, KsCaptureTrigger kind)
 		return ks_capture_adopt(rel) > 0 ? find_row(rel, trigger, kind) : NULL;
 	foreach (lc, get_partition_ancestors(RelationGetRelid(rel)))
 	{
+		/* The arguments stand in the trigger of the partitioned table that was captured. */
 		Relation ancestor = table_open(lfirst_oid(lc), AccessShareLock);
 		int adopted = ks_capture_adopt(ancestor);
 
@@ -365,6 +379,7 @@ prepare_source(KsCapture *capture, Relation root)
 {
 	char *database = get_database_name(MyDatabaseId);
 
+	/* Four pieces, between which a record puts what changes: time, lsn, lsn, transaction id. */
 	initStringInfo(&capture->source_head);
 	appendStringInfoString(&capture->source_head,
 						   ",\"source\":{\"version\":\"" KSTREAM_VERSION "\",\"connector\":\"postgresql\"");
@@ -391,6 +406,7 @@ fill_capture(KsCapture *capture, const KsCaptureRow *row, Relation root, TupleDe
 	MemoryContext old = MemoryContextSwitchTo(capture->context);
 	List *keys;
 
+	/* In capture->context as well: what it allocates goes with the capture. */
 	check_triggers(root, row);
 	strlcpy(capture->topic, row->topic, sizeof(capture->topic));
 	capture->topic_len = strlen(capture->topic);
@@ -414,10 +430,12 @@ check_notes(Relation rel, const Trigger *trigger)
 	Oid types[] = {OIDOID, OIDOID};
 	Oid function = InvalidOid;
 
+	/* A row condition stands before it (create_row_triggers). */
 	if (condition != NULL && is_andclause(condition))
 		condition = llast(((BoolExpr *) condition)->args);
 	if (condition != NULL && IsA(condition, FuncExpr))
 		function = ((FuncExpr *) condition)->funcid;
+	/* A deferred trigger would fire after its statement's queue was dropped (order.c). */
 	if (OidIsValid(function) && !trigger->tgdeferrable &&
 		(function == ks_function_oid(schema, "note_change", 0, NULL) ||
 		 function == ks_function_oid(schema, "note_change", 2, types)))
@@ -442,12 +460,17 @@ build_capture(Relation rel, const Trigger *trigger)
 		(row = find_row_or_adopt(rel, trigger, kind)) == NULL)
 		not_captured(rel, trigger->tgname);
 	check_notes(rel, trigger);
+	/* A child of the caller's context until it is complete, so that an error frees it. */
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream capture", ALLOCSET_SMALL_SIZES);
 	capture = MemoryContextAllocZero(context, sizeof(KsCapture));
 	capture->context = context;
 	capture->trigger = trigger->tgoid;
 	capture->relid = RelationGetRelid(rel);
 	capture->kind = kind;
+	/*
+	 * The trigger may be a partition's copy; names and lists are those of the table that
+	 * was captured.
+	 */
 	root = table_open(row->relid, AccessShareLock);
 	fill_capture(capture, row, root, RelationGetDescr(rel));
 	table_close(root, AccessShareLock);
@@ -471,6 +494,7 @@ clean_up(void)
 	HASH_SEQ_STATUS scan;
 	Entry *entry;
 
+	/* Held records name a capture by its trigger: while there are any, nothing may be removed. */
 	if (hash_get_num_entries(captures) < clean_at || ks_held_lowest() != KS_ORDER_NONE)
 		return;
 	hash_seq_init(&scan, captures);
@@ -481,6 +505,7 @@ clean_up(void)
 		discard(entry->capture);
 		(void) hash_search(captures, &entry->trigger, HASH_REMOVE, NULL);
 	}
+	/* Doubling keeps the cost of the walks proportional to the number of captures made. */
 	clean_at = Max(MIN_ENTRIES, 2 * hash_get_num_entries(captures));
 }
 
@@ -497,14 +522,21 @@ ks_capture_for_trigger(Relation rel, const Trigger *trigger)
 		return entry->capture;
 	do
 	{
+		/*
+		 * An invalidation that arrives while it is built may be of it: build it again, but
+		 * not for ever.
+		 */
 		before = invalidations;
 		capture = build_capture(rel, trigger);
 	} while (before != invalidations && ++tries < 10);
 	clean_up();
 	entry = hash_search(captures, &trigger->tgoid, HASH_ENTER, &found);
+	/* The one before it may be at work further out: it is freed at the end of the transaction. */
 	if (found)
 		discard(entry->capture);
+	/* Used once in any case; if it may be stale, the next change builds it anew. */
 	capture->valid = before == invalidations;
+	/* Complete: from now on it lives with the session. */
 	MemoryContextSetParent(capture->context, TopMemoryContext);
 	entry->capture = capture;
 	return capture;

@@ -9,66 +9,14 @@
 #define KS_CDC_CAPTURE_H
 
 #include "nodes/pg_list.h"
-#include "utils/jsonb.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "cdc/virtual.h"
 #include "rowjson/row_json.h"
 #include "produce/produce.h"
-
-/* What capture() may be told. */
-typedef struct KsCaptureOptions
-{
-	bool before;
-	bool tombstones;
-	KsCaptureFormat format;
-	char *source_name; /* NULL: the database's */
-	int32 partitions;  /* 0: not given */
-	List *columns;     /* names; NIL: all */
-	List *exclude;
-	char *when; /* NULL: every row */
-} KsCaptureOptions;
-
-/* Parse options; 22023 for what is not one. */
-extern void ks_capture_options_parse(Jsonb *json, KsCaptureOptions *options);
-
-/* Are they options at all, each for itself? */
-extern bool ks_capture_options_are_valid(Jsonb *json);
-
-/* One row of kstream.capture. */
-typedef struct KsCaptureRow
-{
-	Oid relid;
-	char topic[KS_TOPIC_NAME_MAX + 1];
-	Oid role;         /* may be gone */
-	Jsonb *given;     /* options; columns and condition are those of the triggers */
-	uint32 triggers;  /* bits 1 << KsCaptureTrigger: those that capture() made */
-	bool default_key; /* of a unique index, not named by the caller */
-} KsCaptureRow;
-
-/*
- * The rows of a relation, or of all, as KsCaptureRow, in CurrentMemoryContext.
- * Nothing looks at what they have as options: a capture whose options are damaged
- * can be seen, replaced, ended, and dropped with its table.
- */
-extern List *ks_capture_rows(Oid relid);
-extern List *ks_capture_all_rows(void);
-
-/* May the current user see it in views: as one who may read the table, or a member of pg_monitor? */
-extern bool ks_capture_may_be_seen(Oid relid);
-
-/* 23505 when the relation has one for the topic already. */
-extern void ks_capture_insert_row(const KsCaptureRow *row);
-
-/* 42704: there is no such capture (topic NULL: none at all). */
-extern void ks_capture_missing(Relation rel, const char *topic) pg_attribute_noreturn();
-
-/*
- * Remove the row of a relation and topic, or all of a relation (topic NULL), and
- * how far their snapshots have come.
- */
-extern void ks_capture_delete_rows(Oid relid, const char *topic);
 
 /*
  * Triggers.  A capture is a set of triggers whose names begin with the prefix
@@ -161,31 +109,5 @@ extern KsCapture *ks_capture_for_query(Relation rel, const KsCaptureRow *row, Tu
 
 /* For _PG_init: register for invalidations. */
 extern void ks_capture_init(void);
-
-/* Making and ending captures; the caller holds ShareRowExclusiveLock. */
-extern void ks_capture_define(Relation rel, const char *topic, ArrayType *key_columns, Jsonb *options);
-extern void ks_capture_remove(Relation rel, const char *topic);
-
-/*
- * Drop triggers of captures whose row is gone, of one topic or (NULL) of all;
- * false when there are none.
- */
-extern bool ks_capture_remove_leftovers(Relation rel, const char *topic);
-
-/* What is captured (into this topic, or NULL: any) and has the relation as a partition; else InvalidOid. */
-extern Oid ks_capture_whole(Relation rel, const char *topic);
-
-/*
- * The condition of a capture over columns of this alias, which is written in
- * front of each of them or (NULL) not; NULL: there is none.
- */
-extern char *ks_capture_condition(Relation rel, const char *topic, const char *alias);
-
-/*
- * Make captures of the triggers that a schema-only dump restored without their
- * rows, as the table's owner; what it finds goes by the row from then on.
- * Returns how many.  42704, when a topic is not there.
- */
-extern int ks_capture_adopt(Relation rel);
 
 #endif /* KS_CDC_CAPTURE_H */

@@ -54,12 +54,15 @@
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/compat.h"
 #include "base/errors.h"
 #include "cdc/adopt.h"
 #include "cdc/capture.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 
 /* ---- the key ---- */
 
@@ -85,6 +88,10 @@ default_key(Relation rel)
 
 	list_free(indexes);
 	(void) get_primary_key_attnos(RelationGetRelid(rel), false, &constraint);
+	/*
+	 * A deferrable primary key is not taken by default, since two rows can have one key
+	 * until the commit.
+	 */
 	if (OidIsValid(constraint))
 		return index_columns(rel, get_constraint_index(constraint));
 	if (rel->rd_rel->relreplident == REPLICA_IDENTITY_INDEX && OidIsValid(rel->rd_replidindex))
@@ -114,6 +121,7 @@ check_columns(Relation rel, List *names, const char *what)
 	{
 		AttrNumber attnum = get_attnum(RelationGetRelid(rel), lfirst(lc));
 
+		/* System columns are no columns of a row as JSON. */
 		if (attnum <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -166,6 +174,7 @@ static pg_attribute_noreturn() void bad_condition(void)
 static Node *
 parse_condition(const char *when)
 {
+	/* the grammar that PL/pgSQL uses for its expressions: one SELECT without FROM */
 	List *parsed = raw_parser(when, RAW_PARSE_PLPGSQL_EXPR);
 	SelectStmt *select;
 	ResTarget *target;
@@ -173,6 +182,7 @@ parse_condition(const char *when)
 	if (list_length(parsed) != 1)
 		bad_condition();
 	select = (SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
+	/* Everything but one plain target would change what the expression means in a trigger. */
 	if (!IsA(select, SelectStmt) || list_length(select->targetList) != 1 ||
 		select->distinctClause || select->intoClause || select->fromClause || select->whereClause ||
 		select->groupClause || select->havingClause || select->windowClause || select->valuesLists ||
@@ -180,6 +190,7 @@ parse_condition(const char *when)
 		select->withClause || select->op != SETOP_NONE)
 		bad_condition();
 	target = linitial_node(ResTarget, select->targetList);
+	/* Neither an alias nor "*". */
 	if (target->name != NULL || target->indirection != NIL ||
 		(IsA(target->val, ColumnRef) && IsA(linitial(((ColumnRef *) target->val)->fields), A_Star)))
 		bad_condition();
@@ -209,14 +220,20 @@ analyze_condition(Relation rel, char *when)
 	ParseNamespaceItem *item;
 	Node *condition;
 
+	/* The parser's positions count in the option's text. */
 	context.callback = point_into_condition;
 	context.arg = when;
 	context.previous = error_context_stack;
 	error_context_stack = &context;
 	pstate->p_sourcetext = when;
+	/*
+	 * The columns by their bare names, as range table entry 1; deparsing puts "new." or
+	 * "old." before them.
+	 */
 	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, false, false);
 	addNSItemToQuery(pstate, item, false, true, true);
 	condition = transformWhereClause(pstate, parse_condition(when), EXPR_KIND_TRIGGER_WHEN, "when");
+	/* Else deparsing and evaluation would find unknown collations. */
 	assign_expr_collations(pstate, condition);
 	free_parsestate(pstate);
 	error_context_stack = context.previous;
@@ -261,6 +278,7 @@ ks_capture_condition(Relation rel, const char *topic, const char *alias)
 		condition = without_note(stringToNode(trigger->tgqual));
 		if (condition == NULL)
 			return NULL;
+		/* In a trigger's stored condition the new row is range table entry 2 (PRS2_NEW_VARNO). */
 		ChangeVarNodes(condition, PRS2_NEW_VARNO, 1, 0);
 		return deparse_condition(rel, condition, alias);
 	}
@@ -296,7 +314,12 @@ create_trigger(const Definition *definition, KsCaptureTrigger kind, const char *
 					 table_name(definition->rel), level);
 	appendStringInfo(&sql, " WHEN (%s) EXECUTE FUNCTION kstream.capture_trigger(%s)", when,
 					 kind == KS_TRIGGER_INSERT ? ks_capture_arguments(definition->row) : "");
+	/*
+	 * Run as the current user (begin_statements); the name says only that SPI is used with
+	 * fixed settings.
+	 */
 	(void) ks_owner_execute("%s", sql.data);
+	/* The dependency is recorded on the trigger's row. */
 	CommandCounterIncrement();
 	ks_capture_depend_on_topic(definition->rel, name, definition->topic->relid);
 }
@@ -337,6 +360,10 @@ create_row_triggers(const Definition *definition)
 	create_trigger(definition, KS_TRIGGER_INSERT, "INSERT", "ROW", psprintf("(%s) AND " NOTE_CHANGE, new));
 	create_trigger(definition, KS_TRIGGER_DELETE, "DELETE", "ROW", psprintf("(%s) AND " NOTE_CHANGE, old));
 	create_trigger(definition, KS_TRIGGER_UPDATE, "UPDATE", "ROW", psprintf("(%s) AND (%s) AND " NOTE_UPDATE, old, new));
+	/*
+	 * The three for UPDATE exclude each other: of each changed row at most one fires, and
+	 * only that one notes a number.
+	 */
 	create_trigger(definition, KS_TRIGGER_ENTER, "UPDATE", "ROW", psprintf("(%s) IS NOT TRUE AND (%s) AND " NOTE_UPDATE, old, new));
 	create_trigger(definition, KS_TRIGGER_LEAVE, "UPDATE", "ROW", psprintf("(%s) AND (%s) IS NOT TRUE AND " NOTE_UPDATE, old, new));
 }
@@ -365,6 +392,7 @@ end_statements(int guc_level)
 static void
 create_triggers(Relation rel, const KsTopic *topic, List *keys, const KsCaptureRow *row, const KsCaptureOptions *options)
 {
+	/* parsed before the settings below change the search path: the caller wrote it under his own */
 	Node *condition = options->when != NULL ? analyze_condition(rel, options->when) : NULL;
 	Definition definition;
 	int guc_level = begin_statements();
@@ -434,6 +462,7 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 {
 	if (ks_topic_find(name, topic))
 	{
+		/* The capture will produce as the caller's role from now on. */
 		ks_topic_check_right(topic, ACL_INSERT);
 		if (options->partitions != 0 && options->partitions != topic->partitions)
 			ereport(ERROR,
@@ -443,7 +472,7 @@ get_topic(Relation rel, const char *name, const KsCaptureOptions *options, KsTop
 		return;
 	}
 	ks_admin_create_topic_for(rel->rd_rel->relowner, name, Max(options->partitions, 1),
-							  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS))));
+							  ks_topic_options_parse(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(NEW_TOPIC_OPTIONS)))));
 	CommandCounterIncrement();
 	ks_topic_get(name, topic);
 	ks_topic_check_right(topic, ACL_INSERT);
@@ -516,6 +545,7 @@ ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, 
 	check_columns(rel, options.columns, "columns");
 	check_columns(rel, options.exclude, "exclude");
 	check_key_for_format(&options, keys);
+	/* The caller's lock on the table keeps partitions from being attached meanwhile. */
 	check_not_part(rel, topic_name);
 	get_topic(rel, topic_name, &options, &topic);
 	check_key_for_topic(&topic, keys);
@@ -527,6 +557,7 @@ ks_capture_define(Relation rel, const char *topic_name, ArrayType *key_columns, 
 	row.default_key = key_columns == NULL;
 
 	/* of an earlier call */
+	/* Before the row: dropping a trigger removes the row that it belongs to (hooks.c). */
 	drop_triggers(rel, topic_name);
 	ks_capture_delete_rows(RelationGetRelid(rel), topic_name);
 	CommandCounterIncrement();
@@ -557,6 +588,7 @@ ks_capture_remove_leftovers(Relation rel, const char *topic)
 		KsCaptureTrigger kind;
 
 		/* copies go with what they are copies of */
+		/* Copied: each drop rebuilds the relation's trigdesc. */
 		if (!rel->trigdesc->triggers[i].tgisclone && ks_capture_trigger_parse(name, &kind) &&
 			(topic == NULL || strcmp(name, ks_capture_trigger_name(topic, kind)) == 0))
 			names = lappend(names, pstrdup(name));

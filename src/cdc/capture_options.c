@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "base/options.h"
-#include "cdc/capture.h"
+#include "cdc/capture_options.h"
 
 static const KsOptionWord format_words[] = {
 	{"debezium", KS_CAPTURE_DEBEZIUM},

@@ -31,14 +31,15 @@
 #include "utils/lsyscache.h"
 
 #include "cdc/capture.h"
+#include "cdc/capture_row.h"
 
-/* Attribute numbers: must match src/sql/80_capture.sql. */
-#define Anum_capture_relation 1
-#define Anum_capture_topic 2
-#define Anum_capture_role 3
-#define Anum_capture_options 4
-#define Anum_capture_triggers 5
-#define Anum_capture_default_key 6
+/* Attribute numbers and types; test/t/078_catalog.pl compares them with pg_attribute. */
+#define Anum_capture_relation 1    /* regclass */
+#define Anum_capture_topic 2       /* text */
+#define Anum_capture_role 3        /* regrole */
+#define Anum_capture_options 4     /* jsonb */
+#define Anum_capture_triggers 5    /* text[] */
+#define Anum_capture_default_key 6 /* bool */
 #define Natts_capture 6
 
 /* A table of ours; NULL when it is not there, or on its way out. */
@@ -106,6 +107,7 @@ read_row(Relation catalog, HeapTuple tuple)
 	row->relid = DatumGetObjectId(values[Anum_capture_relation - 1]);
 	strlcpy(row->topic, TextDatumGetCString(values[Anum_capture_topic - 1]), sizeof(row->topic));
 	row->role = DatumGetObjectId(values[Anum_capture_role - 1]);
+	/* The tuple's buffer is unpinned when the scan goes on. */
 	row->given = DatumGetJsonbPCopy(values[Anum_capture_options - 1]);
 	row->triggers = read_triggers(DatumGetArrayTypeP(values[Anum_capture_triggers - 1]));
 	row->default_key = DatumGetBool(values[Anum_capture_default_key - 1]);
@@ -171,6 +173,7 @@ ks_capture_insert_row(const KsCaptureRow *row)
 	values[Anum_capture_triggers - 1] = PointerGetDatum(make_triggers(row->triggers));
 	values[Anum_capture_default_key - 1] = BoolGetDatum(row->default_key);
 	tuple = heap_form_tuple(RelationGetDescr(catalog), values, nulls);
+	/* Maintains the indexes; 23505 comes from the unique one. */
 	CatalogTupleInsert(catalog, tuple);
 	heap_freetuple(tuple);
 	table_close(catalog, RowExclusiveLock);
@@ -192,6 +195,10 @@ delete_rows(const char *table, Oid relid, const char *topic)
 		bool isnull;
 		Datum name = heap_getattr(tuple, Anum_capture_topic, RelationGetDescr(catalog), &isnull);
 
+		/*
+		 * Fails on a concurrent update, which the caller's lock on the captured table
+		 * excludes.
+		 */
 		if (topic == NULL || strcmp(TextDatumGetCString(name), topic) == 0)
 			simple_heap_delete(catalog, &tuple->t_self);
 	}

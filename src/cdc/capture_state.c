@@ -42,6 +42,9 @@
 
 #include "base/compat.h"
 #include "cdc/capture.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_options.h"
+#include "cdc/capture_row.h"
 #include "rowjson/json_text.h"
 
 /* Kinds that fire. */
@@ -59,6 +62,7 @@ trigger_enabled(Oid relid, const char *name)
 
 	ScanKeyInit(&keys[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	ScanKeyInit(&keys[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
+	/* From the catalog, not from the relcache, which would want a lock on the table. */
 	scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, NULL, 2, keys);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple) && ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid == ks_capture_function())
@@ -81,6 +85,7 @@ add_disabled(StringInfo list, const KsCaptureRow *row, Oid relid)
 		if ((row->triggers & FIRING & (1 << kind)) == 0)
 			continue;
 		enabled = trigger_enabled(relid, ks_capture_trigger_name(row->topic, (KsCaptureTrigger) kind));
+		/* Neither fires in an ordinary session. */
 		if (enabled != TRIGGER_DISABLED && enabled != TRIGGER_FIRES_ON_REPLICA)
 			continue;
 		appendStringInfo(list, "%s%s", list->len == 0 ? "disabled: " : ", ", ks_capture_trigger_suffix((KsCaptureTrigger) kind));
@@ -160,6 +165,7 @@ makes_unique(Relation rel, Oid indexoid, List *names)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	form = (Form_pg_index) GETSTRUCT(tuple);
+	/* Partial and expression indexes, and deferred ones, do not make the columns a key. */
 	fits = form->indisunique && form->indisvalid && form->indimmediate && form->indnkeyatts == list_length(names) &&
 		   heap_attisnull(tuple, Anum_pg_index_indpred, NULL) && heap_attisnull(tuple, Anum_pg_index_indexprs, NULL);
 	for (i = 0; fits && i < form->indnkeyatts; i++)
@@ -183,6 +189,7 @@ key_state(Relation rel, const KsCaptureRow *row)
 	List *names = ks_capture_listed_columns(rel, row, KS_TRIGGER_KEY);
 	ListCell *lc;
 
+	/* A key that the caller named is the caller's word. */
 	if (!row->default_key || names == NIL)
 		return NULL;
 	foreach (lc, RelationGetIndexList(rel))
@@ -228,8 +235,10 @@ current_options(Relation rel, const KsCaptureRow *row)
 		ks_json_string(&json, condition, strlen(condition));
 	}
 	appendStringInfoChar(&json, '}');
+	/* Damaged: shown as it is. */
 	if (!JB_ROOT_IS_OBJECT(row->given))
 		return JsonbPGetDatum(row->given);
+	/* The right side wins, so names of today replace those that capture() was given. */
 	return DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(row->given),
 							   DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
@@ -265,6 +274,7 @@ kstream_capture_state(PG_FUNCTION_ARGS)
 	{
 		Relation rel = NULL;
 
+		/* The worst first: each is only looked at if nothing before it was found. */
 		status = options_state(row);
 		if (status == NULL)
 			status = missing_state(row);
@@ -272,6 +282,7 @@ kstream_capture_state(PG_FUNCTION_ARGS)
 			status = right_state(row);
 		if (status == NULL)
 			status = disabled_state(row);
+		/* Without waiting: a view that monitors must not queue behind an ALTER TABLE. */
 		if (ConditionalLockRelationOid(relid, AccessShareLock))
 			rel = try_table_open(relid, NoLock);
 		if (rel != NULL && status == NULL)

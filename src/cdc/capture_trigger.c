@@ -72,12 +72,14 @@ capture_change(KsCapture *capture, const TriggerData *data, uint64 number)
 		ks_change_truncate(capture, number);
 		return;
 	}
+	/* The row may stand in a tuple of which only some columns were deformed for the condition. */
 	slot_getallattrs(row);
 	ks_virtual_fill(capture->virtual_columns, row);
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 	{
 		slot_getallattrs(after);
 		ks_virtual_fill(capture->virtual_columns, after);
+		/* An update across the border of the condition is a create or a delete for the topic. */
 		if (capture->kind == KS_TRIGGER_ENTER)
 			ks_change_insert(capture, number, after);
 		else if (capture->kind == KS_TRIGGER_LEAVE)
@@ -106,6 +108,7 @@ kstream_capture_trigger(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("kstream.capture_trigger() can only be called as a trigger")));
 	ks_require_preloaded();
+	/* May adopt a capture, and so write; its result stays to the end of the transaction. */
 	capture = ks_capture_for_trigger(data->tg_relation, data->tg_trigger);
 	check_event(data, capture->kind);
 
@@ -113,11 +116,13 @@ kstream_capture_trigger(PG_FUNCTION_ARGS)
 	context.arg = capture;
 	context.previous = error_context_stack;
 	error_context_stack = &context;
+	/* The number that the condition noted when the row changed. */
 	number = ks_order_take();
-	outer = ks_order_tell(number);
+	outer = ks_order_begin_delivery(number);
 	capture_change(capture, data, number);
-	ks_order_told(outer);
+	ks_order_end_delivery(outer);
 	error_context_stack = context.previous;
+	/* If this was the earliest change that others waited for, theirs follow now. */
 	ks_change_release();
 	return PointerGetDatum(NULL);
 }

@@ -19,8 +19,12 @@
 #include "admin/register.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/adopt.h"
 #include "cdc/capture.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_row.h"
 #include "cdc/table_owner.h"
+#include "topic/topic_name.h"
 
 static void
 check_can_be_captured(Relation rel)
@@ -62,6 +66,7 @@ default_topic(Relation rel)
 
 	error_context_stack = &context;
 	ks_topic_check_name(topic);
+	/* A topic that is there may be used; a new one must not collide with a near name. */
 	if (!ks_topic_find(topic, &found))
 		ks_admin_check_collision(topic);
 	error_context_stack = context.previous;
@@ -91,6 +96,10 @@ kstream_capture(PG_FUNCTION_ARGS)
 	ks_require_not_null(PG_ARGISNULL(3), "options");
 	ks_require_preloaded();
 	ks_require_writable("kstream.capture()");
+	/*
+	 * As CREATE TRIGGER locks: no writer is at work, so all rows from the commit on are
+	 * captured.
+	 */
 	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	check_can_be_captured(rel);
 	if (PG_ARGISNULL(1))
@@ -98,6 +107,7 @@ kstream_capture(PG_FUNCTION_ARGS)
 	else
 		topic = ks_topic_name_arg(PG_GETARG_DATUM(1));
 	ks_capture_define(rel, topic, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_JSONB_P(3));
+	/* The lock stays to the end of the transaction. */
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }
@@ -148,6 +158,7 @@ kstream_uncapture(PG_FUNCTION_ARGS)
 		ks_capture_remove(rel, lfirst(lc));
 		removed++;
 	}
+	/* After the captures: their own triggers are gone by now, what is left belongs to none. */
 	if (ks_capture_remove_leftovers(rel, topic))
 		removed++;
 	if (removed == 0)
@@ -170,6 +181,7 @@ kstream_recapture(PG_FUNCTION_ARGS)
 	ks_require_not_null(PG_ARGISNULL(0), "relation");
 	ks_require_preloaded();
 	ks_require_writable("kstream.recapture()");
+	/* The same lock as capture(), so that no trigger adopts at the same time. */
 	rel = ks_table_open_owned(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	adopted = ks_capture_adopt(rel);
 	table_close(rel, NoLock);

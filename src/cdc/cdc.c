@@ -84,10 +84,12 @@ process_truncate(ProcessUtility_hook_type next, PlannedStmt *planned, const char
 	PG_TRY();
 	{
 		next(planned, source, read_only_tree, context, params, environment, dest, completion);
+		/* Only now are all of the command's tables known; an error undoes the truncation. */
 		ks_hooks_check_truncated(tables);
 	}
 	PG_FINALLY();
 	{
+		/* A TRUNCATE around this one, whose trigger made it, goes on with its own list. */
 		(void) ks_hooks_gather_truncated(outer);
 	}
 	PG_END_TRY();
@@ -113,6 +115,7 @@ process_utility(PlannedStmt *planned, const char *source, bool read_only_tree, P
 		process_truncate(next, planned, source, read_only_tree, context, params, environment, dest, completion);
 	else
 		next(planned, source, read_only_tree, context, params, environment, dest, completion);
+	/* Not reached after an error: then the abort of the subtransaction drops the level. */
 	if (queues)
 		end_statement(planned);
 }
@@ -149,6 +152,7 @@ ks_cdc_sub_end(bool committed)
 		ks_held_sub_commit(nest_level);
 		return;
 	}
+	/* Only an abort ends statements early; a commit finds them ended. */
 	ks_order_sub_abort(nest_level);
 	ks_held_sub_abort(nest_level);
 }

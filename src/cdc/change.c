@@ -25,7 +25,7 @@
  *
  * Making the text of a value can run functions of users (a cast to json within a
  * composite value, a type of their own), which can write captured rows: so
- * nothing of a record is static, and while one is told those of changes in it
+ * nothing of a record is static, and while one is delivered those of changes in it
  * wait (order.c).
  *
  * A record whose turn has not come (order.c) is put aside (held.c) without its
@@ -110,10 +110,12 @@ begin_transaction(void)
 {
 	if (transaction.active)
 		return;
+	/* Assigns one, if need be: the change that is captured has one already. */
 	transaction.xid = U64FromFullTransactionId(GetTopFullTransactionId());
 	transaction.number++;
 	transaction.total_order = 0;
 	transaction.collections = NULL;
+	/* With the lsn of the first change; kept, so that all records of the transaction agree. */
 	transaction.id_len = snprintf(transaction.id, sizeof(transaction.id), UINT64_FORMAT ":" UINT64_FORMAT,
 								  transaction.xid, current_lsn());
 	transaction.active = true;
@@ -125,10 +127,12 @@ collection_order(KsCapture *capture)
 {
 	Collection *collection;
 
+	/* Found in this transaction already. */
 	if (capture->transaction == transaction.number)
 		return capture->order;
 	for (collection = transaction.collections; collection != NULL; collection = collection->next)
 	{
+		/* Partitions of one table are one collection, however many captures their triggers have. */
 		if (collection->root == capture->root && strcmp(collection->topic, capture->topic) == 0)
 			break;
 	}
@@ -158,6 +162,7 @@ begin_buffer(StringInfo buffer, int size)
 static KsProducerTopic *
 begin_produce(KsCapture *capture)
 {
+	/* DROP ROLE changes pg_authid, and with it this serial. */
 	if (capture->role_serial != ks_topic_cache_serial)
 	{
 		if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(capture->role)))
@@ -215,6 +220,7 @@ begin_output(Output *output, KsCapture *capture, uint64 number)
 	output->capture = capture;
 	output->topic = begin_produce(capture);
 	output->number = number;
+	/* An earlier change has not been delivered, or is held itself: this record waits behind it. */
 	output->waits = number != KS_ORDER_NONE && (number > ks_order_lowest() || number > ks_held_lowest());
 	output->record.key_len = -1;
 	output->record.value_len = -1;
@@ -247,6 +253,7 @@ write_columns(StringInfo out, Output *output, const KsColumnList *columns, Tuple
 	KsTableScope scope;
 	int64 excess;
 
+	/* In a trigger the writer's own rights apply, as for any trigger. */
 	if (!OidIsValid(owner))
 		return ks_columns_write(out, columns, row, max_size(output->topic));
 	ks_table_owner_begin(owner, &scope);
@@ -268,8 +275,13 @@ append_row(StringInfo out, Output *output, const KsColumnList *columns, TupleTab
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
+		/*
+		 * A StringInfo that would exceed 1 GB: say which record it was, in place of
+		 * PostgreSQL's message.
+		 */
 		if (!is_string_limit())
 			PG_RE_THROW();
+		/* Replaced, not dropped: too_large() throws. */
 		FlushErrorState();
 		too_large(output, "at least", MaxAllocSize);
 	}
@@ -305,6 +317,7 @@ put(Output *output, int32 partition)
 	int64 size = ks_record_max_size(record);
 	int32 i;
 
+	/* ks_produce_record() would refuse it too, but could not name the table. */
 	if (size > ks_produce_topic(output->topic)->options.max_message_bytes)
 		too_large(output, "up to", size);
 	if (partition != EVERY_PARTITION)
@@ -324,6 +337,7 @@ append_envelope_end(StringInfo out, Output *output, char op)
 {
 	KsCapture *capture = output->capture;
 	const StringInfoData *mid = op == 'r' ? &capture->source_read : &capture->source_mid;
+	/* of this record's turn, so that for one row it only grows */
 	int64 lsn = (int64) current_lsn();
 	int64 *order = collection_order(capture);
 
@@ -342,6 +356,7 @@ append_envelope_end(StringInfo out, Output *output, char op)
 	ks_json_literal(out, ",\"transaction\":{\"id\":\"");
 	ks_json_bytes(out, transaction.id, transaction.id_len);
 	ks_json_literal(out, "\",\"total_order\":");
+	/* Counted when the record is delivered, in the order of the topic. */
 	ks_json_int(out, ++transaction.total_order);
 	ks_json_literal(out, ",\"data_collection_order\":");
 	ks_json_int(out, ++*order);
@@ -366,6 +381,7 @@ finish(Output *output, Value value, char op, int32 partition)
 	if (value != VALUE_NONE)
 	{
 		set_bytes(&output->value, &output->record.value, &output->record.value_len);
+		/* The next record of this table is about as long. */
 		output->capture->value_size = output->value.len;
 	}
 	put(output, partition);
@@ -377,6 +393,10 @@ hold(const Output *output, Value value, char op, int32 partition)
 	KsHeldRecord held;
 	int64 size = (int64) Max(output->record.key_len, 0) + (value == VALUE_NONE ? 0 : output->value.len);
 
+	/*
+	 * Refused at once, where the error names the row; the rest of the envelope is checked
+	 * at its turn.
+	 */
 	if (size > max_size(output->topic))
 		too_large(output, "at least", size);
 	held.trigger = output->capture->trigger;
@@ -411,6 +431,7 @@ finish_held(const KsHeldRecord *held)
 	Value value = held->envelope ? VALUE_ENVELOPE : held->value_len >= 0 ? VALUE_ROW
 																		 : VALUE_NONE;
 
+	/* Its turn has come: no number, so it does not wait again. */
 	begin_output(&output, ks_capture_of_trigger(held->trigger), KS_ORDER_NONE);
 	output.record.key = held->key;
 	output.record.key_len = held->key_len;
@@ -441,10 +462,15 @@ ks_change_release(void)
 	ErrorContextCallback callback;
 	KsHeldRecord held;
 
+	/*
+	 * Nothing waits, an earlier change is under way, or the records belong to a level that
+	 * may still be rolled back alone.
+	 */
 	if (ks_held_lowest() == KS_ORDER_NONE || ks_order_lowest() != KS_ORDER_NONE || !ks_held_is_of_this_level())
 		return;
 	ks_held_begin();
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream held records", ALLOCSET_DEFAULT_SIZES);
+	/* One record at a time in memory: there may be millions. */
 	old = MemoryContextSwitchTo(context);
 	callback.callback = name_held;
 	callback.arg = &held;
@@ -503,6 +529,7 @@ put_row(Output *output, char op, TupleTableSlot *before, TupleTableSlot *after)
 	}
 	begin_value(output);
 	append_image(output, &capture->columns, after);
+	/* The row alone does not say what happened. */
 	set_header(output, "__op", &op, 1);
 	deliver(output, VALUE_ROW, op, KS_ANY_PARTITION);
 }
@@ -515,10 +542,12 @@ put_gone(Output *output, TupleTableSlot *row)
 
 	if (capture->options.format == KS_CAPTURE_DEBEZIUM)
 	{
+		/* Without "before" the key alone identifies the row that is gone. */
 		const KsColumnList *columns = capture->options.before ? &capture->columns : &capture->keys;
 
 		set_envelope(output, columns, capture->options.before || columns->count > 0 ? row : NULL, NULL);
 		deliver(output, VALUE_ENVELOPE, 'd', KS_ANY_PARTITION);
+		/* A tombstone without a key would remove nothing. */
 		if (!capture->options.tombstones || capture->keys.count == 0)
 			return;
 	}
@@ -540,13 +569,13 @@ ks_change_insert(KsCapture *capture, uint64 number, TupleTableSlot *row)
 void
 ks_change_read(KsCapture *capture, TupleTableSlot *row)
 {
-	uint64 outer = ks_order_tell(KS_ORDER_FIRST);
+	uint64 outer = ks_order_begin_delivery(KS_ORDER_FIRST);
 	Output output;
 
 	begin_output(&output, capture, KS_ORDER_NONE);
 	set_key(&output, row);
 	put_row(&output, 'r', NULL, row);
-	ks_order_told(outer);
+	ks_order_end_delivery(outer);
 	ks_change_release();
 }
 
@@ -581,6 +610,9 @@ ks_change_update(KsCapture *capture, uint64 number, TupleTableSlot *before, Tupl
 
 	begin_output(&output, capture, number);
 	set_key(&output, after);
+	/*
+	 * Datums that differ may be one value, stored in two forms: compare what is written.
+	 */
 	if (!ks_columns_identical(&capture->keys, before, after))
 	{
 		begin_output(&old_row, capture, number);
@@ -602,6 +634,7 @@ ks_change_truncate(KsCapture *capture, uint64 number)
 	Output output;
 
 	begin_output(&output, capture, number);
+	/* The option may have been changed since capture(); so it is asked here. */
 	if ((ks_produce_topic(output.topic)->options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

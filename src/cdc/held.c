@@ -17,7 +17,7 @@
  * Alternatives: to sort at the commit, by numbers in the transaction's buffer,
  * would leave the place in the transaction (total_order) and the lsn in the
  * records' envelopes in the order of firing, and make a load of a million rows
- * wait for its end because two of them were told in the wrong order.
+ * wait for its end because two of them were delivered in the wrong order.
  *
  * Subtransactions: what a subtransaction puts aside lies behind what was there,
  * so to roll it back is to cut.  The first record that it puts aside leaves a
@@ -104,8 +104,10 @@ mark_level(int nest_level)
 {
 	Mark *mark;
 
+	/* Empty: the first record's level is the floor, below which no mark is needed. */
 	if (held->now.end == 0)
 		held->nest_level = nest_level;
+	/* An abort of that level drops everything, or the level has its mark. */
 	if (nest_level <= held->nest_level || (held->marks != NULL && held->marks->nest_level == nest_level))
 		return;
 	mark = MemoryContextAlloc(TopTransactionContext, sizeof(Mark));
@@ -128,6 +130,7 @@ ks_held_add(uint64 number, const KsHeldRecord *record)
 	mark_level(GetCurrentTransactionNestLevel());
 	memset(&head, 0, sizeof(head));
 	head.number = number;
+	/* Pointers in it are meaningless in the file; ks_held_next() sets them anew. */
 	head.record = *record;
 	ks_scratch_append(held->scratch, &head, sizeof(head));
 	ks_scratch_append(held->scratch, record->key, Max(record->key_len, 0));
@@ -135,6 +138,7 @@ ks_held_add(uint64 number, const KsHeldRecord *record)
 	ks_scratch_append(held->scratch, record->headers, record->headers_len);
 
 	/* only now is it there */
+	/* As long as numbers ascend, no sort is needed. */
 	held->now.in_order = held->now.in_order && held->now.last <= number;
 	held->now.last = number;
 	held->now.lowest = Min(held->now.lowest, number);
@@ -187,6 +191,7 @@ sort_positions(void)
 		in->tts_values[1] = Int64GetDatum(position);
 		memset(in->tts_isnull, 0, sizeof(bool) * 2);
 		ExecStoreVirtualTuple(in);
+		/* Number and position only: the records themselves stay where they are. */
 		tuplesort_puttupleslot(held->sort, in);
 		position += size_of(&head);
 	}
@@ -208,6 +213,7 @@ ks_held_begin(void)
 static bool
 next_position(int64 *position)
 {
+	/* In the order in which they were put aside. */
 	if (held->sort == NULL)
 	{
 		*position = held->position;
@@ -246,6 +252,7 @@ ks_held_next(KsHeldRecord *record)
 		return false;
 	}
 	ks_scratch_read(held->scratch, position, &head, sizeof(head));
+	/* Heads and bytes lie one after the other. */
 	held->position = position + size_of(&head);
 	*record = head.record;
 	bytes = palloc_extended(Max(size_of(&head) - sizeof(Head), 1), MCXT_ALLOC_HUGE);
@@ -263,14 +270,17 @@ ks_held_sub_commit(int nest_level)
 
 	if (held == NULL)
 		return;
+	/* The level of the first record ends: its parent takes it over. */
 	if (held->nest_level >= nest_level)
 		held->nest_level = nest_level - 1;
 	mark = held->marks;
 	if (mark == NULL || mark->nest_level != nest_level)
 		return;
+	/* The parent takes the mark over, unless it needs none or has an older one. */
 	if (nest_level - 1 <= held->nest_level || (mark->next != NULL && mark->next->nest_level == nest_level - 1))
 		held->marks = mark->next;
 	else
+
 		mark->nest_level--;
 }
 
@@ -279,6 +289,7 @@ ks_held_sub_abort(int nest_level)
 {
 	if (held == NULL)
 		return;
+	/* All that is held is of the level that is rolled back. */
 	if (held->nest_level >= nest_level)
 	{
 		held->now = nothing;
@@ -289,6 +300,7 @@ ks_held_sub_abort(int nest_level)
 		held->now = held->marks->before;
 		held->marks = held->marks->next;
 	}
+	/* Only moves the end: an abort must not fail. */
 	ks_scratch_cut(held->scratch, held->now.end);
 }
 
@@ -305,6 +317,7 @@ ks_held_close(void)
 
 	if (done == NULL)
 		return;
+	/* First: an error below must not leave a pointer to what is half freed. */
 	held = NULL;
 	ks_scratch_free(done->scratch);
 	while (done->marks != NULL)

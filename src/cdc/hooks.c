@@ -49,6 +49,7 @@
 
 #include "base/compat.h"
 #include "cdc/capture.h"
+#include "cdc/capture_row.h"
 #include "cdc/hooks.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;
@@ -88,6 +89,10 @@ read_trigger(Oid trigger, Snapshot snapshot, FormData_pg_trigger *form, bool *up
 	if (HeapTupleIsValid(tuple))
 	{
 		memcpy(form, GETSTRUCT(tuple), offsetof(FormData_pg_trigger, tgattr));
+		/*
+		 * CREATE OR REPLACE updates the row in place of inserting one, though the hook
+		 * says "created".
+		 */
 		*updated = (tuple->t_data->t_infomask & HEAP_UPDATED) != 0;
 	}
 	systable_endscan(scan);
@@ -112,6 +117,7 @@ row_of_trigger(const FormData_pg_trigger *form, KsCaptureTrigger kind)
 	{
 		KsCaptureRow *row = lfirst(lc);
 
+		/* Compared by name, which a dump and restore keep; oids change. */
 		if ((row->triggers & (1 << kind)) != 0 &&
 			strcmp(ks_capture_trigger_name(row->topic, kind), NameStr(form->tgname)) == 0)
 			return row;
@@ -151,8 +157,10 @@ trigger_altered(Oid trigger)
 	KsCaptureTrigger kind;
 	bool updated;
 
+	/* NULL: the catalog snapshot still shows the old row; SnapshotSelf shows the new one. */
 	if (!read_trigger(trigger, NULL, &before, &updated) || !read_trigger(trigger, SnapshotSelf, &after, &updated))
 		return;
+	/* Enabling and disabling keep the name, and are the owner's business. */
 	if (strcmp(NameStr(before.tgname), NameStr(after.tgname)) == 0 || after.tgfoid != ks_capture_function())
 		return;
 	if (has_capture_name(&before, &kind) || has_capture_name(&after, &kind))
@@ -172,6 +180,7 @@ trigger_created(Oid trigger)
 	ours = form.tgfoid == ks_capture_function();
 	if (replaced && (ours || row_of_trigger(&form, kind) != NULL))
 		refuse_change(&form, "replace");
+	/* The right TRIGGER makes triggers, but arguments would be adopted in the owner's name. */
 	if (ours && form.tgnargs > 0 && !KS_RELATION_OWNERCHECK(form.tgrelid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(form.tgrelid)), get_rel_name(form.tgrelid));
 }
@@ -214,6 +223,7 @@ check_truncated(Oid relid, const List *tables)
 	{
 		Oid root = lfirst_oid(lc);
 
+		/* If the partitioned table is truncated as well, its own trigger says so. */
 		if (!list_member_oid(tables, root) && ks_capture_rows(root) != NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -240,6 +250,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 {
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
+	/* sub is a column's number: dropping a column is not dropping the table. */
 	if (access == OAT_DROP && class == TriggerRelationId)
 		trigger_dropped(object);
 	else if (access == OAT_POST_ALTER && class == TriggerRelationId)

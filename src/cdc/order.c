@@ -5,7 +5,7 @@
  * PostgreSQL queues the AFTER triggers of a statement and fires them when all
  * its rows are written.  A statement that runs within another, called by one of
  * its triggers or functions, queues and fires its own in between: so what it
- * did to a row can be told before what the outer statement did to that row
+ * did to a row can be delivered before what the outer statement did to that row
  * earlier.  Neither the nesting nor the command ids say which was first, since
  * a BEFORE trigger runs in the middle of its statement's rows.
  *
@@ -16,7 +16,7 @@
  * as numbers that follow each other are kept as a run, a statement that no
  * other interrupts needs one entry for any number of rows.
  *
- * Which statement is at work is told by cdc.c.  What queues triggers
+ * Which statement is at work is known from cdc.c.  What queues triggers
  * without our knowing (a subscription whose capture triggers were enabled
  * ALWAYS) is counted to a lowest level that is always there.
  *
@@ -66,9 +66,9 @@ static int depth = 0;
 
 static uint64 next_number = KS_ORDER_FIRST + 1;
 
-/* The lowest number of those that are being told, and where that began. */
-static uint64 telling = KS_ORDER_NONE;
-static int telling_level;
+/* The lowest number of those that are being delivered, and where that began. */
+static uint64 delivering = KS_ORDER_NONE;
+static int delivering_level;
 
 static void
 clear_level(Level *level)
@@ -101,6 +101,10 @@ ks_order_begin_statement(const void *statement, bool is_copy)
 	memset(level, 0, sizeof(Level));
 	level->statement = statement;
 	level->is_copy = is_copy;
+	/*
+	 * An abort of this subtransaction ends the statement without a call of
+	 * ks_order_end_statement().
+	 */
 	level->nest_level = GetCurrentTransactionNestLevel();
 }
 
@@ -113,8 +117,10 @@ ks_order_end_statement(const void *statement)
 		found--;
 	if (found == 0)
 		return;
+	/* Statements within that failed and were caught have not ended themselves. */
 	while (depth >= found)
 		clear_level(&levels[depth--]);
+	/* No statement is at work: what was counted to the lowest level has fired or never will. */
 	if (depth == 0)
 		clear_level(&levels[0]);
 }
@@ -134,6 +140,7 @@ ks_order_in_copy(void)
 static void
 add_run(Level *level)
 {
+	/* All runs are used up: start over at the beginning of the array. */
 	if (level->head == level->count)
 		level->head = level->count = 0;
 	if (level->count == level->capacity)
@@ -157,6 +164,7 @@ ks_order_note(void)
 	Level *level = &levels[depth];
 	Run *last = level->head < level->count ? &level->runs[level->count - 1] : NULL;
 
+	/* Another statement has taken numbers in between: a new run. */
 	if (last == NULL || last->first + last->count != next_number)
 	{
 		add_run(level);
@@ -173,6 +181,7 @@ ks_order_take(void)
 	Run *run;
 	uint64 number;
 
+	/* Nothing was noted here: the trigger fires outside of any known statement. */
 	if (level->head == level->count)
 		return KS_ORDER_NONE;
 	run = &level->runs[level->head];
@@ -183,32 +192,33 @@ ks_order_take(void)
 }
 
 uint64
-ks_order_tell(uint64 number)
+ks_order_begin_delivery(uint64 number)
 {
-	uint64 outer = telling;
+	uint64 outer = delivering;
 
-	if (number < telling)
+	if (number < delivering)
 	{
-		telling = number;
-		telling_level = GetCurrentTransactionNestLevel();
+		delivering = number;
+		delivering_level = GetCurrentTransactionNestLevel();
 	}
 	return outer;
 }
 
 void
-ks_order_told(uint64 outer)
+ks_order_end_delivery(uint64 outer)
 {
-	telling = outer;
+	delivering = outer;
 }
 
 uint64
 ks_order_lowest(void)
 {
-	uint64 lowest = telling;
+	uint64 lowest = delivering;
 	int i;
 
 	for (i = 0; i <= depth; i++)
 	{
+		/* Numbers ascend within a level, so its first one is its lowest. */
 		if (levels[i].head < levels[i].count)
 			lowest = Min(lowest, levels[i].runs[levels[i].head].first);
 	}
@@ -218,8 +228,8 @@ ks_order_lowest(void)
 void
 ks_order_sub_abort(int nest_level)
 {
-	if (telling_level >= nest_level)
-		telling = KS_ORDER_NONE;
+	if (delivering_level >= nest_level)
+		delivering = KS_ORDER_NONE;
 	while (depth > 0 && levels[depth].nest_level >= nest_level)
 		clear_level(&levels[depth--]);
 	if (depth == 0)
@@ -229,7 +239,7 @@ ks_order_sub_abort(int nest_level)
 void
 ks_order_end(void)
 {
-	telling = KS_ORDER_NONE;
+	delivering = KS_ORDER_NONE;
 	while (depth >= 0)
 		clear_level(&levels[depth--]);
 	depth = 0;

@@ -33,15 +33,15 @@ extern void ks_order_note(void);
 extern uint64 ks_order_take(void);
 
 /*
- * The change of this number is being told, which can run functions of users;
+ * The change of this number is being delivered, which can run functions of users;
  * until it was, the number counts as outstanding.  KS_ORDER_FIRST is before all.
- * What tell returns goes to told.
+ * What the first returns is passed to the second.
  */
 #define KS_ORDER_FIRST 0
-extern uint64 ks_order_tell(uint64 number);
-extern void ks_order_told(uint64 outer);
+extern uint64 ks_order_begin_delivery(uint64 number);
+extern void ks_order_end_delivery(uint64 outer);
 
-/* The lowest number that was not told; KS_ORDER_NONE: there is none. */
+/* The lowest number that was not delivered; KS_ORDER_NONE: there is none. */
 extern uint64 ks_order_lowest(void);
 
 /* A subtransaction at this level, or the whole, ends; neither throws. */

@@ -9,7 +9,7 @@
  * transaction that reads its rows FOR SHARE and commits.  A change of such a row
  * committed either before it was locked, and then the row is read as changed,
  * or waits until our records have their offsets.  Rows that come into a range
- * after it was read are told by the capture, which is there all the time.
+ * after it was read are delivered by the capture, which is there all the time.
  *
  * The range is decided first, by a read without locks, and its rows are then
  * selected by it: a row whose key is changed while we wait for its lock could
@@ -19,7 +19,7 @@
  * the operators of its own class: the primary key, else any other.  A table
  * without one is a single range.
  *
- * Progress is a row of kstream.capture_snapshot, locked while a range is done
+ * KsSnapshotRow is a row of kstream.capture_snapshot, locked while a range is done
  * and updated with it: a call that fails or is stopped is continued by the next
  * one, and two at the same time share the work.
  *
@@ -60,10 +60,13 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/options.h"
+#include "catalog/snapshot_row.h"
+#include "cdc/capture_define.h"
+#include "cdc/capture_row.h"
 #include "cdc/change.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 
 /* Rows fetched at a time. */
 #define FETCH_ROWS 100
@@ -79,13 +82,6 @@ typedef struct Path
 	char *schema; /* of the operators */
 } Path;
 
-/* How far a snapshot has come. */
-typedef struct Progress
-{
-	List *last_key; /* text; NIL: nothing done */
-	bool finished;
-} Progress;
-
 /* ---- the index ---- */
 
 static bool
@@ -100,6 +96,10 @@ add_column(Path *path, Relation rel, Relation index, int i)
 	if (attnum <= 0)
 		return false;
 	attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	/*
+	 * A null would make the row comparison null and skip the row; another collation or
+	 * class would order differently from SQL's operators.
+	 */
 	if (!KS_ATTRIBUTE_NEVER_NULL(RelationGetDescr(rel), attnum - 1) || index->rd_indcollation[i] != attribute->attcollation ||
 		get_opclass_family(GetDefaultOpClass(attribute->atttypid, BTREE_AM_OID)) != index->rd_opfamily[i])
 		return false;
@@ -109,6 +109,7 @@ add_column(Path *path, Relation rel, Relation index, int i)
 		return false;
 	schema = get_namespace_name(((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace);
 	ReleaseSysCache(tuple);
+	/* One OPERATOR(schema.op) serves all columns of a row comparison. */
 	if (i > 0 && strcmp(schema, path->schema) != 0)
 		return false;
 	path->schema = schema;
@@ -155,49 +156,6 @@ find_path(Path *path, Relation rel)
 
 /* ---- progress ---- */
 
-/* WHERE clause of the capture's row. */
-static char *
-progress_row(Relation rel, const char *topic)
-{
-	return psprintf("relation OPERATOR(pg_catalog.=) %u::pg_catalog.regclass AND topic OPERATOR(pg_catalog.=) %s",
-					RelationGetRelid(rel), quote_literal_cstr(topic));
-}
-
-/* NIL, which is from the beginning, for what is no key of so many columns. */
-static List *
-read_last_key(Datum array, int columns)
-{
-	List *result = NIL;
-	Datum *values;
-	bool *nulls;
-	int count;
-	int i;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
-	if (count != columns || ARR_NDIM(DatumGetArrayTypeP(array)) != 1)
-		return NIL;
-	for (i = 0; i < count; i++)
-	{
-		if (nulls[i])
-			return NIL;
-		result = lappend(result, TextDatumGetCString(values[i]));
-	}
-	return result;
-}
-
-/* 'a','b', ... */
-static char *
-literals(List *values)
-{
-	StringInfoData sql;
-	ListCell *lc;
-
-	initStringInfo(&sql);
-	foreach (lc, values)
-		appendStringInfo(&sql, "%s%s", lc == list_head(values) ? "" : ", ", quote_literal_cstr(lfirst(lc)));
-	return sql.data;
-}
-
 static char *
 path_names(const Path *path)
 {
@@ -212,48 +170,23 @@ path_names(const Path *path)
 
 /* Lock the row, made if it is not there, and read it. */
 static void
-lock_progress(Relation rel, const char *topic, const Path *path, bool restart, bool first, Progress *progress)
+lock_progress(Relation rel, const char *topic, const Path *path, bool restart, bool first, KsSnapshotRow *progress)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	char *where = progress_row(rel, topic);
-	char *key = quote_literal_cstr(path_names(path));
+	char *key = path_names(path);
 	KsOwnerScope scope;
-	bool isnull;
-	Datum last_key;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("INSERT INTO kstream.capture_snapshot (relation, topic, key, rows, started_at)"
-							" VALUES (%u, %s, %s, 0, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING",
-							RelationGetRelid(rel), quote_literal_cstr(topic), key);
-	if (ks_owner_execute("SELECT last_key, finished_at IS NOT NULL, key OPERATOR(pg_catalog.=) %s,"
-						 " finished_at OPERATOR(pg_catalog.<) pg_catalog.transaction_timestamp()"
-						 " FROM kstream.capture_snapshot WHERE %s%s",
-						 key, where, KS_MUTANT("snapshot_unshared") ? "" : " FOR UPDATE") != 1)
-		elog(ERROR, "progress of the snapshot not found");
-	progress->finished = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull)) ||
-		(first && (restart || (progress->finished && DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &isnull))))))
+	ks_snapshot_row_lock(RelationGetRelid(rel), topic, key, path->count, caller, progress);
+	if (!progress->same_key || (first && (restart || progress->finished_before)))
 	{
 		/*
 		 * From the beginning: asked for, or the last one was finished before
 		 * this call (not while it waited), or the index is another now.
 		 */
-		(void) ks_owner_execute("UPDATE kstream.capture_snapshot SET key = %s, last_key = NULL, rows = 0,"
-								" started_at = pg_catalog.clock_timestamp(), finished_at = NULL WHERE %s",
-								key, where);
+		ks_snapshot_row_restart(RelationGetRelid(rel), topic, key);
 		progress->finished = false;
 		progress->last_key = NIL;
-		ks_owner_end(&scope);
-		return;
-	}
-	last_key = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	progress->last_key = NIL;
-	if (!isnull)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-
-		progress->last_key = read_last_key(last_key, path->count);
-		MemoryContextSwitchTo(spi);
 	}
 	ks_owner_end(&scope);
 }
@@ -261,14 +194,10 @@ lock_progress(Relation rel, const char *topic, const Path *path, bool restart, b
 static void
 save_progress(Relation rel, const char *topic, List *last_key, int64 rows)
 {
-	char *where = progress_row(rel, topic);
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.capture_snapshot SET last_key = COALESCE(%s, last_key), finished_at = %s,"
-							" rows = rows OPERATOR(pg_catalog.+) " INT64_FORMAT " WHERE %s",
-							last_key != NIL ? psprintf("ARRAY[%s]::pg_catalog.text[]", literals(last_key)) : "NULL",
-							last_key != NIL ? "NULL" : "pg_catalog.clock_timestamp()", rows, where);
+	ks_snapshot_row_advance(RelationGetRelid(rel), topic, last_key, rows);
 	ks_owner_end(&scope);
 }
 
@@ -312,6 +241,7 @@ find_end(Oid owner, const Path *path, const char *from, int64 chunk_size)
 	if (path->count == 0)
 		return NIL;
 	ks_table_owner_begin(owner, &scope);
+	/* Without locks: it only decides where the range ends, whatever happens to the rows. */
 	if (SPI_execute(psprintf("SELECT %s %s ORDER BY %s OFFSET " INT64_FORMAT " LIMIT 1", names, from, names, chunk_size - 1), false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed");
 	for (i = 0; SPI_processed == 1 && i < path->count; i++)
@@ -366,6 +296,7 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 
 	while (fetch_rows(owner, portal))
 	{
+		/* Kept: producing may run functions that use SPI. */
 		SPITupleTable *table = SPI_tuptable;
 		uint64 count = SPI_processed;
 
@@ -373,6 +304,7 @@ produce_rows(Relation rel, const KsCaptureRow *row, const char *query)
 		{
 			TupleDesc desc = CreateTupleDescCopy(table->tupdesc);
 
+			/* Once the query's columns are known. */
 			capture = ks_capture_for_query(rel, row, desc);
 			slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
 		}
@@ -422,6 +354,7 @@ fix_settings(const Path *path)
 	set_local("extra_float_digits", "1");
 	set_local("bytea_output", "hex");
 	set_local("lc_monetary", "C");
+	/* A range is a small part of the table, whatever stale statistics say. */
 	if (path->count > 0)
 		set_local("enable_seqscan", "off");
 	return guc_level;
@@ -431,7 +364,7 @@ bool
 ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions *options, bool first)
 {
 	Path path;
-	Progress progress;
+	KsSnapshotRow progress;
 	StringInfoData query;
 	char *condition;
 	char *from;
@@ -441,9 +374,11 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 
 	find_path(&path, rel);
 	lock_progress(rel, row->topic, &path, options->restart, first, &progress);
+	/* Another call has come to the end while this one waited for the row. */
 	if (progress.finished)
 		return false;
 	guc_level = fix_settings(&path);
+	/* From behind the last key that is done. */
 	from = from_clause(rel, &path, progress.last_key);
 	end = find_end(rel->rd_rel->relowner, &path, from, options->chunk_size);
 	KS_DEBUG_POINT("snapshot.range");
@@ -455,9 +390,14 @@ ks_snapshot_chunk(Relation rel, const KsCaptureRow *row, const KsSnapshotOptions
 	condition = ks_capture_condition(rel, row->topic, "new");
 	if (condition != NULL)
 		appendStringInfo(&query, " AND (%s)", condition);
+	/*
+	 * Waits for writers of these rows, and makes those that follow wait for our
+	 * commit: see the opening comment.
+	 */
 	if (!KS_MUTANT("snapshot_unlocked"))
 		appendStringInfoString(&query, " FOR SHARE OF new");
 	rows = produce_rows(rel, row, query.data);
+	/* Before the progress row is written, which needs none of these settings. */
 	AtEOXact_GUC(false, guc_level);
 	save_progress(rel, row->topic, end, rows);
 	KS_DEBUG_POINT("snapshot.read");

@@ -9,6 +9,7 @@
 #define KS_CDC_SNAPSHOT_H
 
 #include "cdc/capture.h"
+#include "cdc/capture_row.h"
 
 typedef struct KsSnapshotOptions
 {

@@ -21,8 +21,10 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "cdc/capture_row.h"
 #include "cdc/snapshot.h"
 #include "cdc/table_owner.h"
+#include "topic/topic_name.h"
 
 /* The capture of this topic, or (NULL) the only one; errors otherwise. */
 static KsCaptureRow *
@@ -84,9 +86,11 @@ kstream_snapshot(PG_FUNCTION_ARGS)
 				 errmsg("kstream.snapshot() cannot be called inside a transaction block"),
 				 errdetail("Each of its ranges is a transaction of its own.")));
 	ks_snapshot_options_parse(PG_GETARG_JSONB_P(2), &options);
+	/* PortalContext survives the commits between ranges. */
 	if (!PG_ARGISNULL(1))
 		topic = MemoryContextStrdup(PortalContext, ks_topic_name_arg(PG_GETARG_DATUM(1)));
 
+	/* Nonatomic, so that SPI_commit() is allowed. */
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	scratch = AllocSetContextCreate(PortalContext, "kstream snapshot", ALLOCSET_DEFAULT_SIZES);
 	while (more)
@@ -95,6 +99,7 @@ kstream_snapshot(PG_FUNCTION_ARGS)
 
 		/* each statement of a range must see what was committed before it */
 		SPI_commit();
+		/* default_transaction_isolation may say otherwise for the new transaction. */
 		XactIsoLevel = XACT_READ_COMMITTED;
 		PushActiveSnapshot(GetTransactionSnapshot());
 		old = MemoryContextSwitchTo(scratch);

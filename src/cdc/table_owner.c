@@ -78,11 +78,17 @@ ks_table_owner_begin(Oid owner, KsTableScope *scope)
 
 	GetUserIdAndSecContext(&scope->user, &scope->sec_context);
 	scope->guc_level = 0;
+	/* The owner himself is restricted in nothing. */
 	if (scope->user == owner)
 		return;
+	/*
+	 * The caller could read the table without policies: so may this read, though it runs
+	 * as the owner.
+	 */
 	if (has_bypassrls_privilege(scope->user))
 		bits |= SECURITY_NOFORCE_RLS;
 	SetUserIdAndSecContext(owner, scope->sec_context | bits);
+	/* What functions of the owner set is taken back at the end. */
 	scope->guc_level = NewGUCNestLevel();
 }
 

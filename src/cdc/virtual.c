@@ -74,6 +74,7 @@ ks_virtual_make(Relation rel, const KsColumnList *columns, const KsColumnList *k
 			continue;
 		if (made == NULL)
 		{
+			/* In the capture's context, which is current: it lives as long as the capture. */
 			made = palloc0(sizeof(KsVirtualColumns));
 			made->attnums = palloc(sizeof(AttrNumber) * desc->natts);
 			made->states = palloc(sizeof(ExprState *) * desc->natts);
@@ -99,5 +100,6 @@ ks_virtual_fill(const KsVirtualColumns *columns, TupleTableSlot *slot)
 
 		slot->tts_values[at] = ExecEvalExpr(columns->states[i], columns->context, &slot->tts_isnull[at]);
 	}
+	/* The slot is the trigger's and is gone when it returns. */
 	columns->context->ecxt_scantuple = NULL;
 }

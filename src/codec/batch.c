@@ -104,6 +104,8 @@ ks_batch_status_text(KsBatchStatus status)
 			return "unrecognized compression codec";
 		case KS_BATCH_BAD_PAYLOAD:
 			return "records cannot be decompressed";
+		case KS_BATCH_TOO_LARGE:
+			return "records are too large when decompressed";
 		case KS_BATCH_BAD_RECORD:
 			return "malformed record";
 	}
@@ -147,6 +149,7 @@ grow_image(KsBatchWriter *writer, int64 size)
 
 	while (capacity < needed)
 		capacity *= 2;
+	/* The last doubling stops at what palloc allows; more than that throws there. */
 	if (capacity > (int64) MaxAllocSize)
 		capacity = Max(needed, (int64) MaxAllocSize);
 	if (writer->image == NULL)
@@ -187,11 +190,13 @@ append_record(KsBatchWriter *writer, const KsRecord *record, int32 delta)
 	uint32 body;
 	char *p;
 
+	/* Room for the greatest size that the record can have, so that nothing below checks again. */
 	if (unlikely((int64) writer->capacity - writer->len < max_size))
 		grow_image(writer, max_size);
 
 	if (writer->count == 0)
 	{
+		/* Deltas count from the first record, or from the horizon that stands in its place. */
 		if (!writer->has_horizon)
 			writer->base_timestamp = record->timestamp;
 		writer->max_timestamp = record->timestamp;
@@ -199,10 +204,12 @@ append_record(KsBatchWriter *writer, const KsRecord *record, int32 delta)
 	else if (record->timestamp > writer->max_timestamp)
 		writer->max_timestamp = record->timestamp;
 
+	/* Unsigned: times of a client may be anything, and a signed difference could overflow. */
 	timestamp_delta = ks_zigzag64((int64) ((uint64) record->timestamp -
 										   (uint64) writer->base_timestamp));
 	offset_delta = ks_zigzag32(delta);
 	header_count = ks_zigzag32(record->header_count);
+	/* The length comes first, so it is computed before the parts are written. */
 	body = 1 + ks_varint_size(timestamp_delta) +
 		   ks_varint_size(offset_delta) +
 		   bytes_size(record->key_len) + bytes_size(record->value_len) +
@@ -295,6 +302,7 @@ finish_image(const KsBatchWriter *writer, char *image, size_t image_len,
 	size_t len = image_len - VARHDRSZ;
 
 	SET_VARSIZE(image, image_len);
+	/* Offset and epoch are set when the log gives them out; they are outside of the CRC. */
 	ks_wire_put64(batch + AT_BASE_OFFSET, 0);
 	ks_wire_put32(batch + AT_BATCH_LENGTH, (uint32) (len - KS_BATCH_LENGTH_END));
 	ks_wire_put32(batch + AT_LEADER_EPOCH, 0);
@@ -304,10 +312,12 @@ finish_image(const KsBatchWriter *writer, char *image, size_t image_len,
 	ks_wire_put32(batch + AT_LAST_OFFSET_DELTA, (uint32) Max(writer->last_delta, writer->count - 1));
 	ks_wire_put64(batch + AT_BASE_TIMESTAMP, (uint64) writer->base_timestamp);
 	ks_wire_put64(batch + AT_MAX_TIMESTAMP, (uint64) writer->max_timestamp);
+	/* -1 in all three: not of an idempotent producer. */
 	ks_wire_put64(batch + AT_PRODUCER_ID, PG_UINT64_MAX);
 	ks_wire_put16(batch + AT_PRODUCER_EPOCH, PG_UINT16_MAX);
 	ks_wire_put32(batch + AT_BASE_SEQUENCE, PG_UINT32_MAX);
 	ks_wire_put32(batch + AT_RECORD_COUNT, (uint32) writer->count);
+	/* Last: it covers everything from the attributes on. */
 	ks_wire_put32(batch + AT_CRC, batch_crc(batch, len));
 	return (struct varlena *) image;
 }
@@ -318,9 +328,11 @@ ks_batch_finish(KsBatchWriter *writer, KsCodec codec)
 	size_t plain_len = writer->len - IMAGE_START;
 	size_t bound;
 
+	/* A batch without records is a header. */
 	if (writer->image == NULL)
 		grow_image(writer, 0);
 	bound = ks_compress_bound(codec, plain_len);
+	/* One that could not be allocated stays plain. */
 	if (codec != KS_CODEC_NONE && plain_len > 0 && bound <= MaxAllocSize - IMAGE_START)
 	{
 		char *image = palloc(IMAGE_START + bound);
@@ -328,6 +340,10 @@ ks_batch_finish(KsBatchWriter *writer, KsCodec codec)
 
 		len = ks_compress(codec, writer->image + IMAGE_START, plain_len,
 						  image + IMAGE_START, bound);
+		/*
+		 * 0 is a failure of the library, as by lack of memory: plain bytes are as good.
+		 * What does not shrink stays plain, too.
+		 */
 		if (len > 0 && len < plain_len)
 		{
 			/* Many of them may wait for their transaction's end. */
@@ -387,11 +403,13 @@ ks_batch_read_header(const char *batch, size_t len, KsBatchHeader *header)
 
 	if (header->magic != MAGIC)
 		return KS_BATCH_BAD_MAGIC;
+	/* The caller may give more bytes than the batch has, never fewer. */
 	if (header->batch_length < KS_BATCH_HEADER_SIZE - KS_BATCH_LENGTH_END ||
 		(size_t) header->batch_length > len - KS_BATCH_LENGTH_END)
 		return KS_BATCH_TRUNCATED;
 	if ((header->attributes & KS_BATCH_ATTR_CODEC) > KS_CODEC_LAST)
 		return KS_BATCH_BAD_CODEC;
+	/* No sum below may overflow, and a record needs an offset of its own. */
 	if (header->base_offset < 0 || header->last_offset_delta < 0 ||
 		header->base_offset >= PG_INT64_MAX - header->last_offset_delta ||
 		header->record_count < 0 ||
@@ -420,8 +438,10 @@ ks_batch_open(KsBatchReader *reader, const char *batch, size_t len,
 	KsCodec codec;
 	size_t payload_len;
 
+	/* so that ks_batch_close() is safe whatever follows */
 	reader->owned = NULL;
 	status = ks_batch_read_header(batch, len, header);
+	/* Before anything is decompressed: the library sees only what somebody once wrote. */
 	if (status == KS_BATCH_OK && check_crc)
 		status = crc_matches(batch, header);
 	if (status != KS_BATCH_OK)
@@ -437,12 +457,13 @@ ks_batch_open(KsBatchReader *reader, const char *batch, size_t len,
 		reader->owned = ks_decompress(codec, reader->cursor, payload_len,
 									  max_payload, &payload_len);
 		if (reader->owned == NULL)
-			return KS_BATCH_BAD_PAYLOAD;
+			return payload_len > max_payload ? KS_BATCH_TOO_LARGE : KS_BATCH_BAD_PAYLOAD;
 		reader->cursor = reader->owned;
 	}
 	reader->end = reader->cursor + payload_len;
 	reader->remaining = header->record_count;
 	reader->last_delta = -1;
+	/* A caller may allocate by the count, so it must be one that the payload could hold. */
 	if ((size_t) header->record_count > payload_len / RECORD_MIN_SIZE)
 	{
 		ks_batch_close(reader);
@@ -505,6 +526,7 @@ ks_batch_next(KsBatchReader *reader, KsRecord *record)
 		return p == end ? KS_BATCH_END : KS_BATCH_BAD_RECORD;
 	if (!ks_varint_get32(&p, end, &len) || len < 1 || len > end - p)
 		return KS_BATCH_BAD_RECORD;
+	/* From here on `end` is the record's, which its parts must fill exactly. */
 	end = p + len;
 	p++; /* attributes: none are defined */
 	if (!ks_varint_get64(&p, end, &timestamp_delta) ||
@@ -513,11 +535,13 @@ ks_batch_next(KsBatchReader *reader, KsRecord *record)
 		!get_bytes(&p, end, true, &record->value, &record->value_len) ||
 		!ks_varint_get32(&p, end, &record->header_count))
 		return KS_BATCH_BAD_RECORD;
+	/* Gaps are legal (compaction), going back is not. */
 	if (offset_delta <= reader->last_delta ||
 		offset_delta > header->last_offset_delta)
 		return KS_BATCH_BAD_RECORD;
 	record->headers = p;
 	record->headers_len = (int32) (end - p);
+	/* Most records have neither count nor bytes. */
 	if ((record->header_count | record->headers_len) != 0 &&
 		!headers_are_sound(p, end, record->header_count))
 		return KS_BATCH_BAD_RECORD;

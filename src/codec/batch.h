@@ -29,7 +29,8 @@ typedef enum KsBatchStatus
 	KS_BATCH_BAD_MAGIC,   /* not magic 2 */
 	KS_BATCH_BAD_CRC,     /* checksum does not match */
 	KS_BATCH_BAD_CODEC,   /* codec number we do not know */
-	KS_BATCH_BAD_PAYLOAD, /* cannot be decompressed, or too large */
+	KS_BATCH_BAD_PAYLOAD, /* cannot be decompressed */
+	KS_BATCH_TOO_LARGE,   /* decompressed it would have more bytes than the reader takes */
 	KS_BATCH_BAD_RECORD   /* a record contradicts itself or its batch */
 } KsBatchStatus;
 
@@ -184,7 +185,7 @@ typedef struct KsBatchReader
 /*
  * Open a batch for reading.  check_crc: verify the CRC first.  A compressed
  * payload is decompressed into CurrentMemoryContext, at most max_payload
- * bytes (a bomb gives KS_BATCH_BAD_PAYLOAD).  Reads also what others wrote:
+ * bytes (a bomb gives KS_BATCH_TOO_LARGE).  Reads also what others wrote:
  * compacted batches (fewer records than last_offset_delta + 1, or none),
  * LogAppendTime, Java's framed snappy and the bare block.  Unless the answer
  * is KS_BATCH_OK there is nothing to close.

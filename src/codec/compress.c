@@ -20,7 +20,7 @@
  * (gzip, lz4, zstd) write into a sink which grows as output comes, up to one
  * byte more than the caller allows: that byte tells "exactly the maximum" from
  * "too much".  Snappy's blocks begin with their plain length and want all of
- * their room at once; there the length is believed as far as so many bytes of
+ * their room at once; there the length is believed if so many bytes of
  * snappy can reach at all.
  *
  * Memory: output is palloc'ed, the libraries' states are malloc'ed.  So that
@@ -170,6 +170,7 @@ gzip_compress(const char *src, size_t src_len, char *dst, size_t dst_size)
 	zs.next_in = (Bytef *) unconstify(char *, src);
 	zs.avail_in = (uInt) src_len;
 	zs.next_out = (Bytef *) dst;
+	/* zlib counts in 32 bits */
 	zs.avail_out = (uInt) Min(dst_size, PG_UINT32_MAX);
 	rc = deflate(&zs, Z_FINISH);
 	deflateEnd(&zs);
@@ -202,6 +203,7 @@ snappy_stream_compress(const char *src, size_t src_len, char *dst,
 		return 0;
 	memcpy(p, xerial_magic, XERIAL_MAGIC_SIZE);
 	ks_wire_put32(p + XERIAL_MAGIC_SIZE, XERIAL_VERSION);
+	/* The version, and the oldest one that can read it. */
 	ks_wire_put32(p + XERIAL_MAGIC_SIZE + 4, XERIAL_VERSION);
 	p += XERIAL_HEADER_SIZE;
 
@@ -213,6 +215,7 @@ snappy_stream_compress(const char *src, size_t src_len, char *dst,
 		if (dst_end - p < (ptrdiff_t) sizeof(uint32))
 			return 0;
 		out_len = dst_end - p - sizeof(uint32);
+		/* Each block by itself, its length before it. */
 		if (snappy_compress(src + done, block, p + sizeof(uint32),
 							&out_len) != SNAPPY_OK)
 			return 0;
@@ -268,6 +271,7 @@ sink_resize(Sink *sink, size_t size)
 	size = Min(size, sink->limit);
 	if (size <= sink->capacity)
 		return false;
+	/* NO_OOM: an error here would leak the library's state. */
 	data = palloc_extended(size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 	if (data == NULL)
 	{
@@ -332,6 +336,7 @@ gzip_decompress(Sink *sink, const char *src, size_t src_len)
 		zs.avail_out = (uInt) Min(sink->capacity - sink->len, PG_UINT32_MAX);
 		rc = inflate(&zs, Z_NO_FLUSH);
 		sink->len = (char *) zs.next_out - sink->data;
+		/* The end of a member: done, if it was the last one; else the next one begins. */
 		if (rc == Z_STREAM_END)
 		{
 			ok = (zs.avail_in == 0);
@@ -366,6 +371,7 @@ lz4_decompress(Sink *sink, const char *src, size_t src_len)
 		size_t out_len = sink->capacity - sink->len;
 		size_t rc;
 
+		/* in_len and out_len say what may be used, and afterwards what was. */
 		rc = LZ4F_decompress(dctx, sink->data + sink->len, &out_len,
 							 src + used, &in_len, NULL);
 		if (LZ4F_isError(rc))
@@ -412,6 +418,7 @@ zstd_decompress(Sink *sink, const char *src, size_t src_len)
 			break;
 		}
 		sink->len = out.pos;
+		/* All input is taken, and nothing waits for room in the output. */
 		if (in.pos == in.size && (rc == 0 || out.pos < out.size))
 		{
 			ok = (rc == 0); /* otherwise cut off */
@@ -453,6 +460,7 @@ snappy_next_block(const char **cursor, const char *end, bool framed,
 		*cursor = end;
 		return p < end;
 	}
+	/* A header may stand wherever a chunk is due, as streams are put one after the other. */
 	while (end - p >= XERIAL_HEADER_SIZE &&
 		   memcmp(p, xerial_magic, XERIAL_MAGIC_SIZE) == 0)
 	{
@@ -488,13 +496,22 @@ snappy_decompress(Sink *sink, const char *src, size_t src_len, size_t max_len)
 
 	while (snappy_next_block(&cursor, end, framed, &block, &block_len))
 	{
+		/*
+		 * The declared length is believed only if so few bytes of snappy can reach it
+		 * (SNAPPY_MAX_RATIO).
+		 */
 		if (snappy_uncompressed_length(block, block_len,
 									   &plain_len) != SNAPPY_OK ||
-			plain_len / SNAPPY_MAX_RATIO > block_len ||
-			plain_len > max_len - total)
+			plain_len / SNAPPY_MAX_RATIO > block_len)
 			return false;
+		if (plain_len > max_len - total)
+		{
+			sink->len = max_len + 1;
+			return false;
+		}
 		total += plain_len;
 	}
+	/* All of the room at once; one byte more, as for the other codecs. */
 	if (cursor != end || !sink_start(sink, src_len, total + 1, max_len))
 		return false;
 	cursor = src;
@@ -513,7 +530,12 @@ snappy_decompress(Sink *sink, const char *src, size_t src_len, size_t max_len)
 static bool
 plain_copy(Sink *sink, const char *src, size_t src_len, size_t max_len)
 {
-	if (src_len > max_len || !sink_start(sink, src_len, src_len + 1, max_len))
+	if (src_len > max_len)
+	{
+		sink->len = max_len + 1;
+		return false;
+	}
+	if (!sink_start(sink, src_len, src_len + 1, max_len))
 		return false;
 	memcpy(sink->data, src, src_len);
 	sink->len = src_len;
@@ -527,9 +549,11 @@ ks_decompress(KsCodec codec, const char *src, size_t src_len, size_t max_len,
 	Sink sink = {0};
 	bool ok = false;
 
+	*dst_len = 0;
 	if (src_len > MaxAllocHugeSize / SINK_HINT_RATIO ||
 		(src_len == 0 && codec != KS_CODEC_NONE))
 		return NULL;
+	/* The byte that tells "too much" must be allocatable as well. */
 	max_len = Min(max_len, MaxAllocHugeSize - 1);
 	switch (codec)
 	{
@@ -558,8 +582,10 @@ ks_decompress(KsCodec codec, const char *src, size_t src_len, size_t max_len,
 		*dst_len = sink.len;
 		return sink.data;
 	}
+	*dst_len = sink.len > max_len ? sink.len : 0;
 	if (sink.data != NULL)
 		pfree(sink.data);
+	/* Thrown only now, when no state of a library is left. */
 	if (sink.out_of_memory)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),

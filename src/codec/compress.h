@@ -41,9 +41,9 @@ extern size_t ks_compress(KsCodec codec, const char *src, size_t src_len, char *
 
 /*
  * Decompress into a new chunk in CurrentMemoryContext.  NULL when the bytes
- * are malformed or the result exceeds max_len; a result of 0 bytes is a chunk
- * nevertheless.  Throws only out of memory, after the libraries' own memory
- * was given back.
+ * are malformed (*dst_len is 0) or the result exceeds max_len (*dst_len does too);
+ * a result of 0 bytes is a chunk nevertheless.  Throws only out of memory, after
+ * the libraries' own memory was given back.
  */
 extern char *ks_decompress(KsCodec codec, const char *src, size_t src_len, size_t max_len, size_t *dst_len);
 

@@ -17,8 +17,11 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
-#include "fetch/fetch.h"
-#include "log/log.h"
+#include "fetch/bytime.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 
 int64
@@ -33,6 +36,10 @@ ks_fetch_skip_segments(const KsTopic *topic, int32 partition, int64 since, int64
 
 		if (segment->base_offset >= 0)
 			from = Max(from, segment->base_offset);
+		/*
+		 * From here on a record may be young enough; what is not sealed has no greatest
+		 * time yet.
+		 */
 		if (!segment->sealed || TIMESTAMP_NOT_FINITE(segment->max_timestamp) ||
 			ks_ms_from_timestamptz(segment->max_timestamp) >= since)
 			break;
@@ -56,6 +63,7 @@ search_batch(const KsTopic *topic, int32 partition, const KsBatchRow *row, int64
 	while (!found && status == KS_BATCH_OK)
 	{
 		status = ks_batch_next(&reader, &record);
+		/* Times need not ascend within a batch: look at each record. */
 		found = status == KS_BATCH_OK && record.timestamp >= since && record.offset >= from;
 	}
 	if (status != KS_BATCH_OK && status != KS_BATCH_END)
@@ -86,12 +94,14 @@ ks_fetch_offset_at(const KsTopic *topic, int32 partition, int64 since, int64 *of
 
 	ks_log_info(topic, partition, &info);
 	from = ks_fetch_skip_segments(topic, partition, since, info.log_start);
+	/* After the end was read (info), as log_scan.c demands. */
 	snapshot = ks_log_snapshot();
 	ks_log_scan_begin(&scan, topic, partition, from, info.end, &info, snapshot);
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream search", ALLOCSET_DEFAULT_SIZES);
 	while (!found && ks_log_scan_next(&scan, &row))
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* The batch is passed over without being fetched from its toast table. */
 		if (row.max_timestamp < since)
 			continue;
 		old = MemoryContextSwitchTo(context);

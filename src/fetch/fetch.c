@@ -9,7 +9,7 @@
  * ever.
  *
  * Who finds nothing sleeps on its latch.  It enters itself as a waiter for the
- * offset that it wants (state/wait.c) and is woken by the commit that makes
+ * offset that it wants (waiting.c) and is woken by the commit that makes
  * that offset readable.  A timer wakes it as well, at most every second, to
  * look whether the topic is still there and may still be read; on a standby,
  * where no commit wakes anybody, that is how it sees new records.
@@ -37,9 +37,12 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
-#include "fetch/stream.h"
-#include "log/log.h"
+#include "fetch/waiting.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "state/partition_slots.h"
 
 /*
  * How long a waiter sleeps before it looks around, ms.  In test builds so long
@@ -66,7 +69,6 @@ ks_fetch_define_settings(void)
 							&ks_max_wait,
 							30000, 0, 3600000,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
-	ks_stream_define_settings();
 }
 
 static void
@@ -90,7 +92,7 @@ static pg_attribute_noreturn() void corrupt_batch(const KsFetch *fetch, KsBatchS
 			 errhint("Reading can go on at offset " INT64_FORMAT ".", fetch->row.last_offset + 1)));
 }
 
-/* Open the batch of the row at hand; its memory is let go with the next. */
+/* Open the batch of the row at hand; its memory is released with the next. */
 static void
 open_batch(KsFetch *fetch)
 {
@@ -99,11 +101,13 @@ open_batch(KsFetch *fetch)
 	KsBatchHeader *header = &fetch->reader.header;
 	KsBatchStatus status;
 
+	/* One batch at a time is in memory. */
 	MemoryContextReset(fetch->context);
 	old = MemoryContextSwitchTo(fetch->context);
 	batch = PG_DETOAST_DATUM(fetch->row.batch);
 	status = ks_batch_open(&fetch->reader, VARDATA(batch), VARSIZE(batch) - VARHDRSZ, true, MAX_BATCH_PAYLOAD);
 	MemoryContextSwitchTo(old);
+	/* Row and header must agree, or offsets would be handed out wrongly. */
 	if (status == KS_BATCH_OK && (header->base_offset != fetch->row.base_offset ||
 								  header->base_offset + header->last_offset_delta != fetch->row.last_offset))
 		status = KS_BATCH_BAD_RECORD;
@@ -163,8 +167,10 @@ ks_fetch_next(KsFetch *fetch, KsRecord *record)
 	}
 	fetch->has_first = false;
 	bytes = Max(record->key_len, 0) + (int64) Max(record->value_len, 0) + record->headers_len;
+	/* The first record is returned whatever its size, else a reader would be stuck before it. */
 	if (fetch->records > 0 && fetch->bytes + bytes > fetch->max_bytes)
 	{
+		/* No more calls: the record that did not fit would be lost between. */
 		fetch->max_records = fetch->records;
 		return false;
 	}
@@ -234,13 +240,16 @@ start_now(KsFetch *fetch)
 	KsPartitionInfo info;
 
 	fetch->snapshot = NULL;
+	/* Then the snapshot, and after it the rows. */
 	if (KS_MUTANT("snapshot_first"))
 		fetch->snapshot = take_snapshot();
+	/* First the end. */
 	ks_log_info_to_read(fetch->topic, fetch->partition, &info);
 	fetch->end = Min(readable_end(&info), fetch->up_to);
 	check_range(fetch, &info);
 	if (fetch->by_time)
 		fetch->from = ks_fetch_skip_segments(fetch->topic, fetch->partition, fetch->since, fetch->from);
+	/* Nothing to read: no snapshot is taken and no segment opened. */
 	if (fetch->from >= fetch->end)
 		return false;
 
@@ -251,6 +260,7 @@ start_now(KsFetch *fetch)
 	fetch->context = AllocSetContextCreate(CurrentMemoryContext, "kstream fetch", ALLOCSET_DEFAULT_SIZES);
 	fetch->is_open = true;
 	fetch->in_batch = false;
+	/* Offsets up to the end may all be holes, so that there is nothing though the end is beyond. */
 	fetch->has_first = read_record(fetch, &fetch->first);
 	if (fetch->has_first)
 		return true;
@@ -274,7 +284,7 @@ check_topic_remains(const KsTopic *topic)
 
 /*
  * Who drops a topic wakes its waiters before the invalidation messages of the
- * drop are sent.  They have been when its locks are let go.
+ * drop are sent.  They have been when its locks are released.
  */
 static void
 wait_for_end_of_drop(const KsTopic *topic)
@@ -294,31 +304,29 @@ ks_fetch_check_topic(const KsTopic *topic, int32 partition)
 	check_topic_remains(topic);
 }
 
+static bool
+sleep_on_latch(long ms, void *arg)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = KS_WAIT_EVENT("KstreamFetch");
+	KS_DEBUG_POINT("fetch.before_sleep");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	return true;
+}
+
 /* Sleep until somebody commits, or a timer ends. */
 static void
 sleep_for_records(const KsFetch *fetch, int64 remaining)
 {
-	static uint32 wait_event = 0;
-	KsPartitionKey key;
-	bool standby = RecoveryInProgress();
-	int64 nap = Min(remaining, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY);
-	KsWaitResult result;
+	KsWaitSource source = {.offset = fetch->from};
+	KsWaiting waiting = {.sources = &source, .count = 1, .min_bytes = 1, .sleep = sleep_on_latch};
 
-	if (wait_event == 0)
-		wait_event = KS_WAIT_EVENT("KstreamFetch");
-	ks_topic_partition_key(fetch->topic, fetch->partition, &key);
+	ks_topic_partition_key(fetch->topic, fetch->partition, &source.key);
 	KS_DEBUG_POINT("fetch.before_wait");
-	result = standby ? KS_WAIT_ENTERED : ks_wait_add(&key, fetch->from);
-	if (result != KS_WAIT_READY)
-	{
-		/* Without an entry there is nobody who wakes this one. */
-		if (result == KS_WAIT_LOOK)
-			nap = Min(nap, KS_WAIT_LOOK_AGAIN);
-		KS_DEBUG_POINT("fetch.before_sleep");
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, nap, wait_event);
-		ResetLatch(MyLatch);
-		ks_wait_end();
-	}
+	(void) ks_waiting_sleep(&waiting, Min(remaining, RecoveryInProgress() ? LOOK_AROUND_STANDBY : LOOK_AROUND_PRIMARY));
 	CHECK_FOR_INTERRUPTS();
 	ks_fetch_check_topic(fetch->topic, fetch->partition);
 	/* The caller asked before the wait, and may have lost it since. */

@@ -9,12 +9,12 @@
 #define KS_FETCH_FETCH_H
 
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/segment_table.h"
 #include "topic/topic.h"
 
 /* For _PG_init. */
 extern void ks_fetch_define_settings(void);
-extern void ks_fetch_init(void);
 
 /* kstream.max_wait, ms. */
 extern int ks_max_wait;
@@ -58,7 +58,7 @@ typedef struct KsFetch
  * KS001 when `from` is below the log start or above the end (on a standby
  * above the end is empty), KS002 at a batch that is corrupt, 42704 when the
  * topic is dropped while waiting, 42501 when the current user loses the right to
- * read it meanwhile.  An error lets go of everything at the end of the
+ * read it meanwhile.  An error releases everything at the end of the
  * (sub)transaction.
  */
 extern bool ks_fetch_start(KsFetch *fetch, int64 max_wait);
@@ -80,7 +80,7 @@ extern bool ks_fetch_next(KsFetch *fetch, KsRecord *record);
  */
 extern bool ks_fetch_next_batch(KsFetch *fetch);
 
-/* Let go of snapshot and tables; may be called more than once. */
+/* Release snapshot and tables; may be called more than once. */
 extern void ks_fetch_stop(KsFetch *fetch);
 
 /*
@@ -89,18 +89,5 @@ extern void ks_fetch_stop(KsFetch *fetch);
  * partition that is marked dropped this waits for the end of the drop.
  */
 extern void ks_fetch_check_topic(const KsTopic *topic, int32 partition);
-
-/*
- * The first record at or after a time and at or after the log start.  False
- * when there is none.
- */
-extern bool ks_fetch_offset_at(const KsTopic *topic, int32 partition, int64 since,
-							   int64 *offset, int64 *timestamp);
-
-/*
- * The first offset at or after `from` that can hold a record at or after
- * `since`, ms, by what is noted of sealed segments.
- */
-extern int64 ks_fetch_skip_segments(const KsTopic *topic, int32 partition, int64 since, int64 from);
 
 #endif /* KS_FETCH_FETCH_H */

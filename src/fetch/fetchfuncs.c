@@ -15,12 +15,14 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
-#include "fetch/stream.h"
-#include "log/log.h"
+#include "fetch/fetchfuncs.h"
+#include "log/recovery.h"
 #include "record/time.h"
 #include "record/tuple.h"
 #include "topic/arguments.h"
+#include "topic/topic_name.h"
 
 /* Arguments of kstream.fetch. */
 enum

@@ -24,8 +24,8 @@
  * meanwhile it may miss some, and below a log start that moved past the offset
  * it fails with KS001.
  *
- * Locks and snapshot: as fetch.c, held until the scan ends; an error lets go
- * of them through the query's resource owner.
+ * Locks and snapshot: as fetch.c, held until the scan ends; an error releases
+ * them through the query's resource owner.
  *
  * src/fetch/stream.c
  *-------------------------------------------------------------------------
@@ -53,6 +53,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/plan_tree.h"
+#include "fetch/fetchfuncs.h"
 #include "fetch/stream.h"
 #include "record/tuple.h"
 
@@ -158,6 +159,10 @@ offer_stream(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	path->path.pathtarget = rel->reltarget;
 	path->path.param_info = collected->param_info;
 	path->path.rows = collected->rows;
+	/*
+	 * Half of what collecting costs: always preferred to the function scan, and otherwise
+	 * compared like it.
+	 */
 	path->path.startup_cost = collected->startup_cost / 2;
 	path->path.total_cost = collected->startup_cost / 2 + (collected->total_cost - collected->startup_cost) / 2;
 	path->custom_private = list_make1(call);
@@ -175,6 +180,7 @@ plan_stream(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, L
 
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
+	/* Not a scan of the relation: its tuples have the form of custom_scan_tlist. */
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
 	scan->methods = &scan_methods;
@@ -227,6 +233,7 @@ begin_stream(CustomScanState *node, EState *estate, int eflags)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
 	InvokeFunctionExecuteHook(function);
 	state->args = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
+	/* A rescan in which none of these has changed reads the same range. */
 	(void) find_params((Node *) scan->custom_exprs, &state->arg_params);
 	foreach (lc, lsecond(scan->custom_private))
 		state->columns[state->column_count++] = lfirst_int(lc) - 1;
@@ -260,6 +267,7 @@ prepare_stream(StreamState *state)
 	state->asked.up_to = PG_INT64_MAX;
 	state->fetch = state->asked;
 	(void) ks_fetch_start(&state->fetch, max_wait);
+	/* Fixed: a rescan reads up to the same end, though the log may have grown. */
 	state->asked.up_to = state->fetch.end;
 	state->prepared = true;
 }
@@ -290,6 +298,7 @@ next_row(ScanState *node)
 	int i;
 
 	ExecClearTuple(slot);
+	/* What reading opens lives longer than a row. */
 	old = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 	if (!state->started)
 		start_stream(state);

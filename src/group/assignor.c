@@ -148,6 +148,7 @@ index_subscribers(Work *work)
 
 	work->subscribers = new_ints(count, NOBODY);
 	work->first_subscriber = new_ints(group->topic_count + 1, 0);
+	/* Count, sum up, fill: members come in ascending order, so each topic's do. */
 	for (i = 0; i < count; i++)
 		work->first_subscriber[group->subscriptions[i] + 1]++;
 	for (topic = 0; topic < group->topic_count; topic++)
@@ -205,6 +206,10 @@ keep_subscribed(Work *work)
 	{
 		int *target = group->target + group->first[topic];
 
+		/*
+		 * The last topic that a member is known to subscribe to: one array serves all
+		 * topics.
+		 */
 		for (i = work->first_subscriber[topic]; i < work->first_subscriber[topic + 1]; i++)
 			subscribes_to[work->subscribers[i]] = topic;
 		for (i = 0; i < group->partitions[topic]; i++)
@@ -258,6 +263,7 @@ release_surplus(Work *work)
 	larger = total % group->member_count;
 	for (member = 0; member < group->member_count; member++)
 	{
+		/* The first to have more may keep one more: so the fewest partitions move. */
 		surplus[member] = Max(work->size[member] - total / group->member_count, 0);
 		if (surplus[member] > 0 && larger-- > 0)
 			surplus[member]--;
@@ -273,6 +279,7 @@ release_surplus(Work *work)
 			member = target[j];
 			if (member == NOBODY)
 				continue;
+			/* As Bresenham draws a line: every size/surplus-th partition goes. */
 			passed[member] += surplus[member];
 			if (passed[member] < work->size[member])
 				continue;
@@ -331,6 +338,7 @@ hand_out_topic(Work *work, int topic, int *heap)
 		target++;
 	if (count == 0 || target == end)
 		return;
+	/* Only the topic's subscribers may have its partitions. */
 	memcpy(heap, work->subscribers + work->first_subscriber[topic], sizeof(int) * (Size) count);
 	for (i = count / 2 - 1; i >= 0; i--)
 		sift_down(work, heap, count, i);
@@ -358,6 +366,7 @@ hand_out(Work *work)
 		topics[i] = i;
 		subscribers[i] = subscriber_count(work, i);
 	}
+	/* Step 1: topics with the fewest subscribers first. */
 	qsort_arg(topics, group->topic_count, sizeof(int), compare_counts, subscribers);
 	for (i = 0; i < group->topic_count; i++)
 		hand_out_topic(work, topics[i], heap);
@@ -430,6 +439,7 @@ find_giver(Work *work, int sink)
 		int found = work->queued;
 		int i;
 
+		/* All that are as near as the giver have been seen; those behind are farther. */
 		if (giver != NOBODY && work->distance[member] >= work->distance[giver])
 			break;
 
@@ -462,6 +472,7 @@ pass_partition(const Work *work, int topic, int giver, int receiver)
 		if (group->target[i] != giver)
 			continue;
 		chosen = i;
+		/* One that has moved already: moving it on costs nothing. */
 		if (work->had[i] != giver)
 			break;
 	}
@@ -498,6 +509,7 @@ balance(Work *work)
 		int member;
 
 		CHECK_FOR_INTERRUPTS();
+		/* Nobody can give to the sink: it and all that lead to it are settled (step 2). */
 		if (giver == NOBODY)
 		{
 			settle_queue(work);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * expire.h
- *	  Members that fell silent, offsets of groups that have been empty for long.
+ *	  Members that fell silent.
  *
  * src/group/expire.h
  *-------------------------------------------------------------------------
@@ -10,18 +10,9 @@
 
 #include "nodes/pg_list.h"
 
-/* Names of groups whose offsets may be due (char *, in context). */
-extern List *ks_group_list_expirable(MemoryContext context);
-
-/*
- * Remove what is due of one group, in the transaction at hand.  False: somebody
- * joined meanwhile, or nothing was due; the caller rolls back.
- */
-extern bool ks_group_expire_offsets(const char *name);
-
 /*
  * Names of this database's groups that have members (char *, in context); and
- * of one of them put out the names that fell silent, set aside who does not
+ * of one of them remove the names that fell silent, suspend those that do not
  * poll.  False: there were none.
  */
 extern List *ks_group_list_peopled(MemoryContext context);

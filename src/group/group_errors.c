@@ -56,7 +56,7 @@ describe_loss(const KsLoss *loss)
 			return psprintf("the group was rebalanced at %s, and this member let it go", at);
 		case KS_LOST_LEFT:
 			return psprintf("the member left the group at %s", at);
-		case KS_LOST_PUT_OUT:
+		case KS_LOST_REMOVED:
 			return psprintf("the member was put out of the group with unsubscribe() at %s", at);
 		case KS_LOST_SILENT:
 			return psprintf("the member was removed at %s, after it had not called for session_timeout (" INT64_FORMAT " ms)", at, loss->limit);
@@ -75,6 +75,7 @@ describe_loss(const KsLoss *loss)
 static char *
 describe_share(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition, int64 stamp, int64 incarnation)
 {
+	/* everything is copied under the lock; words are made after it */
 	KsGroup *group = ks_group_lock(key, LW_SHARED);
 	KsShare *share = group != NULL ? ks_share_find(group, topic, partition) : NULL;
 	char owner[KS_GROUP_NAME_MAX + 1] = "";
@@ -92,6 +93,10 @@ describe_share(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition, i
 	if (group != NULL)
 		LWLockRelease(&group->lock);
 
+	/*
+	 * The share remembers the last loss only: it is the one that is asked about, or an
+	 * earlier one is forgotten.
+	 */
 	if (loss.at != 0 && (stamp != 0 ? loss.stamp == stamp : loss.member == incarnation))
 		how = describe_loss(&loss);
 	else if (stamp == 0)

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  * group_log.c
- *	  Lines in the server log about members that come and go.
+ *	  Lines in the server log, and counts, about members that come and go.
  *
  * Members change under their group's lock, where nothing may be logged.  So a
- * change is noted here, in memory of this backend that is always there, and
- * told when the lock has been let go.  More than fit (a group of hundreds that
- * all fell silent) are told by their number.
+ * change is counted in the group and noted here, in memory of this backend that
+ * is always there, and logged when the lock has been released.  More than fit (a
+ * group of hundreds that all fell silent) are logged as a number.
  *
- * Locks: none.  Abort and crash: what an error left untold is told with the next.
+ * Locks: none.  Abort and crash: what an error left unlogged is logged with the next.
  *
  * src/group/group_log.c
  *-------------------------------------------------------------------------
@@ -22,7 +22,7 @@
 typedef struct Note
 {
 	KsMemberEvent event;
-	int64 limit;
+	int64 number; /* the limit that was passed, or how many partitions */
 	char group[KS_GROUP_NAME_MAX + 1];
 	char member[KS_GROUP_NAME_MAX + 1];
 } Note;
@@ -30,15 +30,41 @@ typedef struct Note
 static Note notes[MAX_NOTES];
 static int note_count = 0;
 
-void
-ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent event)
+static int64 *
+counter_of(KsGroup *group, KsMemberEvent event)
 {
+	switch (event)
+	{
+		case KS_MEMBER_JOINED:
+			return &group->counts.joined;
+		case KS_MEMBER_LEFT:
+			return &group->counts.left;
+		case KS_MEMBER_REMOVED:
+			return &group->counts.evicted;
+		case KS_MEMBER_SILENT:
+			return &group->counts.silent;
+		case KS_MEMBER_NOT_POLLING:
+			return &group->counts.not_polling;
+		case KS_MEMBER_TOOK_OVER:
+			break;
+	}
+	return &group->counts.takeovers;
+}
+
+void
+ks_group_note_event(KsGroup *group, const KsMember *member, KsMemberEvent event, int count)
+{
+	*counter_of(group, event) += count;
 	if (note_count < MAX_NOTES)
 	{
 		Note *note = &notes[note_count];
 
 		note->event = event;
-		note->limit = event == KS_MEMBER_SILENT ? group->options.session_timeout : group->options.max_poll_interval;
+		note->number = count;
+		if (event == KS_MEMBER_SILENT)
+			note->number = group->options.session_timeout;
+		else if (event == KS_MEMBER_NOT_POLLING)
+			note->number = group->options.max_poll_interval;
 		strlcpy(note->group, group->key.name, sizeof(note->group));
 		strlcpy(note->member, member->name, sizeof(note->member));
 	}
@@ -46,7 +72,7 @@ ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent ev
 }
 
 static void
-tell(const Note *note)
+emit(const Note *note)
 {
 	switch (note->event)
 	{
@@ -56,30 +82,34 @@ tell(const Note *note)
 		case KS_MEMBER_LEFT:
 			ks_log_event((errmsg("member \"%s\" left group \"%s\"", note->member, note->group)));
 			break;
-		case KS_MEMBER_PUT_OUT:
+		case KS_MEMBER_REMOVED:
 			ks_log_event((errmsg("member \"%s\" was put out of group \"%s\" while its transaction was open",
 								 note->member, note->group)));
 			break;
 		case KS_MEMBER_SILENT:
 			ks_log_event((errmsg("member \"%s\" was removed from group \"%s\"", note->member, note->group),
-						  errdetail("It did not call for session_timeout (" INT64_FORMAT " ms).", note->limit)));
+						  errdetail("It did not call for session_timeout (" INT64_FORMAT " ms).", note->number)));
 			break;
 		case KS_MEMBER_NOT_POLLING:
 			ks_log_event((errmsg("member \"%s\" of group \"%s\" lost its partitions", note->member, note->group),
-						  errdetail("It did not poll for max_poll_interval (" INT64_FORMAT " ms).", note->limit)));
+						  errdetail("It did not poll for max_poll_interval (" INT64_FORMAT " ms).", note->number)));
+			break;
+		case KS_MEMBER_TOOK_OVER:
+			ks_log_event((errmsg("member \"%s\" of group \"%s\" took over partitions: " INT64_FORMAT,
+								 note->member, note->group, note->number)));
 			break;
 	}
 }
 
 void
-ks_group_log_tell(void)
+ks_group_log_emit(void)
 {
 	int count = note_count;
 	int i;
 
 	note_count = 0;
 	for (i = 0; i < Min(count, MAX_NOTES); i++)
-		tell(&notes[i]);
+		emit(&notes[i]);
 	if (count > MAX_NOTES)
 		ks_log_event((errmsg("%d more members of group \"%s\" came or went", count - MAX_NOTES, notes[MAX_NOTES - 1].group)));
 }

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * group_log.h
- *	  Lines in the server log about members that come and go.
+ *	  Lines in the server log, and counts, about members that come and go.
  *
  * src/group/group_log.h
  *-------------------------------------------------------------------------
@@ -14,15 +14,16 @@ typedef enum KsMemberEvent
 {
 	KS_MEMBER_JOINED,
 	KS_MEMBER_LEFT,
-	KS_MEMBER_PUT_OUT,
+	KS_MEMBER_REMOVED,
 	KS_MEMBER_SILENT,
-	KS_MEMBER_NOT_POLLING
+	KS_MEMBER_NOT_POLLING,
+	KS_MEMBER_TOOK_OVER
 } KsMemberEvent;
 
-/* Note an event; group locked.  Throws nothing. */
-extern void ks_group_log_note(const KsGroup *group, const KsMember *member, KsMemberEvent event);
+/* Count an event, and note it for the log; group locked.  `count` is of partitions, else 1.  Throws nothing. */
+extern void ks_group_note_event(KsGroup *group, const KsMember *member, KsMemberEvent event, int count);
 
 /* Log what was noted; no lock held. */
-extern void ks_group_log_tell(void);
+extern void ks_group_log_emit(void);
 
 #endif /* KS_GROUP_GROUP_LOG_H */

@@ -17,13 +17,6 @@
 #include "base/options.h"
 #include "group/group_options.h"
 
-/* All that the object can say. */
-typedef struct Given
-{
-	KsGroupOptions options;
-	char *owner;
-} Given;
-
 static const KsOptionWord reset_words[] = {
 	{"earliest", KS_RESET_EARLIEST},
 	{"latest", KS_RESET_LATEST},
@@ -41,7 +34,7 @@ assignor_by_name(const char *word, int64 *value)
 	return true;
 }
 
-#define MEMBER(name) KS_OPTION_MEMBER(Given, options.name)
+#define MEMBER(name) KS_OPTION_MEMBER(KsGroupGiven, options.name)
 #define MAX_POLL_INTERVAL_MAX INT64CONST(2147483647)               /* an int of ms, as in Kafka: 24 days */
 #define OFFSETS_RETENTION_MAX (INT64CONST(2147483647) * 60 * 1000) /* an int of minutes, as in Kafka */
 #define MS_ALLOWED "; under Kafka's name a number of milliseconds; at most "
@@ -61,7 +54,7 @@ static const KsOption option_defs[] = {
 	{"offsets_retention", "offsets.retention.ms", KS_OPTION_INTERVAL, MEMBER(offsets_retention),
 	 INT64CONST(7) * 86400000, 1, OFFSETS_RETENTION_MAX, NULL,
 	 "An interval with a unit such as \"7 days\"" MS_ALLOWED "2147483647 minutes."},
-	{"owner", NULL, KS_OPTION_STRING, KS_OPTION_MEMBER(Given, owner),
+	{"owner", NULL, KS_OPTION_STRING, KS_OPTION_MEMBER(KsGroupGiven, owner),
 	 0, 0, 0, NULL, "the name of a role.", .never_null = true},
 };
 
@@ -70,27 +63,24 @@ static const KsOptionTable group_options = {"group", option_defs, lengthof(optio
 void
 ks_group_default_options(KsGroupOptions *options)
 {
-	Given given = {0};
+	KsGroupGiven given = {0};
 
 	ks_options_default(&group_options, &given);
 	*options = given.options;
 }
 
 void
-ks_group_parse_options(Jsonb *json, KsGroupOptions *options, char **owner, List **canonical)
+ks_group_parse_options(Jsonb *json, KsGroupGiven *given)
 {
-	Given given = {0};
-
-	ks_options_default(&group_options, &given);
-	ks_options_parse(&group_options, json, &given, canonical);
-	*options = given.options;
-	*owner = given.owner;
+	memset(given, 0, sizeof(KsGroupGiven));
+	ks_options_default(&group_options, given);
+	ks_options_parse(&group_options, json, given, &given->canonical);
 }
 
 void
 ks_group_stored_options(Jsonb *json, KsGroupOptions *options)
 {
-	Given given = {0};
+	KsGroupGiven given = {0};
 
 	ks_options_default(&group_options, &given);
 	ks_options_read_stored(&group_options, json, &given);

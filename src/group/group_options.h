@@ -15,12 +15,16 @@
 
 extern void ks_group_default_options(KsGroupOptions *options);
 
-/*
- * What a user gives: *options with the defaults of what is not given, *owner (NULL:
- * not given), and all else in *canonical, a list of DefElem (NULL arg: reset).
- * 22023 for what is not allowed.
- */
-extern void ks_group_parse_options(Jsonb *json, KsGroupOptions *options, char **owner, List **canonical);
+/* What a user gives. */
+typedef struct KsGroupGiven
+{
+	KsGroupOptions options; /* with the defaults of what is not given */
+	char *owner;            /* NULL: not given */
+	List *canonical;        /* all that is given but the owner, as DefElem; NULL arg: reset */
+} KsGroupGiven;
+
+/* 22023 for what is not allowed. */
+extern void ks_group_parse_options(Jsonb *json, KsGroupGiven *given);
 
 /*
  * What a row keeps.  No error: a value above its limit is brought below it, and

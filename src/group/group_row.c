@@ -43,11 +43,16 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/locks.h"
+#include "catalog/committed_offset_row.h"
+#include "catalog/consumer_group_row.h"
+#include "catalog/group_seen_row.h"
 #include "group/group_errors.h"
-#include "group/member.h"
+#include "group/rebalance.h"
 #include "group/group_options.h"
 #include "group/group_row.h"
-#include "topic/owner.h"
+#include "staging/staging.h"
+#include "catalog/owner.h"
 
 /* A change that memory learns of when the transaction ends. */
 typedef enum ChangeKind
@@ -117,42 +122,30 @@ first_stamp(int64 greatest)
 static void
 read_row(const char *name, Oid user, KsGroupStart *start)
 {
-	bool isnull;
-	HeapTuple row;
-	TupleDesc desc;
+	KsConsumerGroupRow row;
 
 	memset(start, 0, sizeof(KsGroupStart));
 	ks_group_default_options(&start->options);
 	start->owner = user;
 	start->next_stamp = first_stamp(0);
-	if (ks_owner_execute("SELECT g.owner::pg_catalog.oid, g.options, COALESCE((SELECT pg_catalog.max(o.stamp) FROM kstream.committed_offset o"
-						 " WHERE o.group_id OPERATOR(pg_catalog.=) g.group_id), 0),"
-						 " COALESCE((SELECT GREATEST(EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) s.seen)"
-						 " OPERATOR(pg_catalog.*) 1000, 0)::pg_catalog.int8 FROM kstream.group_seen s"
-						 " WHERE s.group_id OPERATOR(pg_catalog.=) g.group_id), 0)"
-						 " FROM kstream.consumer_group g WHERE g.group_id OPERATOR(pg_catalog.=) %s",
-						 quote_literal_cstr(name)) == 0)
+	if (!ks_consumer_group_row_find(name, &row))
 		return;
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
 	start->has_row = true;
-	start->owner = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
-	ks_group_stored_options(DatumGetJsonbP(SPI_getbinval(row, desc, 2, &isnull)), &start->options);
-	start->next_stamp = first_stamp(DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)));
-	start->empty_for = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+	start->owner = row.owner;
+	ks_group_stored_options(row.options, &start->options);
+	start->next_stamp = first_stamp(row.greatest_stamp);
+	start->empty_for = row.unseen_for;
 }
 
 /* A group's name is its maker's for good, so nobody makes them without end. */
 static void
 check_role_limit(Oid role)
 {
-	bool isnull;
 	int64 count;
 
 	if (ks_max_groups_per_role < 0 || !OidIsValid(role) || superuser_arg(role))
 		return;
-	(void) ks_owner_execute("SELECT pg_catalog.count(*) FROM kstream.consumer_group WHERE owner::pg_catalog.oid OPERATOR(pg_catalog.=) %u", role);
-	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	count = ks_consumer_group_row_count_owned(role);
 	if (count >= ks_max_groups_per_role)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
@@ -225,6 +218,7 @@ note_new(const KsGroupKey *key)
 	}
 	change->owner = group->owner;
 	change->incarnation = group->incarnation;
+	/* Keeps the slot from being evicted until this transaction has written the row or ended. */
 	group->makers++;
 	LWLockRelease(&group->lock);
 	return true;
@@ -284,12 +278,14 @@ open_group(const char *name, bool create, bool to_drop, KsGroupKey *key)
 	ks_group_make_key(name, key);
 	if (ks_group_is_dropped(key))
 		no_group(name, "this transaction has dropped it.");
+	/* It may be evicted again between the loading and the lock. */
 	while ((group = ks_group_lock(key, LW_SHARED)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!load_group(key, create))
 			return false;
 	}
+	/* Copied: rights are looked up in catalogs, which must not happen under an LWLock. */
 	owner = group->owner;
 	persisted = group->persisted;
 	dropping = group->dropping != 0;
@@ -355,7 +351,7 @@ lock_row_key(const char *name, bool wait)
 	LOCKTAG tag;
 	uint64 hash = hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->partition, (uint32) (hash >> 32), (uint16) hash);
+	ks_tag_group_name(&tag, ks_catalog()->partition, hash);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -366,8 +362,7 @@ persist(Change *change)
 	/* Somebody else is writing it; the next transaction will see. */
 	if (!lock_row_key(change->key.name, false))
 		return;
-	(void) ks_owner_execute("INSERT INTO kstream.consumer_group (group_id, owner) VALUES (%s, %u::pg_catalog.oid) ON CONFLICT DO NOTHING",
-							quote_literal_cstr(change->key.name), change->owner);
+	(void) ks_consumer_group_row_insert(change->key.name, change->owner, NIL);
 	change->done = true;
 }
 
@@ -394,6 +389,7 @@ leave_makers(KsGroup *group, const Change *change)
 static void
 apply_change(const Change *change)
 {
+	/* after the commit record: an LWLock may be waited for, nothing else */
 	KsGroup *group = ks_group_lock(&change->key, LW_EXCLUSIVE);
 
 	if (group == NULL)
@@ -406,6 +402,7 @@ apply_change(const Change *change)
 			group->rowless = group->rowless && !change->done;
 			break;
 		case CHANGE_OPTIONS:
+			/* Another assignor: targets are computed anew by the next call. */
 			if (group->options.assignor != change->options.assignor)
 				group->epoch++;
 			group->options = change->options;
@@ -469,6 +466,7 @@ ks_group_end(bool committed)
 		Change *change = changes;
 
 		changes = change->next;
+		/* The list has the newest first; memory is to learn of changes in their order. */
 		change->next = oldest;
 		oldest = change;
 	}
@@ -504,42 +502,32 @@ ks_group_sub_end(bool committed)
 	}
 }
 
+/* What an open transaction of a Kafka client will commit is not to be taken away before. */
+static void
+check_no_pending(const KsGroupKey *key)
+{
+	if (ks_staging_group_is_pending(key->name))
+		ereport(ERROR,
+				(errmsg("group \"%s\" is in use", key->name),
+				 ks_error(KS_E_NON_EMPTY_GROUP, "an open transaction of a Kafka client has an offset of it.")));
+}
+
 void
 ks_group_check_empty(const KsGroupKey *key)
 {
 	KsGroup *group;
 	int32 count = 0;
 
-	ks_member_look_after(key);
+	ks_member_expire_silent(key);
 	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
-		count = group->member_count;
+		count = ks_group_count_members(group);
 		LWLockRelease(&group->lock);
 	}
 	if (count > 0)
 		ks_error_not_empty(key->name, count);
-}
-
-/* A JSON object of canonical options, as SQL. */
-static char *
-options_sql(List *canonical)
-{
-	StringInfoData sql;
-	ListCell *lc;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(");
-	foreach (lc, canonical)
-	{
-		DefElem *elem = lfirst(lc);
-
-		appendStringInfo(&sql, "%s%s, %s", foreach_current_index(lc) == 0 ? "" : ", ",
-						 quote_literal_cstr(elem->defname),
-						 elem->arg != NULL ? quote_literal_cstr(defGetString(elem)) : "NULL");
-	}
-	appendStringInfoString(&sql, "))");
-	return sql.data;
+	check_no_pending(key);
 }
 
 /* The role that is to own a group; the current user must be able to be it. */
@@ -556,25 +544,20 @@ owner_role(const char *given)
 }
 
 void
-ks_group_create(const char *name, Jsonb *json)
+ks_group_create(const char *name, const KsGroupGiven *given)
 {
 	KsOwnerScope scope;
-	KsGroupOptions options;
-	List *canonical = NIL;
-	char *given = NULL;
 	KsGroupKey key;
 	Change *change;
 	Oid owner;
 
 	ks_group_check_name(name);
-	ks_group_parse_options(json, &options, &given, &canonical);
-	owner = owner_role(given);
+	owner = owner_role(given->owner);
+	/* Waits for another that creates, alters or drops the group; a poll that makes it does not. */
 	(void) lock_row_key(name, true);
 	ks_owner_begin(&scope);
 	check_role_limit(owner);
-	if (ks_owner_execute("INSERT INTO kstream.consumer_group (group_id, owner, options) VALUES (%s, %u::pg_catalog.oid, %s)"
-						 " ON CONFLICT DO NOTHING",
-						 quote_literal_cstr(name), owner, options_sql(canonical)) == 0)
+	if (!ks_consumer_group_row_insert(name, owner, given->canonical))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("group \"%s\" already exists", name)));
@@ -585,7 +568,7 @@ ks_group_create(const char *name, Jsonb *json)
 	change = note_change(CHANGE_OPTIONS, &key);
 	change->owner = owner;
 	change->unlimited = is_superusers(owner);
-	change->options = options;
+	change->options = given->options;
 	change->created = true;
 }
 
@@ -602,6 +585,7 @@ write_row(const KsGroupKey *key)
 	change.key = *key;
 	change.owner = group->owner;
 	change.done = group->persisted;
+	/* Before the heavyweight lock is asked for: none may be while an LWLock is held. */
 	LWLockRelease(&group->lock);
 	if (change.done)
 		return;
@@ -612,33 +596,22 @@ write_row(const KsGroupKey *key)
 }
 
 void
-ks_group_alter(const KsGroupKey *key, Jsonb *json)
+ks_group_alter(const KsGroupKey *key, const KsGroupGiven *given)
 {
 	KsOwnerScope scope;
-	KsGroupOptions options;
 	KsGroupStart start;
-	List *canonical = NIL;
-	char *given = NULL;
-	char *set_owner = "";
+	Oid owner = InvalidOid;
 	Change *change;
-	StringInfoData resets;
-	ListCell *lc;
 
-	ks_group_parse_options(json, &options, &given, &canonical);
-	if (given != NULL)
-		set_owner = psprintf(", owner = %u::pg_catalog.oid", owner_role(given));
-	initStringInfo(&resets);
-	foreach (lc, canonical)
-		appendStringInfo(&resets, " OPERATOR(pg_catalog.-) %s", quote_literal_cstr(((DefElem *) lfirst(lc))->defname));
+	if (given->owner != NULL)
+		owner = owner_role(given->owner);
+	/* Before the row is written, so that a failure below is undone in memory as well. */
 	change = note_change(CHANGE_OPTIONS, key);
 	write_row(key);
 	ks_owner_begin(&scope);
-	if (given != NULL)
-		check_role_limit(get_role_oid(given, false));
-	(void) ks_owner_execute("UPDATE kstream.consumer_group SET options ="
-							" (CASE WHEN pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.=) 'object' THEN options ELSE '{}' END%s) OPERATOR(pg_catalog.||) %s%s"
-							" WHERE group_id OPERATOR(pg_catalog.=) %s",
-							resets.data, options_sql(canonical), set_owner, quote_literal_cstr(key->name));
+	if (given->owner != NULL)
+		check_role_limit(owner);
+	ks_consumer_group_row_update(key->name, given->canonical, owner);
 	read_row(key->name, InvalidOid, &start);
 	ks_owner_end(&scope);
 	change->owner = start.owner;
@@ -658,7 +631,7 @@ begin_drop(const KsGroupKey *key)
 
 	if (group == NULL)
 		no_group(key->name, NULL);
-	members = group->member_count;
+	members = ks_group_count_members(group);
 	if (members == 0)
 		group->dropping = MyProcPid;
 	LWLockRelease(&group->lock);
@@ -677,12 +650,13 @@ ks_group_drop(const char *name)
 	(void) lock_row_key(name, true);
 	/* Another's drop may be over by now. */
 	open_to_drop(name, &key);
-	ks_member_look_after(&key);
+	ks_member_expire_silent(&key);
 	(void) note_change(CHANGE_DROP, &key);
+	check_no_pending(&key);
 	begin_drop(&key);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("DELETE FROM kstream.committed_offset WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
-	(void) ks_owner_execute("DELETE FROM kstream.group_seen WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
-	(void) ks_owner_execute("DELETE FROM kstream.consumer_group WHERE group_id OPERATOR(pg_catalog.=) %s", quote_literal_cstr(name));
+	ks_committed_offset_row_delete_group(name);
+	ks_group_seen_row_delete(name);
+	ks_consumer_group_row_delete(name);
 	ks_owner_end(&scope);
 }

@@ -8,9 +8,7 @@
 #ifndef KS_GROUP_GROUP_ROW_H
 #define KS_GROUP_GROUP_ROW_H
 
-#include "utils/jsonb.h"
-
-#include "group/shared.h"
+#include "group/group_options.h"
 
 /* 42602 for a name that is empty or too long. */
 extern void ks_group_check_name(const char *name);
@@ -47,8 +45,8 @@ extern void ks_group_end(bool committed);
 extern void ks_group_sub_end(bool committed);
 
 /* What the SQL functions of the same name do. */
-extern void ks_group_create(const char *name, Jsonb *options);
-extern void ks_group_alter(const KsGroupKey *key, Jsonb *options);
+extern void ks_group_create(const char *name, const KsGroupGiven *given);
+extern void ks_group_alter(const KsGroupKey *key, const KsGroupGiven *given);
 extern void ks_group_drop(const char *name);
 
 /* KS068 when the group has members. */

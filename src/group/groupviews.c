@@ -23,8 +23,11 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "fetch/fetch.h"
+#include "group/classic_slot.h"
 #include "group/group_row.h"
-#include "group/member.h"
+#include "group/rebalance.h"
+#include "log/damage.h"
+#include "log/recovery.h"
 #include "record/time.h"
 
 static bool
@@ -35,7 +38,7 @@ may_see(Oid owner)
 
 /*
  * Keys of this database's groups that the current user may see.  Members that
- * are out of time are put out first: the next call would do so, too.
+ * are out of time are removed first: the next call would do so, too.
  */
 static KsGroupKey *
 list_groups(int *count)
@@ -45,6 +48,7 @@ list_groups(int *count)
 	int found = 0;
 	int i;
 
+	/* Keys and owners are copied; rights are looked up in catalogs after the release. */
 	LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
 	for (i = 0; i < ks_max_groups; i++)
 	{
@@ -59,7 +63,7 @@ list_groups(int *count)
 	{
 		if (!may_see(owners[i]))
 			continue;
-		ks_member_look_after(&keys[i]);
+		ks_member_expire_silent(&keys[i]);
 		keys[(*count)++] = keys[i];
 	}
 	return keys;
@@ -71,6 +75,8 @@ state_of(const KsGroup *group)
 {
 	int32 s;
 
+	if (group->classic_members > 0)
+		return ks_classic_state_name(group->classic_state);
 	if (group->member_count == 0)
 		return "Empty";
 	if (group->target_epoch != group->epoch)
@@ -81,6 +87,19 @@ state_of(const KsGroup *group)
 			return "Reconciling";
 	}
 	return "Stable";
+}
+
+static void
+put_counts(const KsGroupCounts *counts, Datum *values)
+{
+	values[0] = Int64GetDatum(counts->silent + counts->not_polling + counts->evicted);
+	values[1] = Int64GetDatum(counts->joined);
+	values[2] = Int64GetDatum(counts->left);
+	values[3] = Int64GetDatum(counts->evicted);
+	values[4] = Int64GetDatum(counts->silent);
+	values[5] = Int64GetDatum(counts->not_polling);
+	values[6] = Int64GetDatum(counts->takeovers);
+	values[7] = Int64GetDatum(counts->expired);
 }
 
 PG_FUNCTION_INFO_V1(kstream_group_states);
@@ -98,26 +117,33 @@ kstream_group_states(PG_FUNCTION_ARGS)
 	for (i = 0; i < count; i++)
 	{
 		KsGroup *group = ks_group_lock(&keys[i], LW_SHARED);
-		Datum values[8];
-		bool isnull[8] = {false};
+		Datum values[17];
+		bool isnull[17] = {false};
+		char type[KS_PROTOCOL_TYPE_MAX + 1] = "";
 		const char *state;
 		KsAssignor assignor;
 		int64 epoch;
 		Oid owner;
 		int32 members;
 		int64 rebalances;
-		int64 removals;
+		KsGroupCounts counts;
+		bool classic;
 		char *role;
 
 		if (group == NULL)
 			continue;
 		state = state_of(group);
-		epoch = group->epoch;
+		classic = group->classic && group->member_count == 0;
+		if (classic)
+			strlcpy(type, group->protocol_type, sizeof(type));
+		else if (group->member_count > 0)
+			strlcpy(type, "consumer", sizeof(type));
+		epoch = classic ? group->classic_generation : group->epoch;
 		assignor = group->options.assignor;
 		owner = group->owner;
-		members = group->member_count;
+		members = ks_group_count_members(group);
 		rebalances = group->rebalances;
-		removals = group->removals;
+		counts = group->counts;
 		LWLockRelease(&group->lock);
 
 		role = OidIsValid(owner) ? GetUserNameFromId(owner, true) : NULL;
@@ -129,7 +155,10 @@ kstream_group_states(PG_FUNCTION_ARGS)
 		isnull[4] = role == NULL;
 		values[5] = Int32GetDatum(members);
 		values[6] = Int64GetDatum(rebalances);
-		values[7] = Int64GetDatum(removals);
+		put_counts(&counts, values + 7);
+		values[15] = CStringGetTextDatum(classic ? "classic" : "consumer");
+		isnull[16] = type[0] == '\0';
+		values[16] = isnull[16] ? (Datum) 0 : CStringGetTextDatum(type);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
 	}
 	return (Datum) 0;
@@ -148,6 +177,7 @@ typedef struct MemberCopy
 static int
 copy_members(const KsGroupKey *key, MemberCopy *copies, char (*names)[KS_TOPIC_NAME_MAX + 1])
 {
+	/* into arrays of the greatest size there can be, as nothing is allocated under the lock */
 	KsGroup *group = ks_group_lock(key, LW_SHARED);
 	int count = 0;
 	int name_count = 0;
@@ -286,27 +316,48 @@ readable_partition(const char *name, int32 partition, KsTopic *topic)
 	return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR) || ks_topic_has_right(topic, ACL_SELECT);
 }
 
+typedef struct LagArg
+{
+	const KsTopic *topic;
+	int32 partition;
+	int64 offset;
+	const KsPartitionInfo *info;
+	double seconds;
+} LagArg;
+
 /*
  * How long the record at an offset has been waiting, in seconds; 0 when there
  * is none.
  */
-static double
-seconds_at(const KsTopic *topic, int32 partition, int64 offset, const KsPartitionInfo *info)
+static void
+measure_seconds(void *arg)
 {
+	LagArg *lag = arg;
 	KsFetch fetch = {0};
 	KsRecord record;
-	double seconds = 0;
 
-	fetch.topic = topic;
-	fetch.partition = partition;
-	fetch.from = Max(Min(offset, info->end), info->log_start);
+	fetch.topic = lag->topic;
+	fetch.partition = lag->partition;
+	fetch.from = Max(Min(lag->offset, lag->info->end), lag->info->log_start);
 	fetch.up_to = PG_INT64_MAX;
 	fetch.max_records = 1;
 	fetch.max_bytes = 1;
 	if (ks_fetch_start(&fetch, 0) && ks_fetch_next(&fetch, &record))
-		seconds = (ks_ms_from_timestamptz(GetCurrentTimestamp()) - record.timestamp) / 1000.0;
+		lag->seconds = Max((ks_ms_from_timestamptz(GetCurrentTimestamp()) - record.timestamp) / 1000.0, 0);
 	ks_fetch_stop(&fetch);
-	return Max(seconds, 0);
+}
+
+/* False when it cannot be read. */
+static bool
+seconds_at(const KsTopic *topic, int32 partition, int64 offset, const KsPartitionInfo *info, double *seconds)
+{
+	LagArg lag = {topic, partition, offset, info, 0};
+
+	/* at the end there is nothing to read */
+	if (offset < info->end && ks_damage_of(measure_seconds, &lag) != NULL)
+		return false;
+	*seconds = lag.seconds;
+	return true;
 }
 
 PG_FUNCTION_INFO_V1(kstream_lag_seconds);
@@ -316,6 +367,8 @@ kstream_lag_seconds(PG_FUNCTION_ARGS)
 	KsPartitionInfo info;
 	KsTopic topic;
 	int32 partition = PG_GETARG_INT32(1);
+	double seconds;
+	char *damage;
 
 	ks_require_preloaded();
 	/* The view's snapshot may show a topic that is gone. */
@@ -323,9 +376,10 @@ kstream_lag_seconds(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (!has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
 		ks_topic_check_right(&topic, ACL_SELECT);
-	if (!ks_log_try_info(&topic, partition, &info))
+	if (!ks_log_look(&topic, partition, &info, &damage) ||
+		!seconds_at(&topic, partition, PG_GETARG_INT64(2), &info, &seconds))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(seconds_at(&topic, partition, PG_GETARG_INT64(2), &info));
+	PG_RETURN_FLOAT8(seconds);
 }
 
 PG_FUNCTION_INFO_V1(kstream_lag_state);
@@ -338,19 +392,22 @@ kstream_lag_state(PG_FUNCTION_ARGS)
 	TupleDesc desc;
 	KsTopic topic;
 	int64 offset;
+	double seconds = 0;
+	char *damage;
 
 	ks_require_preloaded();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1) &&
 		readable_partition(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1), &topic) &&
-		ks_log_try_info(&topic, PG_GETARG_INT32(1), &info))
+		ks_log_look(&topic, PG_GETARG_INT32(1), &info, &damage))
 	{
 		memset(isnull, 0, sizeof(isnull));
 		offset = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 		values[0] = Int64GetDatum(Max(info.committed_end, info.end));
 		values[1] = Int64GetDatum(Max(info.end - Max(offset, info.log_start), 0));
-		values[2] = Float8GetDatum(seconds_at(&topic, PG_GETARG_INT32(1), offset, &info));
+		isnull[2] = !seconds_at(&topic, PG_GETARG_INT32(1), offset, &info, &seconds);
+		values[2] = Float8GetDatum(seconds);
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull)));
 }

@@ -1,7 +1,6 @@
 /*-------------------------------------------------------------------------
  * member.c
- *	  Being a member of a group: joining, heartbeats, taking over and letting
- *	  go of partitions.
+ *	  Being a member of a group: joining, heartbeats, taking over and releasing partitions.
  *
  * As in KIP-848 the assignment is made here, on the server, and members are
  * moved to it step by step:
@@ -10,7 +9,7 @@
  *    else; a topic gains partitions) raises the group's epoch.
  * 2. The next member that calls computes the targets for that epoch
  *    (assignor.c) under the group's lock.
- * 3. Each member that calls lets go of what it owns and should not, and takes
+ * 3. Each member that calls releases what it owns and should not, and takes
  *    what it should own and nobody owns.  So a partition has one owner or
  *    none, and who keeps a partition never stops.
  *
@@ -20,9 +19,9 @@
  * A session is a member from its first poll to the end of its backend.  It
  * leaves in an on_shmem_exit callback: those run after the transaction was
  * aborted, so that its heir finds the rows free.  A name is a member until
- * session_timeout passes without a call.  Either is set aside (owns nothing,
+ * session_timeout passes without a call.  Either is suspended (owns nothing,
  * until it polls again) when max_poll_interval passes without a poll.  Who
- * calls looks after the others: there is no timer.  All timeouts are on a
+ * calls removes those that are out of time: there is no timer.  All timeouts are on a
  * monotonic clock.
  *
  * Locking: the group's lock for all of it.  A name is used by one transaction
@@ -47,9 +46,12 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
+#include "group/classic_slot.h"
 #include "group/group_errors.h"
-#include "group/group_internal.h"
+#include "group/group_change.h"
 #include "group/group_log.h"
+#include "group/member.h"
 #include "group/ownership.h"
 
 /* Where this backend is a member as a session. */
@@ -63,123 +65,15 @@ typedef struct SessionMembership
 
 static SessionMembership *my_sessions = NULL;
 
-/* Procs to wake after the group's lock is let go. */
-static int *wake_list = NULL;
-static int wake_count = 0;
-
 /* The member that this backend waits as. */
 static int32 my_waiting = -1;
-
-void
-ks_group_prepare_wake(void)
-{
-	if (wake_list == NULL)
-		wake_list = MemoryContextAlloc(TopMemoryContext, sizeof(int) * ks_max_group_members);
-	wake_count = 0;
-}
-
-/* Something changed that waiting members must see; group locked. */
-void
-ks_group_raise_version(KsGroup *group)
-{
-	int32 m;
-
-	group->version++;
-	wake_count = 0;
-	for (m = group->members; m >= 0; m = ks_members[m].next)
-	{
-		if (ks_members[m].waiting_procno >= 0)
-			wake_list[wake_count++] = ks_members[m].waiting_procno;
-	}
-}
-
-void
-ks_group_unlock(KsGroup *group)
-{
-	int i;
-
-	LWLockRelease(&group->lock);
-	for (i = 0; i < wake_count; i++)
-		SetLatch(&ProcGlobal->allProcs[wake_list[i]].procLatch);
-	wake_count = 0;
-	ks_group_log_tell();
-}
-
-/* The group's epoch moves: targets must be computed anew; group locked. */
-void
-ks_group_raise_epoch(KsGroup *group)
-{
-	group->epoch++;
-	ks_group_raise_version(group);
-}
-
-/* Is this still the member that it was?  Group locked. */
-KsMember *
-ks_group_member_of(KsGroup *group, const KsMembership *membership)
-{
-	KsMember *member;
-
-	if (membership->member < 0)
-		return NULL;
-	member = &ks_members[membership->member];
-	if (member->group != group - ks_groups || member->incarnation != membership->incarnation)
-		return NULL;
-	return member;
-}
-
-static void
-drop_subscriptions(KsGroup *group, KsMember *member)
-{
-	group->subscription_count -= member->subscription_count;
-	while (member->subscriptions >= 0)
-	{
-		int32 s = member->subscriptions;
-
-		member->subscriptions = ks_subscriptions[s].next;
-		ks_subscription_give_back(s);
-	}
-	member->subscription_count = 0;
-}
-
-static KsMemberEvent
-event_of(KsLossReason why)
-{
-	switch (why)
-	{
-		case KS_LOST_PUT_OUT:
-			return KS_MEMBER_PUT_OUT;
-		case KS_LOST_SILENT:
-			return KS_MEMBER_SILENT;
-		default:
-			return KS_MEMBER_LEFT;
-	}
-}
-
-/* Take a member out of its group; group locked. */
-void
-ks_group_remove_member(KsGroup *group, int32 m, KsLossReason why)
-{
-	int32 *link = &group->members;
-
-	while (*link != m)
-		link = &ks_members[*link].next;
-	*link = ks_members[m].next;
-	group->member_count--;
-	group->empty_since = ks_monotonic_ms();
-	if (why == KS_LOST_PUT_OUT || why == KS_LOST_SILENT)
-		group->removals++;
-	ks_group_log_note(group, &ks_members[m], event_of(why));
-	drop_subscriptions(group, &ks_members[m]);
-	ks_share_lose_all(group, m, why);
-	ks_member_give_back(m);
-	ks_group_raise_epoch(group);
-}
 
 /* A session's membership ends; false when it had ended already. */
 static bool
 end_session(const SessionMembership *session)
 {
 	KsMembership membership = {0};
+	/* exclusive: the member leaves its lists */
 	KsGroup *group = ks_group_lock(&session->key, LW_EXCLUSIVE);
 	bool ended = false;
 
@@ -187,7 +81,8 @@ end_session(const SessionMembership *session)
 		return false;
 	membership.member = session->member;
 	membership.incarnation = session->incarnation;
-	wake_count = 0;
+	/* Allocates nothing under the lock: joining has done so. */
+	ks_group_prepare_wake();
 	if (ks_group_member_of(group, &membership) != NULL)
 	{
 		ks_group_remove_member(group, session->member, KS_LOST_LEFT);
@@ -249,6 +144,7 @@ remember_session(const KsGroupKey *key)
 
 	if (session != NULL)
 		return session;
+	/* Before the group is locked, and before there is a member that nobody would remove. */
 	session = MemoryContextAllocZero(TopMemoryContext, sizeof(SessionMembership));
 	session->key = *key;
 	session->member = -1;
@@ -285,8 +181,8 @@ try_lock_name(const KsGroupKey *key, const char *name)
 	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), 0);
 
 	hash = hash_bytes_extended((const unsigned char *) name, strlen(name), hash);
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->topic, (uint32) (hash >> 32), (uint16) hash);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_member_name(&tag, ks_catalog()->topic, hash);
+	return ks_lock_try(&tag, ExclusiveLock);
 }
 
 /* One transaction at a time may be a named member. */
@@ -351,13 +247,17 @@ ks_member_find(const KsGroupKey *key, const char *name, KsMembership *membership
 	KsGroup *group;
 
 	start_membership(key, name, membership);
+	/*
+	 * Only looked up; it may be gone as soon as the lock is released, which each later
+	 * step asks again.
+	 */
 	group = ks_group_lock(key, LW_SHARED);
 	if (group != NULL)
 	{
 		locate(group, membership);
 		LWLockRelease(&group->lock);
 	}
-	/* It ended without this session: it was put out, or the group is gone. */
+	/* It ended without this session: it was removed, or the group is gone. */
 	if (name == NULL && membership->member < 0 && session_in(key) != NULL)
 		forget_session(session_in(key));
 	return membership->member >= 0;
@@ -411,6 +311,10 @@ ensure_shares(KsGroup *group, const KsTopic *topic)
 	}
 	if (partition >= topic->partitions)
 		return true;
+	/*
+	 * The pool is empty: give back what this call took, so that a topic is shared out as a
+	 * whole or not at all.
+	 */
 	while (group->shares != before)
 	{
 		int32 s = group->shares;
@@ -503,10 +407,11 @@ subscribe(KsGroup *group, KsMember *member, List *topics)
 	}
 	if (!same)
 	{
+		/* The new list first: if the pool is empty, the old subscription stays. */
 		made = make_subscriptions(group, topics);
 		if (made == -2)
 			return false;
-		drop_subscriptions(group, member);
+		ks_group_drop_subscriptions(group, member);
 		member->subscriptions = made;
 		member->subscription_count = list_length(topics);
 		group->subscription_count += member->subscription_count;
@@ -544,6 +449,7 @@ add_member(KsGroup *group, KsMembership *membership)
 	member->next = group->members;
 	group->members = m;
 	group->member_count++;
+	group->classic = false;
 	membership->member = m;
 	membership->incarnation = member->incarnation;
 	return true;
@@ -560,7 +466,7 @@ take_back_member(KsGroup *group, KsMembership *membership)
 	membership->member = -1;
 }
 
-/* Join, all of it or, false, nothing: a pool is empty.  Group locked, and let go. */
+/* Join, all of it or, false, nothing: a pool is empty.  Group locked, and released. */
 static bool
 join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembership *session)
 {
@@ -578,7 +484,7 @@ join_locked(KsGroup *group, List *topics, KsMembership *membership, SessionMembe
 	if (complete && is_new)
 	{
 		ks_group_raise_epoch(group);
-		ks_group_log_note(group, &ks_members[membership->member], KS_MEMBER_JOINED);
+		ks_group_note_event(group, &ks_members[membership->member], KS_MEMBER_JOINED, 1);
 	}
 	if (complete && session != NULL)
 	{
@@ -599,6 +505,9 @@ try_join(const KsGroupKey *key, const char *name, List *topics, KsMembership *me
 
 	if (group == NULL)
 		ks_error_unknown_member(key->name, name);
+	if (group->classic_members > 0 && session != NULL && session->member < 0)
+		forget_session(session);
+	ks_classic_refuse(group);
 	joined = join_locked(group, topics, membership, session);
 	if (!joined && session != NULL && session->member < 0)
 		forget_session(session);
@@ -618,6 +527,7 @@ ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembersh
 		return;
 	if (!try_join(key, name, topics, membership))
 	{
+		/* Takes entries from groups without members, then tries once more. */
 		ks_group_reclaim(true);
 		if (!try_join(key, name, topics, membership))
 			ereport(ERROR,
@@ -661,7 +571,8 @@ find_by_id(const KsGroup *group, const char *id)
 void
 ks_member_leave(const KsGroupKey *key, const char *name)
 {
-	KsLossReason why = try_lock_name(key, name) ? KS_LOST_LEFT : KS_LOST_PUT_OUT;
+	/* the name is in use by another transaction: its work is fenced */
+	KsLossReason why = try_lock_name(key, name) ? KS_LOST_LEFT : KS_LOST_REMOVED;
 	KsGroup *group;
 	int32 m;
 
@@ -671,7 +582,7 @@ ks_member_leave(const KsGroupKey *key, const char *name)
 		return;
 	m = find_by_id(group, name);
 	if (m >= 0 && !ks_members[m].named && ks_members[m].pid != MyProcPid)
-		why = KS_LOST_PUT_OUT;
+		why = KS_LOST_REMOVED;
 	if (m >= 0)
 		ks_group_remove_member(group, m, why);
 	ks_group_unlock(group);
@@ -717,6 +628,7 @@ ks_member_id(const KsMembership *membership)
 bool
 ks_member_wait(const KsMembership *membership, int64 version)
 {
+	/* version and latch under one lock: no change falls between the look and the sleep */
 	KsGroup *group = ks_group_lock(&membership->key, LW_EXCLUSIVE);
 	KsMember *member;
 	bool waiting = false;
@@ -744,6 +656,7 @@ ks_member_wait_end(void)
 		return;
 	member = &ks_members[my_waiting];
 	my_waiting = -1;
+	/* Read without a lock: the member may have been removed, and its entry be another's. */
 	g = member->group;
 	if (g < 0)
 		return;
@@ -751,4 +664,24 @@ ks_member_wait_end(void)
 	if (member->waiting_procno == KS_MY_PROCNO)
 		member->waiting_procno = -1;
 	LWLockRelease(&ks_groups[g].lock);
+}
+
+bool
+ks_member_owns(const KsMembership *membership, const pg_uuid_t *topic, int32 partition, KsOwned *owned)
+{
+	KsGroup *group = ks_group_lock(&membership->key, LW_SHARED);
+	const KsShare *share;
+	bool found = false;
+
+	if (group == NULL)
+		return false;
+	share = ks_share_find(group, topic, partition);
+	if (share != NULL && share->owner >= 0 && share->owner == membership->member &&
+		ks_group_member_of(group, membership) != NULL)
+	{
+		ks_share_describe(share - ks_shares, owned);
+		found = true;
+	}
+	LWLockRelease(&group->lock);
+	return found;
 }

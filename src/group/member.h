@@ -1,7 +1,6 @@
 /*-------------------------------------------------------------------------
  * member.h
- *	  Being a member of a group: joining, heartbeats, taking over and letting
- *	  go of partitions.
+ *	  Being a member of a group: joining, heartbeats, taking over and releasing partitions.
  *
  * src/group/member.h
  *-------------------------------------------------------------------------
@@ -11,29 +10,7 @@
 
 #include "nodes/pg_list.h"
 
-#include "group/shared.h"
-
-/* A member as its caller knows it, for one call. */
-typedef struct KsMembership
-{
-	KsGroupKey key;
-	const char *name; /* NULL: this session */
-	int32 member;
-	int64 incarnation;
-	int32 begin_with; /* share that a poll is to begin with, -1: any; set by ks_member_sync */
-} KsMembership;
-
-/* A partition that a member owns. */
-typedef struct KsOwned
-{
-	int32 share;
-	int32 topic_id;
-	pg_uuid_t topic;
-	int32 partition;
-	int64 stamp;
-	bool confirmed;
-	ItemPointerData tid; /* of its row, as far as known (offset_row.h) */
-} KsOwned;
+#include "group/ownership.h"
 
 /*
  * Find the member; false when it is none.  For a name, also make sure that no
@@ -52,31 +29,16 @@ extern void ks_member_get(const KsGroupKey *key, const char *name, KsMembership 
 extern void ks_member_join(const KsGroupKey *key, const char *name, List *topics, KsMembership *membership);
 
 /*
- * Say that the member is alive (is_poll: that it polls), and bring the group
- * forward: put out members that are silent, compute targets, let go of what
- * should be another's unless `is_held` says that this transaction still needs
- * it, take what is free and should be ours.  Returns what the member owns
- * (palloc'd); *version is for ks_member_wait.  False: it is no member any
- * more.
- */
-typedef bool (*KsHeldTest)(const KsGroupKey *key, const KsShare *share);
-extern bool ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
-						   KsOwned **owned, int *count, int64 *version);
-
-/*
  * Ask to be woken when the group changes; false when it has changed since
  * `version`.  ks_member_wait_end takes it back, throws nothing.
  */
 extern bool ks_member_wait(const KsMembership *membership, int64 version);
 extern void ks_member_wait_end(void);
 
-/* Put out names that fell silent, set aside who does not poll. */
-extern void ks_member_look_after(const KsGroupKey *key);
-
 /*
  * Leave; nothing happens when it is no member.  A name, or the id of a
  * session's membership, may be another's, whose transaction may be open: that
- * one is put out, and what its transaction has polled cannot be committed.
+ * one is removed, and what its transaction has polled cannot be committed.
  */
 extern void ks_member_leave(const KsGroupKey *key, const char *name);
 
@@ -91,6 +53,9 @@ extern void ks_member_forget_session(const KsGroupKey *key);
 
 /* Is this session a member of the group, as far as it knows? */
 extern bool ks_member_is_session(const KsGroupKey *key);
+
+/* The partition, when the member owns it; false when it does not.  Locks the group. */
+extern bool ks_member_owns(const KsMembership *membership, const pg_uuid_t *topic, int32 partition, KsOwned *owned);
 
 /* Names of the topics that a member is subscribed to (char *, palloc'd). */
 extern List *ks_member_topics(const KsMembership *membership);

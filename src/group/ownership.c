@@ -52,7 +52,7 @@
  *	DISCARD ALL
  *	leaving			what it owned is free			what was polled in this very
  *													transaction can still be committed
- *	put out			what it owned is free			its transaction is fenced
+ *	removed			what it owned is free			its transaction is fenced
  *	timeouts		what it owned is free			the guard in the row decides
  *	restart, crash	all are free; stamps go on		what is in rows
  *					above those in rows
@@ -143,6 +143,7 @@ ks_share_lose(KsGroup *group, int32 s, KsLossReason why)
 	while (*link != s)
 		link = &ks_shares[*link].next_owned;
 	*link = share->next_owned;
+	/* What the former owner is told when its stamp does not fit any more. */
 	memset(&share->loss, 0, sizeof(KsLoss));
 	share->loss.why = why;
 	share->loss.stamp = share->stamp;
@@ -154,6 +155,7 @@ ks_share_lose(KsGroup *group, int32 s, KsLossReason why)
 		share->loss.limit = group->options.session_timeout;
 	if (why == KS_LOST_NOT_POLLING)
 		share->loss.limit = group->options.max_poll_interval;
+	/* A name's poll that was not committed: its commit() must fail as a whole. */
 	if (share->latest_position >= 0 && !share->latest_committed)
 	{
 		member->lost++;
@@ -183,4 +185,18 @@ ks_share_find(KsGroup *group, const pg_uuid_t *topic, int32 partition)
 			return &ks_shares[s];
 	}
 	return NULL;
+}
+
+void
+ks_share_describe(int32 place, KsOwned *owned)
+{
+	const KsShare *share = &ks_shares[place];
+
+	owned->share = place;
+	owned->topic_id = share->topic_id;
+	owned->topic = share->topic;
+	owned->partition = share->partition;
+	owned->stamp = share->stamp;
+	owned->confirmed = share->confirmed;
+	owned->tid = share->tid;
 }

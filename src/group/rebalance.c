@@ -14,9 +14,10 @@
 #include "utils/timestamp.h"
 
 #include "base/debug.h"
-#include "group/group_internal.h"
+#include "group/group_change.h"
 #include "group/group_log.h"
 #include "group/ownership.h"
+#include "group/rebalance.h"
 
 /* A member that waits in poll calls each second; ms, with some to spare. */
 #define WAITING_MAX 2000
@@ -78,6 +79,7 @@ collect_shares(const KsGroup *group, Problem *problem)
 	problem->target = palloc(sizeof(int) * (group->share_count + 1));
 	for (s = group->shares; s >= 0; s = ks_shares[s].next)
 		problem->shares[count++] = &ks_shares[s];
+	/* By topic and partition: the assignor's arrays are dense. */
 	qsort(problem->shares, count, sizeof(KsShare *), compare_shares);
 	for (i = 0; i < count; i++)
 	{
@@ -120,6 +122,7 @@ collect_members(const KsGroup *group, Problem *problem)
 	problem->subscribed = palloc(sizeof(int) * (group->member_count + 1));
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
+		/* One that does not poll takes no part until it does. */
 		if (!ks_members[m].active)
 			continue;
 		problem->members[count++] = m;
@@ -160,7 +163,7 @@ member_places(const Problem *problem)
 	return places;
 }
 
-/* Does a member, also one that is set aside, subscribe to the topic? */
+/* Does a member, also one that is suspended, subscribe to the topic? */
 static bool
 is_subscribed(const KsGroup *group, int32 topic_id)
 {
@@ -222,6 +225,9 @@ forget_unwanted_shares(KsGroup *group, const Problem *problem)
 static void
 compute_targets(KsGroup *group)
 {
+	/*
+	 * under the group's lock: an error releases it with the abort, and the next call computes again
+	 */
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "kstream assignment", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Problem problem = {0};
@@ -247,6 +253,7 @@ compute_targets(KsGroup *group)
 	for (i = 0; i < group->share_count; i++)
 		problem.shares[i]->target = problem.target[i] >= 0 ? problem.members[problem.target[i]] : -1;
 	forget_unwanted_shares(group, &problem);
+	/* Step 2 of member.c is done for this epoch. */
 	group->target_epoch = group->epoch;
 	group->rebalances++;
 	MemoryContextSwitchTo(old);
@@ -254,9 +261,9 @@ compute_targets(KsGroup *group)
 	ks_group_raise_version(group);
 }
 
-/* Put out names that fell silent, set aside who does not poll. */
+/* Remove names that fell silent, suspend members that do not poll. */
 static void
-look_after_members(KsGroup *group, int64 now)
+expire_silent(KsGroup *group, int64 now)
 {
 	int32 m;
 	int32 next;
@@ -267,13 +274,13 @@ look_after_members(KsGroup *group, int64 now)
 		int64 grace = member->waiting_procno >= 0 ? WAITING_MAX : 0;
 
 		next = member->next;
+		/* A session is seen by its backend; only a name can fall silent. */
 		if (member->named && now - member->last_seen > group->options.session_timeout + grace)
 			ks_group_remove_member(group, m, KS_LOST_SILENT);
 		else if (member->active && now - member->last_poll > group->options.max_poll_interval + grace)
 		{
 			member->active = false;
-			group->removals++;
-			ks_group_log_note(group, member, KS_MEMBER_NOT_POLLING);
+			ks_group_note_event(group, member, KS_MEMBER_NOT_POLLING, 1);
 			ks_share_lose_all(group, m, KS_LOST_NOT_POLLING);
 			ks_group_raise_epoch(group);
 		}
@@ -296,9 +303,9 @@ heartbeat(KsGroup *group, KsMember *member, bool is_poll, int64 now)
 	}
 }
 
-/* Let go of what another should own; have we? */
+/* Release what another should own; have we? */
 static bool
-let_go(KsGroup *group, int32 m, KsHeldTest is_held)
+release_shares(KsGroup *group, int32 m, KsHeldTest is_held)
 {
 	bool freed = false;
 	int32 s = ks_members[m].owned;
@@ -319,7 +326,7 @@ let_go(KsGroup *group, int32 m, KsHeldTest is_held)
 }
 
 /*
- * Let go of what another should own, take what is free and ours.  What is new
+ * Release what another should own, take what is free and ours.  What is new
  * in that has raised the group's version; without, all shares of a large group
  * need not be looked at with each poll.
  */
@@ -327,9 +334,11 @@ static void
 reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 {
 	KsMember *member = &ks_members[m];
-	bool freed = let_go(group, m, is_held);
+	bool freed = release_shares(group, m, is_held);
+	int taken = 0;
 	int32 s;
 
+	/* Without a change since its last call, nothing can have become free for it. */
 	for (s = member->reconciled != group->version ? group->shares : -1; s >= 0; s = ks_shares[s].next)
 	{
 		KsShare *share = &ks_shares[s];
@@ -337,7 +346,10 @@ reconcile(KsGroup *group, int32 m, KsHeldTest is_held)
 		if (share->target != m || share->owner == m || share->owner >= 0)
 			continue;
 		ks_share_own(group, s, m);
+		taken++;
 	}
+	if (taken > 0)
+		ks_group_note_event(group, member, KS_MEMBER_TOOK_OVER, taken);
 	member->reconciled = group->version;
 	if (freed)
 		ks_group_raise_version(group);
@@ -362,18 +374,7 @@ list_owned(int32 m, KsOwned *owned)
 	int32 s;
 
 	for (s = ks_members[m].owned; s >= 0; s = ks_shares[s].next_owned)
-	{
-		const KsShare *share = &ks_shares[s];
-
-		owned[count].share = s;
-		owned[count].topic_id = share->topic_id;
-		owned[count].topic = share->topic;
-		owned[count].partition = share->partition;
-		owned[count].stamp = share->stamp;
-		owned[count].confirmed = share->confirmed;
-		owned[count].tid = share->tid;
-		count++;
-	}
+		ks_share_describe(s, &owned[count++]);
 	return count;
 }
 
@@ -419,7 +420,9 @@ ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
 	KsMember *member;
 
 	*count = 0;
+	/* Allocates, so before the lock. */
 	ks_group_prepare_wake();
+	/* One call at a time brings a group forward. */
 	group = ks_group_lock(&membership->key, LW_EXCLUSIVE);
 	if (group == NULL)
 		return false;
@@ -430,11 +433,13 @@ ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
 		return false;
 	}
 	heartbeat(group, member, is_poll, now);
-	look_after_members(group, now);
+	expire_silent(group, now);
+	/* Whoever comes first after a change computes for all. */
 	if (group->target_epoch != group->epoch)
 		compute_targets(group);
 	reconcile(group, membership->member, is_held);
 	member->epoch = group->epoch;
+	/* NO_OOM: nothing throws under the lock once the group has been changed. */
 	*owned = palloc_extended(sizeof(KsOwned) * (count_owned(membership->member) + 1), MCXT_ALLOC_NO_OOM);
 	if (*owned != NULL)
 		*count = list_owned(membership->member, *owned);
@@ -451,7 +456,7 @@ ks_member_sync(KsMembership *membership, bool is_poll, KsHeldTest is_held,
 }
 
 void
-ks_member_look_after(const KsGroupKey *key)
+ks_member_expire_silent(const KsGroupKey *key)
 {
 	KsGroup *group;
 
@@ -459,6 +464,6 @@ ks_member_look_after(const KsGroupKey *key)
 	group = ks_group_lock(key, LW_EXCLUSIVE);
 	if (group == NULL)
 		return;
-	look_after_members(group, ks_monotonic_ms());
+	expire_silent(group, ks_monotonic_ms());
 	ks_group_unlock(group);
 }

@@ -13,8 +13,8 @@
  * says of them (ownership.c), until somebody needs the room.
  *
  * Locking: index_lock (shared to find a group, exclusive to install one), then
- * one group's lock, taken before the index is let go.  All that belongs to a
- * group is protected by its lock; pool_lock protects the free lists.  Under a
+ * one group's lock, taken before the index is released.  All that belongs to a
+ * group is protected by its lock; the pools have their own (base/pool.h).  Under a
  * group's lock targets may be computed, which takes milliseconds for thousands
  * of partitions, but nothing is read or waited for.
  *
@@ -34,6 +34,8 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/locks.h"
+#include "group/classic_slot.h"
 #include "group/shared.h"
 
 /* After this long a name that owns nothing does not keep its group's slot, ms. */
@@ -105,18 +107,17 @@ init_pools(void)
 
 	ks_group_shared->tranche = LWLockNewTrancheId();
 	LWLockInitialize(&ks_group_shared->index_lock, ks_group_shared->tranche);
-	SpinLockInit(&ks_group_shared->pool_lock);
+	SpinLockInit(&ks_group_shared->incarnation_lock);
 	for (i = 0; i < ks_max_groups; i++)
 		LWLockInitialize(&ks_groups[i].lock, ks_group_shared->tranche);
 	for (i = 0; i < ks_max_group_members; i++)
-	{
 		ks_members[i].group = -1;
-		ks_members[i].next = i + 1 < ks_max_group_members ? i + 1 : -1;
-	}
-	for (i = 0; i < ks_max_group_subscriptions; i++)
-		ks_subscriptions[i].next = i + 1 < ks_max_group_subscriptions ? i + 1 : -1;
-	for (i = 0; i < ks_max_group_partitions; i++)
-		ks_shares[i].next = i + 1 < ks_max_group_partitions ? i + 1 : -1;
+	ks_pool_init(&ks_group_shared->members, ks_members, ks_max_group_members, sizeof(KsMember), 0,
+				 offsetof(KsMember, next));
+	ks_pool_init(&ks_group_shared->subscriptions, ks_subscriptions, ks_max_group_subscriptions, sizeof(KsSubscription), 0,
+				 offsetof(KsSubscription, next));
+	ks_pool_init(&ks_group_shared->shares, ks_shares, ks_max_group_partitions, sizeof(KsShare), 0,
+				 offsetof(KsShare, next));
 }
 
 /* Called with AddinShmemInitLock held. */
@@ -140,7 +141,7 @@ ks_group_shmem_init(void)
 		memset(ks_group_shared, 0, ks_group_shmem_size());
 		init_pools();
 	}
-	LWLockRegisterTranche(ks_group_shared->tranche, "kstream_group");
+	LWLockRegisterTranche(ks_group_shared->tranche, KS_TRANCHE_GROUP);
 }
 
 void
@@ -165,6 +166,7 @@ find_group(const KsGroupKey *key)
 	static int last = 0;
 	int i;
 
+	/* Still the same slot, mostly; else a walk over some hundred entries. */
 	if (is_group(&ks_groups[last], key))
 		return &ks_groups[last];
 	for (i = 0; i < ks_max_groups; i++)
@@ -184,6 +186,7 @@ ks_group_lock(const KsGroupKey *key, LWLockMode mode)
 
 	LWLockAcquire(&ks_group_shared->index_lock, LW_SHARED);
 	group = find_group(key);
+	/* Under the index lock, so that the slot is still this group's when its lock is there. */
 	if (group != NULL)
 		LWLockAcquire(&group->lock, mode);
 	LWLockRelease(&ks_group_shared->index_lock);
@@ -205,13 +208,14 @@ is_evictable(KsGroup *group, int64 now)
 {
 	int32 m;
 
-	if (group->dropping != 0 || group->makers > 0)
+	if (group->dropping != 0 || group->makers > 0 || group->classic_members > 0)
 		return false;
 	for (m = group->members; m >= 0; m = ks_members[m].next)
 	{
 		const KsMember *member = &ks_members[m];
 		int64 silent = now - member->last_seen;
 
+		/* A session lives, and one that waits will call again. */
 		if (!member->named || member->waiting_procno >= 0)
 			return false;
 		if (silent <= (member->owned < 0 ? IDLE_NAME_MS : group->options.session_timeout))
@@ -246,6 +250,8 @@ ks_group_empty(KsGroup *group)
 		group->shares = ks_shares[s].next;
 		ks_share_give_back(s);
 	}
+	while (group->classic_members > 0)
+		ks_classic_give_back(group);
 	group->member_count = 0;
 	group->empty_since = ks_monotonic_ms();
 	group->share_count = 0;
@@ -305,7 +311,7 @@ unused_slot(const KsGroupStart *start)
 	return NULL;
 }
 
-/* What would be lost with a slot, by which it is chosen; KEEP: it is not to be had. */
+/* What would be lost with a slot, by which it is chosen; KEEP: it is not available. */
 typedef enum SlotWorth
 {
 	NOTHING,    /* the group was dropped */
@@ -349,6 +355,7 @@ evicted_slot(void)
 		KsGroup *group = &ks_groups[i];
 		SlotWorth worth;
 
+		/* One at a time, to find the cheapest; what was seen is asked again below. */
 		LWLockAcquire(&group->lock, LW_SHARED);
 		worth = group->used ? worth_of(group, now) : KEEP;
 		LWLockRelease(&group->lock);
@@ -372,19 +379,27 @@ evicted_slot(void)
 	return found;
 }
 
+static int64
+new_incarnation(void)
+{
+	int64 incarnation;
+
+	SpinLockAcquire(&ks_group_shared->incarnation_lock);
+	incarnation = ++ks_group_shared->next_incarnation;
+	SpinLockRelease(&ks_group_shared->incarnation_lock);
+	return incarnation;
+}
+
 /* All that a slot says is set here, whoever had it before. */
 static void
 fill_slot(KsGroup *group, const KsGroupKey *key, const KsGroupStart *start)
 {
-	const size_t body = offsetof(KsGroup, key);
-
+	/* The index lock is held, too; this waits for readers that had the slot's former group. */
 	LWLockAcquire(&group->lock, LW_EXCLUSIVE);
-	memset((char *) group + body, 0, sizeof(KsGroup) - body);
+	ks_slot_zero(group, offsetof(KsGroup, key), sizeof(KsGroup));
 	group->key = *key;
 	group->used = true;
-	SpinLockAcquire(&ks_group_shared->pool_lock);
-	group->incarnation = ++ks_group_shared->next_incarnation;
-	SpinLockRelease(&ks_group_shared->pool_lock);
+	group->incarnation = new_incarnation();
 	group->rowless = !start->has_row;
 	group->owner = start->owner;
 	group->unlimited = start->unlimited;
@@ -405,6 +420,7 @@ try_install(const KsGroupKey *key, const KsGroupStart *start)
 {
 	KsGroup *group;
 
+	/* Exclusive: a group gets a slot, and perhaps another loses one. */
 	LWLockAcquire(&ks_group_shared->index_lock, LW_EXCLUSIVE);
 	group = find_group(key);
 	if (group != NULL && !group->dropped)
@@ -442,7 +458,7 @@ static bool
 can_be_emptied(const KsGroup *group, bool database_exists, bool memberless)
 {
 	return group->used && (group->dropped || !database_exists ||
-						   (memberless && group->member_count == 0 && group->dropping == 0));
+						   (memberless && ks_group_count_members(group) == 0 && group->dropping == 0));
 }
 
 void
@@ -462,11 +478,13 @@ ks_group_reclaim(bool memberless)
 		LWLockRelease(&ks_group_shared->index_lock);
 		if (!OidIsValid(dbid))
 			continue;
+		/* Without any LWLock: it may read the catalog. */
 		if (dbid != checked)
 			exists = SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(dbid));
 		checked = dbid;
 		LWLockAcquire(&ks_group_shared->index_lock, LW_EXCLUSIVE);
 		LWLockAcquire(&group->lock, LW_EXCLUSIVE);
+		/* The slot may have become another group's meanwhile. */
 		if (group->key.dbid == dbid && can_be_emptied(group, exists, memberless))
 		{
 			ks_group_empty(group);
@@ -483,7 +501,7 @@ typedef int32 (*CountFunction)(const KsGroup *group);
 static int32
 count_members(const KsGroup *group)
 {
-	return group->member_count;
+	return ks_group_count_members(group);
 }
 
 static int32
@@ -503,43 +521,36 @@ count_shares(const KsGroup *group)
  * locks: what they have changes by a few at most meanwhile.
  */
 static bool
-pool_allows(const KsGroup *group, int used, int limit, CountFunction count)
+pool_allows(const KsGroup *group, KsPool *pool, CountFunction count)
 {
 	int64 own = 0;
 	int i;
 
-	if (limit - used > reserve_of(limit) || group->unlimited)
+	if (pool->size - ks_pool_used(pool) > reserve_of(pool->size) || group->unlimited)
 		return true;
 	for (i = 0; i < ks_max_groups; i++)
 	{
 		if (ks_groups[i].used && ks_groups[i].owner == group->owner)
 			own += count(&ks_groups[i]);
 	}
-	return own < small_of(limit);
+	return own < small_of(pool->size);
+}
+
+static int32
+take(const KsGroup *group, KsPool *pool, void *entries, CountFunction count)
+{
+	return pool_allows(group, pool, count) ? ks_pool_take(pool, entries) : -1;
 }
 
 int32
 ks_member_take(const KsGroup *group)
 {
-	int64 incarnation = 0;
-	int32 member;
+	int32 member = take(group, &ks_group_shared->members, ks_members, count_members);
 
-	if (!pool_allows(group, ks_group_shared->used_members, ks_max_group_members, count_members))
-		return -1;
-	SpinLockAcquire(&ks_group_shared->pool_lock);
-	member = ks_group_shared->free_member;
-	if (member >= 0)
-	{
-		ks_group_shared->free_member = ks_members[member].next;
-		ks_group_shared->used_members++;
-		incarnation = ++ks_group_shared->next_incarnation;
-	}
-	SpinLockRelease(&ks_group_shared->pool_lock);
 	if (member < 0)
 		return -1;
-	memset(&ks_members[member], 0, sizeof(KsMember));
 	ks_members[member].group = -1;
-	ks_members[member].incarnation = incarnation;
+	ks_members[member].incarnation = new_incarnation();
 	ks_members[member].waiting_procno = -1;
 	ks_members[member].subscriptions = -1;
 	ks_members[member].owned = -1;
@@ -549,62 +560,29 @@ ks_member_take(const KsGroup *group)
 void
 ks_member_give_back(int32 member)
 {
-	SpinLockAcquire(&ks_group_shared->pool_lock);
 	ks_members[member].group = -1;
-	ks_members[member].next = ks_group_shared->free_member;
-	ks_group_shared->free_member = member;
-	ks_group_shared->used_members--;
-	SpinLockRelease(&ks_group_shared->pool_lock);
+	ks_pool_give(&ks_group_shared->members, ks_members, member);
 }
 
 int32
 ks_subscription_take(const KsGroup *group)
 {
-	int32 subscription;
-
-	if (!pool_allows(group, ks_group_shared->used_subscriptions, ks_max_group_subscriptions, count_subscriptions))
-		return -1;
-	SpinLockAcquire(&ks_group_shared->pool_lock);
-	subscription = ks_group_shared->free_subscription;
-	if (subscription >= 0)
-	{
-		ks_group_shared->free_subscription = ks_subscriptions[subscription].next;
-		ks_group_shared->used_subscriptions++;
-	}
-	SpinLockRelease(&ks_group_shared->pool_lock);
-	if (subscription >= 0)
-		memset(&ks_subscriptions[subscription], 0, sizeof(KsSubscription));
-	return subscription;
+	return take(group, &ks_group_shared->subscriptions, ks_subscriptions, count_subscriptions);
 }
 
 void
 ks_subscription_give_back(int32 subscription)
 {
-	SpinLockAcquire(&ks_group_shared->pool_lock);
-	ks_subscriptions[subscription].next = ks_group_shared->free_subscription;
-	ks_group_shared->free_subscription = subscription;
-	ks_group_shared->used_subscriptions--;
-	SpinLockRelease(&ks_group_shared->pool_lock);
+	ks_pool_give(&ks_group_shared->subscriptions, ks_subscriptions, subscription);
 }
 
 int32
 ks_share_take(const KsGroup *group)
 {
-	int32 share;
+	int32 share = take(group, &ks_group_shared->shares, ks_shares, count_shares);
 
-	if (!pool_allows(group, ks_group_shared->used_shares, ks_max_group_partitions, count_shares))
-		return -1;
-	SpinLockAcquire(&ks_group_shared->pool_lock);
-	share = ks_group_shared->free_share;
-	if (share >= 0)
-	{
-		ks_group_shared->free_share = ks_shares[share].next;
-		ks_group_shared->used_shares++;
-	}
-	SpinLockRelease(&ks_group_shared->pool_lock);
 	if (share < 0)
 		return -1;
-	memset(&ks_shares[share], 0, sizeof(KsShare));
 	ks_shares[share].owner = -1;
 	ks_shares[share].next_owned = -1;
 	ks_shares[share].target = -1;
@@ -617,12 +595,8 @@ ks_share_take(const KsGroup *group)
 void
 ks_share_give_back(int32 share)
 {
-	SpinLockAcquire(&ks_group_shared->pool_lock);
 	ks_shares[share].owner = -1;
-	ks_shares[share].next = ks_group_shared->free_share;
-	ks_group_shared->free_share = share;
-	ks_group_shared->used_shares--;
-	SpinLockRelease(&ks_group_shared->pool_lock);
+	ks_pool_give(&ks_group_shared->shares, ks_shares, share);
 }
 
 int64

@@ -14,11 +14,15 @@
 #include "storage/spin.h"
 #include "utils/timestamp.h"
 
+#include "base/pool.h"
 #include "group/assignor.h"
 #include "topic/topic.h"
 
 /* Bytes of a group's and a member's name. */
 #define KS_GROUP_NAME_MAX 255
+
+/* Bytes that are kept of a classic group's protocol type ("consumer", "connect"). */
+#define KS_PROTOCOL_TYPE_MAX 63
 
 typedef enum KsOffsetReset
 {
@@ -41,7 +45,7 @@ typedef enum KsLossReason
 {
 	KS_LOST_REBALANCE,   /* another member was to have it */
 	KS_LOST_LEFT,        /* the member left the group, or its session ended */
-	KS_LOST_PUT_OUT,     /* unsubscribe() by another while its transaction was open */
+	KS_LOST_REMOVED,     /* unsubscribe() by another while its transaction was open */
 	KS_LOST_SILENT,      /* session_timeout */
 	KS_LOST_NOT_POLLING, /* max_poll_interval */
 	KS_LOST_GROUP        /* the group was dropped, or its place in memory was given away */
@@ -57,6 +61,18 @@ typedef struct KsLoss
 	int32 topic_id;
 	int32 partition;
 } KsLoss;
+
+/* What has happened in a group since it came into memory. */
+typedef struct KsGroupCounts
+{
+	int64 joined;
+	int64 left;
+	int64 evicted;
+	int64 silent;
+	int64 not_polling;
+	int64 takeovers; /* partitions that a member has taken */
+	int64 expired;   /* committed offsets */
+} KsGroupCounts;
 
 typedef struct KsGroupKey
 {
@@ -96,8 +112,26 @@ typedef struct KsGroup
 	int32 shares;
 	int32 share_count;
 	int64 rebalances; /* targets computed */
-	int64 removals;   /* members put out, silent or not polling */
+	KsGroupCounts counts;
+
+	/* Of a classic group, whose members Kafka's listener keeps (classic_slot.h) */
+	bool classic; /* it was one last */
+	int32 classic_members;
+	int32 classic_places;   /* their entries in the pool, which say nothing; linked by next */
+	int64 classic_listener; /* which of the listeners counted them */
+	int64 classic_timeout;  /* ms: the longest of their session timeouts */
+	int64 classic_back;     /* monotonic ms: until then members of an earlier listener may come back */
+	int32 classic_generation;
+	int classic_state;
+	char protocol_type[KS_PROTOCOL_TYPE_MAX + 1];
 } KsGroup;
+
+/* Members of either kind; group locked. */
+static inline int32
+ks_group_count_members(const KsGroup *group)
+{
+	return group->member_count + group->classic_members;
+}
 
 typedef struct KsMember
 {
@@ -164,14 +198,17 @@ typedef struct KsGroupShared
 {
 	LWLock index_lock;
 	int tranche;
-	slock_t pool_lock;
-	int32 free_member;
-	int32 free_subscription;
-	int32 free_share;
-	int32 used_members;
-	int32 used_subscriptions;
-	int32 used_shares;
+
+	/* Have their own locks */
+	KsPool members;
+	KsPool subscriptions;
+	KsPool shares;
+
+	/* Protected by incarnation_lock */
+	slock_t incarnation_lock;
 	int64 next_incarnation;
+	int64 classic_listener; /* how many listeners there were */
+	int64 classic_since;    /* monotonic ms: since when there may be classic groups; 0: there are none */
 } KsGroupShared;
 
 extern KsGroupShared *ks_group_shared;

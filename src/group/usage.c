@@ -19,7 +19,7 @@ add_group(KsGroup *group, KsGroupUsage *usage)
 	int32 member;
 
 	usage->groups++;
-	usage->members += group->member_count;
+	usage->members += ks_group_count_members(group);
 	usage->partitions += group->share_count;
 	for (member = group->members; member >= 0; member = ks_members[member].next)
 		usage->subscriptions += ks_members[member].subscription_count;

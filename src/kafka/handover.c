@@ -54,7 +54,9 @@ ks_kafka_handover_listen(void)
 	if (sock == PGINVALID_SOCKET)
 		ereport(ERROR, (errcode_for_socket_access(), errmsg("could not create a socket: %m")));
 	make_address(&address);
+	/* Left by a listener that ended with an error. */
 	(void) unlink(SOCKET_PATH);
+	/* Nobody but the server's user may connect, from the first moment that the name is there. */
 	old = umask(S_IRWXG | S_IRWXO | S_IXUSR);
 	rc = bind(sock, (struct sockaddr *) &address, sizeof(address));
 	umask(old);
@@ -119,6 +121,7 @@ receive(pgsocket listener, KsKafkaAnswer *answer, pgsocket *client)
 	ssize_t n;
 
 	do
+		/* The descriptor comes with the first byte; a blocking socket with a time limit. */
 		n = recvmsg(listener, &message, MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
 	*client = PGINVALID_SOCKET;
@@ -128,25 +131,45 @@ receive(pgsocket listener, KsKafkaAnswer *answer, pgsocket *client)
 	return n == (ssize_t) sizeof(*answer);
 }
 
-pgsocket
-ks_kafka_handover_take(uint64 cookie, pgsocket *listener)
+/* Connect to the listener and say what for; false, with a socket to be closed or none. */
+static bool
+connect_to_listener(const KsKafkaQuestion *question, pgsocket *listener)
 {
 	struct sockaddr_un address;
 	struct timeval limit = {ANSWER_TIMEOUT, 0};
+
+	make_address(&address);
+	*listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	return *listener != PGINVALID_SOCKET &&
+		   setsockopt(*listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+		   setsockopt(*listener, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+		   connect(*listener, (struct sockaddr *) &address, sizeof(address)) == 0 &&
+		   send(*listener, question, sizeof(*question), MSG_NOSIGNAL) == (ssize_t) sizeof(*question);
+}
+
+pgsocket
+ks_kafka_handover_take(uint64 cookie, pgsocket *listener)
+{
 	KsKafkaQuestion question = {.kind = KS_KAFKA_ASK_SOCKET, .cookie = cookie};
 	KsKafkaAnswer answer;
 	pgsocket client = PGINVALID_SOCKET;
 
-	make_address(&address);
-	*listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (*listener == PGINVALID_SOCKET ||
-		setsockopt(*listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
-		setsockopt(*listener, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
-		connect(*listener, (struct sockaddr *) &address, sizeof(address)) != 0 ||
-		send(*listener, &question, sizeof(question), MSG_NOSIGNAL) != (ssize_t) sizeof(question) ||
-		!receive(*listener, &answer, &client))
+	if (!connect_to_listener(&question, listener) || !receive(*listener, &answer, &client))
 		return PGINVALID_SOCKET;
 	return client;
+}
+
+pgsocket
+ks_kafka_handover_groups(void)
+{
+	KsKafkaQuestion question = {.kind = KS_KAFKA_ASK_GROUPS};
+	pgsocket listener;
+
+	if (connect_to_listener(&question, &listener))
+		return listener;
+	if (listener != PGINVALID_SOCKET)
+		closesocket(listener);
+	return PGINVALID_SOCKET;
 }
 
 bool

@@ -14,10 +14,14 @@
 #define KS_KAFKA_SALT_MAX 64
 #define KS_KAFKA_KEY_LEN 32
 
+/* Longest name of a line of pg_hba.conf. */
+#define KS_KAFKA_PLACE_MAX 96
+
 typedef enum KsKafkaQuestionKind
 {
 	KS_KAFKA_ASK_SOCKET, /* the first: cookie */
-	KS_KAFKA_ASK_ROLE    /* may this role connect, and how does it prove who it is? */
+	KS_KAFKA_ASK_ROLE,   /* may this role connect, and how does it prove who it is? */
+	KS_KAFKA_ASK_GROUPS  /* the first of another connection: what follows are calls of groups (group_message.h) */
 } KsKafkaQuestionKind;
 
 typedef struct KsKafkaQuestion
@@ -25,7 +29,8 @@ typedef struct KsKafkaQuestion
 	KsKafkaQuestionKind kind;
 	uint64 cookie;
 	bool tls;
-	bool has_peer; /* a certificate was verified, with this name */
+	bool anonymous; /* the client does not authenticate; role is kstream.kafka_anonymous_role */
+	bool has_peer;  /* a certificate was verified, with this name */
 	char peer[NAMEDATALEN];
 	char role[NAMEDATALEN];
 } KsKafkaQuestion;
@@ -41,7 +46,7 @@ typedef enum KsKafkaMethod
 typedef struct KsKafkaAnswer
 {
 	KsKafkaMethod method;
-	bool doomed; /* mock keys: whatever the client proves is refused */
+	bool doomed; /* whatever the client proves is refused */
 	Oid role;
 	Oid database;
 	int iterations;
@@ -49,7 +54,8 @@ typedef struct KsKafkaAnswer
 	uint8 salt[KS_KAFKA_SALT_MAX];
 	uint8 stored_key[KS_KAFKA_KEY_LEN];
 	uint8 server_key[KS_KAFKA_KEY_LEN];
-	char reason[160]; /* a sentence for the log, where the client is refused */
+	char reason[160];              /* a sentence for the log, where the client is refused */
+	char line[KS_KAFKA_PLACE_MAX]; /* of pg_hba.conf that decided, for the log; empty: none */
 } KsKafkaAnswer;
 
 /* ---- the listener's side; sockets are nonblocking ---- */
@@ -67,6 +73,9 @@ extern bool ks_kafka_handover_answer(pgsocket session, const KsKafkaAnswer *answ
 
 /* Connect, give the cookie, get the client's socket.  PGINVALID_SOCKET: there is none. */
 extern pgsocket ks_kafka_handover_take(uint64 cookie, pgsocket *listener);
+
+/* Connect for calls of groups; the socket is blocking.  PGINVALID_SOCKET: there is no listener. */
+extern pgsocket ks_kafka_handover_groups(void);
 
 /* Ask about a role (kind and cookie are set here); false when the listener is gone. */
 extern bool ks_kafka_handover_ask(pgsocket listener, const KsKafkaQuestion *question, KsKafkaAnswer *answer);

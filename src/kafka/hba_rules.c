@@ -22,6 +22,8 @@
 
 #include "libpq/hba.h"
 #include "libpq/ifaddr.h"
+#include "mb/pg_wchar.h"
+#include "regex/regex.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -33,18 +35,21 @@
 static List *rules = NIL;
 static MemoryContext rules_context = NULL;
 
-/* Parse every line; false when one has an error, which is logged. */
+/* Parse every line; false when one has an error, which is logged, or there is none. */
 static bool
 parse_lines(List *lines, List **parsed)
 {
 	ListCell *lc;
-	bool sound = true;
+	bool sound = lines != NIL;
 
+	if (!sound)
+		ereport(LOG, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("configuration file \"%s\" contains no entries", HbaFileName)));
 	foreach (lc, lines)
 	{
 		TokenizedAuthLine *line = lfirst(lc);
 		HbaLine *rule = line->err_msg == NULL ? parse_hba_line(line, LOG) : NULL;
 
+		/* Go on: all errors of the file are logged at once. */
 		if (rule == NULL)
 			sound = false;
 		else
@@ -68,12 +73,14 @@ ks_kafka_hba_load(void)
 		ereport(LOG, (errcode_for_file_access(), errmsg("could not open configuration file \"%s\": %m", HbaFileName)));
 		return;
 	}
+	/* A new context; the rules in use stay until the file has proven to be sound. */
 	context = AllocSetContextCreate(TopMemoryContext, "kstream hba rules", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	KS_TOKENIZE_AUTH_FILE(HbaFileName, file, &lines);
 	FreeFile(file);
 	sound = parse_lines(lines, &parsed);
 	MemoryContextSwitchTo(old);
+	/* As PostgreSQL: an erroneous file changes nothing. */
 	if (!sound)
 	{
 		MemoryContextDelete(context);
@@ -90,6 +97,26 @@ static bool
 is_keyword(const AuthToken *token, const char *word)
 {
 	return !token->quoted && strcmp(token->string, word) == 0;
+}
+
+static bool
+regex_fits(regex_t *regex, const char *text)
+{
+	pg_wchar *wide = palloc((strlen(text) + 1) * sizeof(pg_wchar));
+	int len = pg_mb2wchar_with_len(text, wide, strlen(text));
+	bool fits = pg_regexec(regex, wide, len, 0, NULL, 0, NULL, 0) == REG_OKAY;
+
+	pfree(wide);
+	return fits;
+}
+
+/* A name, or from PostgreSQL 16 on a regular expression. */
+static bool
+name_fits(const AuthToken *token, const char *name)
+{
+	regex_t *regex = KS_AUTH_TOKEN_REGEX(token);
+
+	return regex != NULL ? regex_fits(regex, name) : strcmp(token->string, name) == 0;
 }
 
 static bool
@@ -117,7 +144,7 @@ database_fits(const List *tokens, const char *database, Oid role, const char *ro
 		}
 		else if (is_keyword(token, "replication"))
 			continue;
-		else if (KS_AUTH_TOKEN_MATCHES(token, database))
+		else if (name_fits(token, database))
 			return true;
 	}
 	return false;
@@ -139,7 +166,7 @@ role_fits(const List *tokens, Oid role, const char *role_name)
 			if (OidIsValid(role) && OidIsValid(group) && is_member_of_role_nosuper(role, group))
 				return true;
 		}
-		else if (is_keyword(token, "all") || KS_AUTH_TOKEN_MATCHES(token, role_name))
+		else if (is_keyword(token, "all") || name_fits(token, role_name))
 			return true;
 	}
 	return false;
@@ -208,6 +235,16 @@ type_fits(const HbaLine *line, bool tls)
 	return false;
 }
 
+/* For the log, as PostgreSQL names it there. */
+static void
+set_place(const HbaLine *line, KsKafkaHbaDecision *decision)
+{
+	const char *file = last_dir_separator(KS_HBA_LINE_FILE(line));
+
+	snprintf(decision->line, sizeof(decision->line), "line %d of %s", line->linenumber,
+			 file != NULL ? file + 1 : KS_HBA_LINE_FILE(line));
+}
+
 static KsKafkaHbaVerdict
 verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **reason)
 {
@@ -227,6 +264,7 @@ verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **re
 		case uaTrust:
 			return KS_KAFKA_HBA_TRUST;
 		case uaSCRAM:
+		/* As PostgreSQL: md5 means SCRAM where the secret is one. */
 		case uaMD5:
 			return KS_KAFKA_HBA_SCRAM;
 		case uaPassword:
@@ -242,12 +280,13 @@ verdict_of(const HbaLine *line, const KsKafkaQuestion *question, const char **re
 	return KS_KAFKA_HBA_REFUSE;
 }
 
-KsKafkaHbaVerdict
+void
 ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storage *client, const char *database,
-				   Oid role, const char **reason)
+				   Oid role, KsKafkaHbaDecision *decision)
 {
 	ListCell *lc;
 
+	memset(decision, 0, sizeof(*decision));
 	foreach (lc, rules)
 	{
 		const HbaLine *line = lfirst(lc);
@@ -255,14 +294,14 @@ ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storag
 		if (!type_fits(line, question->tls) || !database_fits(line->databases, database, role, question->role) ||
 			!role_fits(line->roles, role, question->role))
 			continue;
-		if (line->hostname != NULL)
-		{
-			*reason = "The line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients.";
-			return KS_KAFKA_HBA_REFUSE;
-		}
-		if (address_fits(line, client))
-			return verdict_of(line, question, reason);
+		if (line->hostname == NULL && !address_fits(line, client))
+			continue;
+		set_place(line, decision);
+		if (line->hostname == NULL)
+			decision->verdict = verdict_of(line, question, &decision->reason);
+		else
+			decision->reason = "The line of pg_hba.conf that may fit has a host name, which is not looked up for Kafka clients.";
+		return;
 	}
-	*reason = "There is no line of pg_hba.conf that fits.";
-	return KS_KAFKA_HBA_REFUSE;
+	decision->reason = "There is no line of pg_hba.conf that fits.";
 }

@@ -26,11 +26,18 @@ typedef enum KsKafkaHbaVerdict
  */
 extern void ks_kafka_hba_load(void);
 
+typedef struct KsKafkaHbaDecision
+{
+	KsKafkaHbaVerdict verdict;
+	const char *reason;            /* why a client is refused, for the log */
+	char line[KS_KAFKA_PLACE_MAX]; /* which line decided, for the log; empty: none did */
+} KsKafkaHbaDecision;
+
 /*
  * What the first line says that fits.  role InvalidOid: there is no role of that
- * name.  In a transaction.  *reason: why a client is refused, for the log.
+ * name.  In a transaction.
  */
-extern KsKafkaHbaVerdict ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storage *client, const char *database,
-											Oid role, const char **reason);
+extern void ks_kafka_hba_match(const KsKafkaQuestion *question, const struct sockaddr_storage *client, const char *database,
+							   Oid role, KsKafkaHbaDecision *decision);
 
 #endif /* KS_KAFKA_HBA_RULES_H */

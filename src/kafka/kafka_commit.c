@@ -28,6 +28,8 @@
 #include "replication/walsender_private.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -39,6 +41,29 @@
 #ifndef POLLRDHUP
 #define POLLRDHUP 0
 #endif
+
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+void
+ks_kafka_commit_settings(int acks, int32 timeout, bool flushed)
+{
+	char text[12];
+
+	if (acks == 0 || acks == 1)
+		set_local("synchronous_commit", acks == 0 ? "off" : "local");
+	if (flushed && synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		set_local("synchronous_commit", "local");
+	/* The role may have a shorter limit. */
+	if (LockTimeout == 0 || LockTimeout > timeout)
+	{
+		snprintf(text, sizeof(text), "%d", timeout);
+		set_local("lock_timeout", text);
+	}
+}
 
 static pgsocket watched = PGINVALID_SOCKET;
 static TimeoutId watch_timeout = MAX_TIMEOUTS;
@@ -60,6 +85,7 @@ ks_kafka_commit_is_replicated(void)
 	XLogRecPtr confirmed;
 	int mode;
 
+	/* Nobody promised that standbys have it. */
 	if (!SyncRepRequested() || SyncRepStandbyNames == NULL || SyncRepStandbyNames[0] == '\0')
 		return true;
 	if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_WRITE)
@@ -68,6 +94,7 @@ ks_kafka_commit_is_replicated(void)
 		mode = SYNC_REP_WAIT_APPLY;
 	else
 		mode = SYNC_REP_WAIT_FLUSH;
+	/* The walsenders move the positions under this lock, all of them together. */
 	LWLockAcquire(SyncRepLock, LW_SHARED);
 	confirmed = WalSndCtl->lsn[mode];
 	LWLockRelease(SyncRepLock);

@@ -15,6 +15,13 @@
 extern void ks_kafka_commit_something(void);
 
 /*
+ * For the rest of the transaction: acks as a producer says it (-1: as the role's
+ * synchronous_commit), and how long locks are waited for, ms.  `flushed`: at least so
+ * much that a crash of this server does not lose it.
+ */
+extern void ks_kafka_commit_settings(int acks, int32 timeout, bool flushed);
+
+/*
  * After a commit: do the standbys have it that the session's synchronous_commit wants
  * to wait for?  Not if the wait was canceled.
  */

@@ -10,8 +10,9 @@
  */
 #include "postgres.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/errors.h"
+#include "kafka/kafka_configs.h"
 #include "kafka/kafka_options.h"
 
 /* ConfigResource.Type */
@@ -87,6 +88,7 @@ describe_topic(KsKafkaRequest *request, void *arg)
 	while (ks_topic_option_text(&topic, count, &option))
 		count++;
 	KS_KAFKA_STRUCTS(request, description->entry->configs, DescribeConfigsResponseResourceResult, count);
+	/* The room is for all options; only those with a name of Kafka's fill it. */
 	description->entry->configs.count = 0;
 	for (i = 0; i < count; i++)
 	{
@@ -109,16 +111,20 @@ ks_kafka_handle_describe_configs(KsKafkaRequest *request, void *response)
 		Description description = {&wanted->resources.items[i], wanted->include_synonyms, &answer->results.items[i]};
 		KwDescribeConfigsResponseResult *entry = description.entry;
 		int16 error = KS_KAFKA_NONE;
+		char *message = NULL;
 
 		entry->resource_type = description.wanted->resource_type;
 		entry->resource_name = description.wanted->resource_name;
 		entry->error_message.len = KW_NULL;
+		/* A transaction for each resource, so that what fails costs that one alone. */
 		if (entry->resource_type == RESOURCE_TOPIC)
-			error = ks_kafka_transaction(request, describe_topic, &description, NULL);
+			error = ks_kafka_transaction(request, describe_topic, &description, &message);
 		else if (entry->resource_type != RESOURCE_BROKER && entry->resource_type != RESOURCE_BROKER_LOGGER)
 			error = KS_KAFKA_INVALID_REQUEST;
-		if (error != KS_KAFKA_NONE)
-			entry->error_code = error;
+		if (error == KS_KAFKA_NONE)
+			continue;
+		entry->error_code = error;
+		entry->error_message = ks_wire_string(message);
 	}
 	return true;
 }
@@ -142,7 +148,8 @@ change_topic(KsKafkaRequest *request, void *arg)
 	ks_require_writable("AlterConfigs");
 	ks_topic_get(ks_wire_cstring(change->topic), &topic);
 	ks_topic_check_owner(&topic);
-	ks_admin_alter_topic(&topic, change->options);
+	ks_admin_alter_topic(&topic, ks_topic_options_parse(change->options));
+	/* Before the error that undoes a trial: it says that nothing else was wrong. */
 	change->done = true;
 	if (change->trial)
 		ereport(ERROR,
@@ -165,6 +172,7 @@ change(KsKafkaRequest *request, int8 type, KwString name, Jsonb *options, bool t
 		return KS_KAFKA_INVALID_REQUEST;
 	}
 	error = ks_kafka_transaction(request, change_topic, &work, &text);
+	/* A trial ends in the error that change_topic() raises. */
 	if (error == KS_KAFKA_NONE || (trial && work.done))
 		return KS_KAFKA_NONE;
 	*message = ks_wire_string(text);
@@ -183,6 +191,7 @@ all_options(const KwAlterConfigsRequestResource *wanted)
 	ks_kafka_options_begin(&options);
 	for (n = 0; ks_topic_option_name(n, &name); n++)
 	{
+		/* JSON null: the default */
 		const char *value = NULL;
 
 		if (name == NULL)

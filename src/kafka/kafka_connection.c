@@ -48,7 +48,7 @@
 /* A client that says nothing for so long is idle, ms. */
 #define IDLE_AFTER 1000
 
-/* A client that reads nothing of its answer for so long is let go of, ms. */
+/* A client that reads nothing of its answer for so long is released, ms. */
 #define WRITE_LIMIT 60000
 
 void
@@ -62,8 +62,8 @@ ks_kafka_connection_init(KsKafkaConnection *connection, pgsocket sock)
 }
 
 /* What PostgreSQL asks of an idle backend. */
-static void
-attend_to_server(void)
+void
+ks_kafka_serve_interrupts(void)
 {
 	ResetLatch(MyLatch);
 	QueryCancelPending = false;
@@ -102,6 +102,7 @@ read_some(KsKafkaConnection *connection)
 				connection->slot->bytes_in += n;
 			return n;
 		}
+		/* The client has closed its side. */
 		if (n == 0)
 			return -1;
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -117,6 +118,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 	for (;;)
 	{
 		char first;
+		/* Only looked at: the byte belongs to the handshake or to the first frame. */
 		ssize_t n = recv(connection->socket, &first, 1, MSG_PEEK);
 		int events;
 
@@ -134,7 +136,7 @@ ks_kafka_connection_start(KsKafkaConnection *connection, int limit)
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			ks_kafka_serve_interrupts();
 	}
 }
 
@@ -186,6 +188,7 @@ compact_buffer(KsKafkaConnection *connection)
 	memmove(connection->in.data, connection->in.data + connection->used, left);
 	connection->in.len = left;
 	connection->used = 0;
+	/* One large frame must not hold its memory for the life of the connection. */
 	if (connection->in.maxlen > KEEP_SIZE && left < READ_SIZE)
 	{
 		connection->in.maxlen = KEEP_SIZE;
@@ -236,12 +239,17 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 			return false;
 		if (found > 0)
 		{
+			/* May move the buffer, so the frame is looked up once more. */
 			drain(connection, max);
 			(void) front_frame(connection, max, frame, len);
 			connection->used += 4 + *len;
 			ks_kafka_memory_used(*len);
 			return true;
 		}
+		/*
+		 * The limit is for the whole frame: a client that sends byte by byte does not
+		 * stretch it.
+		 */
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		if (limit >= 0)
@@ -256,7 +264,7 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 		if (events & WL_TIMEOUT)
 			give_memory_back(connection);
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			ks_kafka_serve_interrupts();
 		if ((events & WL_SOCKET_READABLE) && read_some(connection) < 0)
 			return false;
 	}
@@ -272,6 +280,12 @@ void
 ks_kafka_take_frame(KsKafkaConnection *connection, int32 len)
 {
 	connection->used += 4 + len;
+}
+
+void
+ks_kafka_leave_frame(KsKafkaConnection *connection, int32 len)
+{
+	connection->used -= 4 + len;
 }
 
 bool
@@ -297,10 +311,11 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 			return false;
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_WRITEABLE | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
 								   connection->socket, WRITE_LIMIT, KS_WAIT_EVENT("KstreamKafkaWrite"));
+		/* Nothing was taken for so long: the client is given up. */
 		if (events & WL_TIMEOUT)
 			return false;
 		if (events & WL_LATCH_SET)
-			attend_to_server();
+			ks_kafka_serve_interrupts();
 	}
 	if (connection->slot != NULL)
 		connection->slot->bytes_out += len;
@@ -318,5 +333,5 @@ ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone)
 	if (events & WL_TIMEOUT)
 		ks_kafka_memory_release();
 	if (events & WL_LATCH_SET)
-		attend_to_server();
+		ks_kafka_serve_interrupts();
 }

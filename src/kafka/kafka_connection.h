@@ -45,6 +45,9 @@ extern bool ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long l
 extern bool ks_kafka_peek_frame(const KsKafkaConnection *connection, int32 max, char **frame, int32 *len);
 extern void ks_kafka_take_frame(KsKafkaConnection *connection, int32 len);
 
+/* Leave the frame that was read last to whoever reads next. */
+extern void ks_kafka_leave_frame(KsKafkaConnection *connection, int32 len);
+
 /* Send; false when the client is gone or reads nothing for WRITE_LIMIT. */
 extern bool ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len);
 
@@ -53,5 +56,8 @@ extern bool ks_kafka_write(KsKafkaConnection *connection, const char *data, size
  * transaction.
  */
 extern void ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone);
+
+/* What PostgreSQL asks of an idle backend, when a wait outside a transaction was woken by the latch. */
+extern void ks_kafka_serve_interrupts(void);
 
 #endif /* KS_KAFKA_KAFKA_CONNECTION_H */

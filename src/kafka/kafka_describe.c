@@ -12,8 +12,12 @@
 #include "postgres.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_metadata.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/damage.h"
+#include "log/recovery.h"
+#include "log/segment.h"
 
 /* ---------- DescribeLogDirs ---------- */
 
@@ -28,11 +32,13 @@ size_of(const KsTopic *topic, int32 partition)
 {
 	KsPartitionInfo info;
 	int64 bytes = 0;
+	char *damage;
 	ListCell *lc;
 
 	foreach (lc, ks_segment_list(topic, partition))
 		bytes += Max(((KsSegment *) lfirst(lc))->bytes, 0);
-	ks_log_info(topic, partition, &info);
+	if (!ks_log_look(topic, partition, &info, &damage))
+		return bytes;
 	return bytes + Max(info.active_bytes, 0);
 }
 
@@ -92,6 +98,7 @@ describe_dirs(KsKafkaRequest *request, void *arg)
 	{
 		KsTopic topic;
 
+		/* A topic may have been dropped since the ids were listed. */
 		if (ks_topic_find_by_id(lfirst_int(lc), &topic) && ks_topic_may_be_seen(&topic))
 			describe_topic(request, dirs, &topic);
 	}

@@ -5,11 +5,13 @@
  * A round reads each partition that is asked for in one transaction: the last
  * stable offset first, then a snapshot, then batches (log/log_scan.c).  If that gives
  * fewer than min_bytes, the session waits outside of a transaction for a commit to one
- * of the partitions, at most max_wait_ms, and does another round.
+ * of the partitions, at most max_wait_ms, and does another round; with a large min_bytes
+ * only when the partitions can have grown by what is missing (fetch/waiting.c).
  *
  * A batch is handed out whole even if the offset wanted lies inside it, and the first
  * batch of the answer whatever its size: clients go on from there.  Fetch sessions are
- * declined (session id 0), so that each request names its partitions.
+ * declined (session id 0), so that each request names its partitions.  A client that
+ * says in which rack it is, and that a standby in that rack could serve, is sent there.
  *
  * There is never a record of an open or aborted transaction in the log, so both
  * isolation levels read the same.
@@ -27,8 +29,13 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "fetch/waiting.h"
+#include "kafka/kafka_fetch.h"
+#include "kafka/kafka_nodes.h"
 #include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment_table.h"
 
 /* However much a client would take (Kafka's fetch.max.bytes). */
 #define ANSWER_MAX (55 * 1024 * 1024)
@@ -40,9 +47,6 @@
 #define LOOK_AROUND 1000
 #define LOOK_AROUND_STANDBY 100
 
-/* So many partitions of one request are waited for; at the others the session looks by itself. */
-#define WAITS_MAX 2048
-
 typedef struct FetchRound
 {
 	const KwFetchRequest *wanted;
@@ -50,6 +54,7 @@ typedef struct FetchRound
 	MemoryContext context; /* of the bytes that it reads */
 	int64 left;            /* bytes that the answer may still take */
 	int64 bytes;           /* that it has */
+	int32 preferred;       /* the node to read from instead; -1: this one */
 	bool failed;           /* a partition has an error: answer at once */
 } FetchRound;
 
@@ -69,6 +74,7 @@ static void
 read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const KsPartitionInfo *info,
 			 FetchRound *round, StringInfo out)
 {
+	/* After the end (info), as log_scan.c demands */
 	Snapshot snapshot = ks_log_snapshot();
 	int64 limit = Min(round->left, Max(wanted->partition_max_bytes, 0));
 	KsLogScan scan;
@@ -77,12 +83,18 @@ read_batches(const KsTopic *topic, const KwFetchRequestPartition *wanted, const 
 	ks_log_scan_begin(&scan, topic, wanted->partition, wanted->fetch_offset, info->end, info, snapshot);
 	while (ks_log_scan_next(&scan, &row))
 	{
+		/* Known without fetching the batch from its toast table. */
 		int64 size = toast_raw_datum_size(row.batch) - VARHDRSZ;
 		struct varlena *batch;
 
 		CHECK_FOR_INTERRUPTS();
+		/*
+		 * The first batch of the answer goes out whatever its size, else the client would
+		 * be stuck before it.
+		 */
 		if (out->len + size > limit && (round->bytes > 0 || out->len > 0))
 			break;
+		/* Only assembled: the batch is compressed by our codec, not by toast. */
 		batch = PG_DETOAST_DATUM(row.batch);
 		appendBinaryStringInfo(out, VARDATA(batch), VARSIZE(batch) - VARHDRSZ);
 		if ((Pointer) batch != DatumGetPointer(row.batch))
@@ -110,13 +122,20 @@ fetch_partition(KsKafkaRequest *request, const KsTopic *topic, const KwFetchRequ
 	entry->high_watermark = info.end;
 	entry->last_stable_offset = info.end;
 	entry->log_start_offset = info.log_start;
+	/* A standby may lag behind what the client has read on the primary. */
 	if (wanted->fetch_offset < info.log_start || (wanted->fetch_offset > info.end && !info.standby))
 		return KS_E_OFFSET_OUT_OF_RANGE;
+	if (round->preferred >= 0)
+	{
+		entry->preferred_read_replica = round->preferred;
+		return KS_KAFKA_NONE;
+	}
 	if (wanted->fetch_offset >= info.end)
 		return KS_KAFKA_NONE;
 	/* What is too much for the answer is not looked at. */
 	if (round->left <= 0 && round->bytes > 0)
 		return KS_KAFKA_NONE;
+	/* The bytes must outlive the transaction. */
 	old = MemoryContextSwitchTo(round->context);
 	initStringInfo(&out);
 	MemoryContextSwitchTo(old);
@@ -195,6 +214,7 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 	int i;
 	int j;
 
+	/* Everything that the round before has read. */
 	MemoryContextReset(round->context);
 	round->left = most;
 	round->bytes = 0;
@@ -206,6 +226,7 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 
 		entry->topic = wanted->topic;
 		entry->topic_id = wanted->topic_id;
+		/* While the array is made: an error in between must not leave a count without items. */
 		entry->partitions.count = 0;
 		entry->partitions.items = ks_kafka_new_array_in(round->context, &ks_wire_FetchResponsePartitionData, wanted->partitions.count);
 		entry->partitions.count = wanted->partitions.count;
@@ -221,7 +242,10 @@ begin_round(KsKafkaRequest *request, FetchRound *round)
 static int16
 partition_error(int16 error)
 {
-	/* Canceled, or in the way of what a standby replays: there is nothing to read now, and the client asks again. */
+	/*
+	 * Canceled, or in the way of what a standby replays: there is nothing to read now, and
+	 * the client asks again.
+	 */
 	if (error == KS_KAFKA_REQUEST_TIMED_OUT || (error == KS_KAFKA_KAFKA_STORAGE_ERROR && RecoveryInProgress()))
 		return KS_KAFKA_NONE;
 	return error;
@@ -234,6 +258,7 @@ fetch_round(KsKafkaRequest *request, FetchRound *round)
 	int i;
 	int j;
 
+	/* first all in one transaction, which is cheaper */
 	begin_round(request, round);
 	if (ks_kafka_transaction(request, fetch_all, round, NULL) == KS_KAFKA_NONE)
 		return;
@@ -254,44 +279,18 @@ fetch_round(KsKafkaRequest *request, FetchRound *round)
 
 /* ---------- waiting ---------- */
 
-/*
- * Ask to be woken when there is more than was seen; at the end of the transaction it
- * would be forgotten.  False: there is more already.  Where a partition cannot be waited
- * for, the caller looks again after LOOK_AROUND, as it does anyway.
- */
-static bool
-add_waits(const KwFetchRequest *wanted, KwFetchResponse *answer, const KsPartitionKey *keys)
-{
-	bool ready = false;
-	int n = 0;
-	int i;
-	int j;
-
-	for (i = 0; i < wanted->topics.count; i++)
-	{
-		for (j = 0; j < wanted->topics.items[i].partitions.count; j++, n++)
-		{
-			int64 seen = answer->responses.items[i].partitions.items[j].high_watermark;
-
-			if (n >= WAITS_MAX)
-				return !ready;
-			if (ks_wait_add(&keys[n], seen) == KS_WAIT_READY)
-				ready = true;
-		}
-	}
-	return !ready;
-}
-
-typedef struct KeyList
+/* The partitions of a request, and what was seen of each. */
+typedef struct SourceList
 {
 	const KwFetchRequest *wanted;
-	KsPartitionKey *keys;
-} KeyList;
+	const KwFetchResponse *answer;
+	KsWaitSource *sources;
+} SourceList;
 
 static void
-collect_keys(KsKafkaRequest *request, void *arg)
+collect_sources(KsKafkaRequest *request, void *arg)
 {
-	KeyList *list = arg;
+	SourceList *list = arg;
 	int n = 0;
 	int i;
 	int j;
@@ -304,32 +303,38 @@ collect_keys(KsKafkaRequest *request, void *arg)
 
 		for (j = 0; j < wanted->partitions.count; j++, n++)
 		{
-			memset(&list->keys[n], 0, sizeof(KsPartitionKey));
+			memset(&list->sources[n], 0, sizeof(KsWaitSource));
 			if (found)
-				ks_topic_partition_key(&topic, wanted->partitions.items[j].partition, &list->keys[n]);
+				ks_topic_partition_key(&topic, wanted->partitions.items[j].partition, &list->sources[n].key);
+			list->sources[n].offset = list->answer->responses.items[i].partitions.items[j].high_watermark;
 		}
 	}
 }
 
-/* Wait for a commit; false when the client is gone. */
 static bool
-wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 rest)
+sleep_for_client(long ms, void *arg)
 {
-	bool standby = RecoveryInProgress();
-	int64 most = Min(rest, standby ? LOOK_AROUND_STANDBY : LOOK_AROUND);
-	KeyList list = {wanted, NULL};
-	int count = 0;
+	KsKafkaRequest *request = arg;
+
+	ks_kafka_wait(request->connection, ms, &request->gone);
+	return !request->gone;
+}
+
+/* Wait until the answer can have so many bytes more; false when the client is gone. */
+static bool
+wait_for_more(KsKafkaRequest *request, const KwFetchRequest *wanted, KwFetchResponse *answer, int64 bytes, int64 rest)
+{
+	KsWaiting waiting = {.min_bytes = bytes, .sleep = sleep_for_client, .arg = request};
+	SourceList list = {wanted, answer, NULL};
 	int i;
 
 	for (i = 0; i < wanted->topics.count; i++)
-		count += wanted->topics.items[i].partitions.count;
-	list.keys = palloc(Max(count, 1) * sizeof(KsPartitionKey));
-	if (ks_kafka_transaction(request, collect_keys, &list, NULL) != KS_KAFKA_NONE)
+		waiting.count += wanted->topics.items[i].partitions.count;
+	list.sources = palloc(Max(waiting.count, 1) * sizeof(KsWaitSource));
+	if (ks_kafka_transaction(request, collect_sources, &list, NULL) != KS_KAFKA_NONE)
 		return true;
-	if (standby || add_waits(wanted, answer, list.keys))
-		ks_kafka_wait(request->connection, most, &request->gone);
-	ks_wait_end();
-	return !request->gone;
+	waiting.sources = list.sources;
+	return ks_waiting_sleep(&waiting, Min(rest, RecoveryInProgress() ? LOOK_AROUND_STANDBY : LOOK_AROUND));
 }
 
 bool
@@ -338,9 +343,10 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 	KwFetchResponse *answer = response;
 	const KwFetchRequest *wanted = request->body;
 	int64 limit = Min(Max(wanted->max_wait_ms, 0), WAIT_MAX);
-	FetchRound round = {wanted, answer, AllocSetContextCreate(request->context, "kstream kafka fetch", ALLOCSET_DEFAULT_SIZES)};
+	FetchRound round = {.wanted = wanted, .answer = answer, .preferred = ks_kafka_node_of_rack(request, wanted->rack_id)};
 	instr_time start;
 
+	round.context = AllocSetContextCreate(request->context, "kstream kafka fetch", ALLOCSET_DEFAULT_SIZES);
 	INSTR_TIME_SET_CURRENT(start);
 	KS_KAFKA_STRUCTS(request, answer->responses, FetchResponseableTopicResponse, wanted->topics.count);
 	for (;;)
@@ -352,10 +358,11 @@ ks_kafka_handle_fetch(KsKafkaRequest *request, void *response)
 		INSTR_TIME_SET_CURRENT(elapsed);
 		INSTR_TIME_SUBTRACT(elapsed, start);
 		rest = limit - (int64) INSTR_TIME_GET_MILLISEC(elapsed);
-		if (round.failed || round.bytes >= wanted->min_bytes || rest <= 0)
+		if (round.failed || round.preferred >= 0 || round.bytes >= wanted->min_bytes || rest <= 0)
 			return true;
+		/* What the waiting takes goes with the next round. */
 		MemoryContextSwitchTo(round.context);
-		if (!wait_for_more(request, wanted, answer, rest))
+		if (!wait_for_more(request, wanted, answer, wanted->min_bytes - round.bytes, rest))
 			return false;
 		MemoryContextSwitchTo(request->context);
 	}

@@ -2,9 +2,10 @@
  * kafka_metadata.c
  *	  Who this server is, and which topics it has.
  *
- * A kstream database is a cluster of one node: this server leads every partition
- * and coordinates every group.  A client is told to come back to where it came, the
- * address at which it connected, unless kstream.kafka_advertised_listener says another.
+ * A kstream database is a cluster of which the primary leads every partition and
+ * coordinates every group, and the standbys are replicas (kafka_nodes.c).  If this
+ * server alone is known, a client is told to come back to where it came, the address
+ * at which it connected, unless kstream.kafka_advertised_listener says another.
  *
  * A topic is shown to whoever has a right on it, as in the view kstream.topics.
  *
@@ -13,22 +14,23 @@
  */
 #include "postgres.h"
 
-#include <sys/socket.h>
-
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "common/base64.h"
-#include "common/ip.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
 #include "base/errors.h"
+#include "catalog/topic_row.h"
 #include "kafka/kafka.h"
-#include "kafka/kafka_request.h"
-#include "log/log.h"
+#include "kafka/kafka_metadata.h"
+#include "kafka/kafka_nodes.h"
+#include "log/damage.h"
+#include "log/recovery.h"
 
 /* Kafka's numbers of what a role may do, as bits (AclOperation). */
 #define OPERATION_READ (1 << 3)
@@ -45,11 +47,14 @@ cluster_id(void)
 {
 	uint64 parts[2] = {GetSystemIdentifier(), MyDatabaseId};
 	char *text = palloc0(32);
+	int len = pg_b64_encode((void *) parts, sizeof(parts), text, 31);
 	char *p;
 
-	(void) pg_b64_encode((char *) parts, sizeof(parts), text, 32);
+	Assert(len > 0);
+	text[Max(len, 0)] = '\0';
 	for (p = text; *p != '\0'; p++)
 	{
+		/* Kafka's form: base64 for URLs, without padding. */
 		if (*p == '+')
 			*p = '-';
 		else if (*p == '/')
@@ -58,29 +63,6 @@ cluster_id(void)
 			*p = '\0';
 	}
 	return text;
-}
-
-/* Host and port at which clients reach this server. */
-static void
-advertised(KsKafkaRequest *request, KwString *host, int32 *port)
-{
-	const char *setting = ks_kafka_advertised_listener;
-	const char *colon = setting != NULL ? strrchr(setting, ':') : NULL;
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	char name[NI_MAXHOST] = "localhost";
-	char service[NI_MAXSERV];
-
-	*port = ks_kafka_port;
-	if (colon != NULL && colon > setting)
-	{
-		*host = ks_wire_string(pnstrdup(setting, colon - setting));
-		*port = atoi(colon + 1);
-		return;
-	}
-	if (getsockname(request->connection->socket, (struct sockaddr *) &address, &len) == 0)
-		(void) pg_getnameinfo_all(&address, len, name, sizeof(name), service, sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV);
-	*host = ks_wire_string(pstrdup(name));
 }
 
 static int32
@@ -99,32 +81,32 @@ operations_of(const KsTopic *topic)
 	return operations;
 }
 
-/* The leader epoch of a partition, or -1 where it is not known without writing. */
+/* The leader epoch of a partition, or -1 where it is not known without writing, or not at all. */
 static int32
 epoch_of(const KsTopic *topic, int32 partition)
 {
 	KsPartitionInfo info;
+	char *damage;
 
-	if (RecoveryInProgress())
+	if (RecoveryInProgress() || !ks_log_look(topic, partition, &info, &damage))
 		return -1;
-	ks_log_info(topic, partition, &info);
 	return info.leader_epoch;
 }
 
 static void
-fill_partition(KsKafkaRequest *request, const KsTopic *topic, int32 partition, KwMetadataResponseResponsePartition *entry)
+fill_partition(KsKafkaRequest *request, const KsKafkaNodes *nodes, const KsTopic *topic, int32 partition,
+			   KwMetadataResponseResponsePartition *entry)
 {
 	entry->partition_index = partition;
-	entry->leader_id = ks_kafka_node_id;
+	entry->leader_id = nodes->nodes[0].id;
 	entry->leader_epoch = epoch_of(topic, partition);
-	KS_KAFKA_VALUES(request, entry->replica_nodes, 1);
-	entry->replica_nodes.items[0] = ks_kafka_node_id;
-	KS_KAFKA_VALUES(request, entry->isr_nodes, 1);
-	entry->isr_nodes.items[0] = ks_kafka_node_id;
+	KS_KAFKA_REPLICAS(request, entry->replica_nodes, nodes);
+	KS_KAFKA_IN_SYNC(request, entry->isr_nodes, nodes);
 }
 
 static void
-fill_topic(KsKafkaRequest *request, const KsTopic *topic, bool operations, KwMetadataResponseResponseTopic *entry)
+fill_topic(KsKafkaRequest *request, const KsKafkaNodes *nodes, const KsTopic *topic, bool operations,
+		   KwMetadataResponseResponseTopic *entry)
 {
 	int32 i;
 
@@ -134,7 +116,7 @@ fill_topic(KsKafkaRequest *request, const KsTopic *topic, bool operations, KwMet
 	entry->topic_authorized_operations = operations ? operations_of(topic) : PG_INT32_MIN;
 	KS_KAFKA_STRUCTS(request, entry->partitions, MetadataResponseResponsePartition, topic->partitions);
 	for (i = 0; i < topic->partitions; i++)
-		fill_partition(request, topic, i, &entry->partitions.items[i]);
+		fill_partition(request, nodes, topic, i, &entry->partitions.items[i]);
 }
 
 /* ---------- which topics ---------- */
@@ -143,24 +125,23 @@ typedef struct Listing
 {
 	const KwMetadataRequest *wanted;
 	KwMetadataResponse *answer;
+	const KsKafkaNodes *nodes;
 } Listing;
+
+static void
+add_id(const KsTopicRow *row, void *arg)
+{
+	List **ids = arg;
+
+	*ids = lappend_int(*ids, row->topic_id);
+}
 
 List *
 ks_kafka_topic_ids(void)
 {
-	Relation rel = table_open(ks_catalog()->topic, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	List *ids = NIL;
-	HeapTuple tuple;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-
-		ids = lappend_int(ids, DatumGetInt32(heap_getattr(tuple, Anum_topic_topic_id, RelationGetDescr(rel), &isnull)));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	ks_topic_row_visit(add_id, &ids);
 	return ids;
 }
 
@@ -179,7 +160,7 @@ list_all(KsKafkaRequest *request, void *arg)
 		KsTopic topic;
 
 		if (ks_topic_find_by_id(lfirst_int(lc), &topic) && ks_topic_may_be_seen(&topic))
-			fill_topic(request, &topic, operations, &listing->answer->topics.items[n++]);
+			fill_topic(request, listing->nodes, &topic, operations, &listing->answer->topics.items[n++]);
 	}
 	listing->answer->topics.count = n;
 }
@@ -190,6 +171,7 @@ typedef struct One
 	KwUuid id;
 	bool create;
 	bool operations;
+	const KsKafkaNodes *nodes;
 	KwMetadataResponseResponseTopic *entry;
 } One;
 
@@ -198,7 +180,7 @@ create_one(KsKafkaRequest *request, void *arg)
 {
 	One *one = arg;
 
-	ks_admin_create_topic(ks_wire_cstring(one->name), 1, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), true);
+	ks_admin_create_topic(ks_wire_cstring(one->name), 1, NIL, true);
 }
 
 static void
@@ -209,7 +191,7 @@ list_one(KsKafkaRequest *request, void *arg)
 
 	one->entry->error_code = ks_kafka_topic_find(one->name, &one->id, KS_KAFKA_ANY_RIGHT, &topic);
 	if (one->entry->error_code == KS_KAFKA_NONE)
-		fill_topic(request, &topic, one->operations, one->entry);
+		fill_topic(request, one->nodes, &topic, one->operations, one->entry);
 }
 
 static void
@@ -219,6 +201,7 @@ fill_one(KsKafkaRequest *request, One *one)
 
 	if (error != KS_KAFKA_NONE)
 		one->entry->error_code = error;
+	/* In a transaction of its own, then looked up once more. */
 	if (one->entry->error_code == KS_E_UNKNOWN_TOPIC_OR_PARTITION && one->create && ks_kafka_auto_create_topics && !RecoveryInProgress())
 	{
 		error = ks_kafka_transaction(request, create_one, one, NULL);
@@ -247,6 +230,7 @@ list_wanted(KsKafkaRequest *request, Listing *listing)
 			.id = wanted->topics.items[i].topic_id,
 			.create = wanted->allow_auto_topic_creation,
 			.operations = wanted->include_topic_authorized_operations,
+			.nodes = listing->nodes,
 			.entry = &listing->answer->topics.items[i],
 		};
 
@@ -259,15 +243,22 @@ ks_kafka_handle_metadata(KsKafkaRequest *request, void *response)
 {
 	KwMetadataResponse *answer = response;
 	const KwMetadataRequest *wanted = request->body;
-	Listing listing = {wanted, answer};
+	const KsKafkaNodes *nodes = ks_kafka_nodes(request);
+	Listing listing = {wanted, answer, nodes};
 	/* No list means all topics; before version 1 an empty list did. */
 	bool all = wanted->topics.count < 0 || (request->header.version == 0 && wanted->topics.count == 0);
+	int i;
 
-	KS_KAFKA_STRUCTS(request, answer->brokers, MetadataResponseResponseBroker, 1);
-	answer->brokers.items[0].node_id = ks_kafka_node_id;
-	advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
+	KS_KAFKA_STRUCTS(request, answer->brokers, MetadataResponseResponseBroker, nodes->count);
+	for (i = 0; i < nodes->count; i++)
+	{
+		answer->brokers.items[i].node_id = nodes->nodes[i].id;
+		answer->brokers.items[i].host = ks_wire_string(nodes->nodes[i].host);
+		answer->brokers.items[i].port = nodes->nodes[i].port;
+		answer->brokers.items[i].rack = ks_wire_string(nodes->nodes[i].rack);
+	}
 	answer->cluster_id = ks_wire_string(cluster_id());
-	answer->controller_id = ks_kafka_node_id;
+	answer->controller_id = nodes->nodes[0].id;
 	if (!all)
 		list_wanted(request, &listing);
 	else
@@ -281,13 +272,20 @@ bool
 ks_kafka_handle_describe_cluster(KsKafkaRequest *request, void *response)
 {
 	KwDescribeClusterResponse *answer = response;
+	const KsKafkaNodes *nodes = ks_kafka_nodes(request);
+	int i;
 
 	answer->cluster_id = ks_wire_string(cluster_id());
-	answer->controller_id = ks_kafka_node_id;
+	answer->controller_id = nodes->nodes[0].id;
 	answer->endpoint_type = 1;
-	KS_KAFKA_STRUCTS(request, answer->brokers, DescribeClusterResponseBroker, 1);
-	answer->brokers.items[0].broker_id = ks_kafka_node_id;
-	advertised(request, &answer->brokers.items[0].host, &answer->brokers.items[0].port);
+	KS_KAFKA_STRUCTS(request, answer->brokers, DescribeClusterResponseBroker, nodes->count);
+	for (i = 0; i < nodes->count; i++)
+	{
+		answer->brokers.items[i].broker_id = nodes->nodes[i].id;
+		answer->brokers.items[i].host = ks_wire_string(nodes->nodes[i].host);
+		answer->brokers.items[i].port = nodes->nodes[i].port;
+		answer->brokers.items[i].rack = ks_wire_string(nodes->nodes[i].rack);
+	}
 	return true;
 }
 
@@ -296,18 +294,20 @@ ks_kafka_handle_find_coordinator(KsKafkaRequest *request, void *response)
 {
 	KwFindCoordinatorResponse *answer = response;
 	const KwFindCoordinatorRequest *wanted = request->body;
+	const KsKafkaNode *leader = &ks_kafka_nodes(request)->nodes[0];
 	int i;
 
 	/* Version 4 asks about several keys at once. */
-	answer->node_id = ks_kafka_node_id;
-	advertised(request, &answer->host, &answer->port);
+	answer->node_id = leader->id;
+	answer->host = ks_wire_string(leader->host);
+	answer->port = leader->port;
 	KS_KAFKA_STRUCTS(request, answer->coordinators, FindCoordinatorResponseCoordinator, Max(wanted->coordinator_keys.count, 0));
 	for (i = 0; i < answer->coordinators.count; i++)
 	{
 		KwFindCoordinatorResponseCoordinator *entry = &answer->coordinators.items[i];
 
 		entry->key = wanted->coordinator_keys.items[i];
-		entry->node_id = ks_kafka_node_id;
+		entry->node_id = leader->id;
 		entry->host = answer->host;
 		entry->port = answer->port;
 	}
@@ -316,10 +316,17 @@ ks_kafka_handle_find_coordinator(KsKafkaRequest *request, void *response)
 
 /* ---------- DescribeTopicPartitions ---------- */
 
+typedef struct TopicDescription
+{
+	KwDescribeTopicPartitionsResponseResponseTopic *entry;
+	const KsKafkaNodes *nodes;
+} TopicDescription;
+
 static void
 describe_one(KsKafkaRequest *request, void *arg)
 {
-	KwDescribeTopicPartitionsResponseResponseTopic *entry = arg;
+	TopicDescription *description = arg;
+	KwDescribeTopicPartitionsResponseResponseTopic *entry = description->entry;
 	static const KwUuid no_id;
 	KsTopic topic;
 	int32 i;
@@ -335,12 +342,10 @@ describe_one(KsKafkaRequest *request, void *arg)
 		KwDescribeTopicPartitionsResponseResponsePartition *part = &entry->partitions.items[i];
 
 		part->partition_index = i;
-		part->leader_id = ks_kafka_node_id;
+		part->leader_id = description->nodes->nodes[0].id;
 		part->leader_epoch = epoch_of(&topic, i);
-		KS_KAFKA_VALUES(request, part->replica_nodes, 1);
-		part->replica_nodes.items[0] = ks_kafka_node_id;
-		KS_KAFKA_VALUES(request, part->isr_nodes, 1);
-		part->isr_nodes.items[0] = ks_kafka_node_id;
+		KS_KAFKA_REPLICAS(request, part->replica_nodes, description->nodes);
+		KS_KAFKA_IN_SYNC(request, part->isr_nodes, description->nodes);
 		part->eligible_leader_replicas.count = 0;
 		part->last_known_elr.count = 0;
 	}
@@ -351,6 +356,7 @@ ks_kafka_handle_describe_topic_partitions(KsKafkaRequest *request, void *respons
 {
 	KwDescribeTopicPartitionsResponse *answer = response;
 	const KwDescribeTopicPartitionsRequest *wanted = request->body;
+	TopicDescription description = {NULL, ks_kafka_nodes(request)};
 	int i;
 
 	KS_KAFKA_STRUCTS(request, answer->topics, DescribeTopicPartitionsResponseResponseTopic, wanted->topics.count);
@@ -361,7 +367,8 @@ ks_kafka_handle_describe_topic_partitions(KsKafkaRequest *request, void *respons
 
 		entry->name = wanted->topics.items[i].name;
 		entry->topic_authorized_operations = PG_INT32_MIN;
-		error = ks_kafka_transaction(request, describe_one, entry, NULL);
+		description.entry = entry;
+		error = ks_kafka_transaction(request, describe_one, &description, NULL);
 		if (error != KS_KAFKA_NONE)
 			entry->error_code = error;
 	}

@@ -11,10 +11,13 @@
 #include "access/xlog.h"
 
 #include "base/errors.h"
+#include "fetch/bytime.h"
 #include "fetch/fetch.h"
+#include "kafka/kafka_offsets.h"
 #include "kafka/kafka_request.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment.h"
 #include "record/time.h"
 
 /* Times with a meaning of their own (ListOffsetsRequest). */
@@ -80,6 +83,7 @@ list_one(KsKafkaRequest *request, void *arg)
 	ks_log_info(&topic, one->wanted->partition_index, &info);
 	switch (one->wanted->timestamp)
 	{
+		/* The last stable offset: there is nothing else to read up to. */
 		case LATEST:
 			one->entry->offset = info.end;
 			one->entry->leader_epoch = info.standby ? -1 : info.leader_epoch;
@@ -156,6 +160,7 @@ find_epoch(KsKafkaRequest *request, void *arg)
 		return;
 	}
 	ks_log_info(&topic, one->wanted->partition, &info);
+	/* An epoch that is not known here: the defaults say so. */
 	if (info.standby || one->wanted->leader_epoch > info.leader_epoch)
 		return;
 	if (one->wanted->leader_epoch == info.leader_epoch)

@@ -16,6 +16,9 @@
  * 3. If that fails for more than one batch, each is tried alone, so that nobody's
  *	  record fails for another's.
  *
+ * A request with a transactional id is the same, but for where its batches go: into
+ * staging (kafka_stage.c), until the transaction ends.
+ *
  * acks: 0 and 1 let the commit end before the standbys have it, or before it is flushed
  * here; all (-1) is what the role's synchronous_commit says.
  *
@@ -36,13 +39,18 @@
 #include "base/errors.h"
 #include "codec/batch.h"
 #include "kafka/kafka_commit.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_sequences.h"
-#include "log/log.h"
+#include "kafka/kafka_stage.h"
+#include "log/append.h"
+#include "kafka/kafka_transactions.h"
+#include "produce/column_check.h"
+#include "produce/flush.h"
 #include "produce/partitioner.h"
-#include "produce/produce.h"
 #include "produce/producer_batch.h"
 #include "record/time.h"
+#include "staging/staging.h"
 #include "topic/placement.h"
 
 /*
@@ -63,33 +71,17 @@
 /* Time for a request that names none, and at most, ms: as long as Kafka's clients wait for an answer. */
 #define DEFAULT_TIMEOUT 30000
 
-/* A batch that a client sent, and what became of it. */
-typedef struct ClientBatch
-{
-	KsTopic topic;
-	int32 partition;
-	KwString bytes;
-	KsAppendBatch batch;
-	int arrival;
-	KsKafkaSequence sequence;
-	bool is_duplicate; /* it is in the log already, or in this transaction */
-	int original;      /* place among the chosen of the batch that it repeats; -1: in the log */
-	bool by_hand;      /* a key is not where its hash would put it */
-	KwProduceResponsePartitionProduceResponse *entry;
-	const char *why; /* for the answer, or NULL */
-} ClientBatch;
-
 /* ---------- checking ---------- */
 
 static int16
-refuse(ClientBatch *batch, int16 error, const char *why)
+refuse(KsClientBatch *batch, int16 error, const char *why)
 {
 	batch->why = why;
 	return error;
 }
 
 static int16
-check_header(ClientBatch *batch, const KsBatchHeader *header)
+check_header(KsClientBatch *batch, const KsBatchHeader *header)
 {
 	if (header->batch_length + KS_BATCH_LENGTH_END != batch->bytes.len)
 		return refuse(batch, KS_E_INVALID_RECORD, "there must be exactly one batch for each partition");
@@ -97,10 +89,13 @@ check_header(ClientBatch *batch, const KsBatchHeader *header)
 		return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the batch is larger than the topic's max.message.bytes");
 	if ((header->attributes & KS_BATCH_ATTR_CONTROL) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "clients cannot write control batches");
-	if ((header->attributes & KS_BATCH_ATTR_TRANSACTIONAL) != 0)
-		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "transactions are not supported");
+	if (((header->attributes & KS_BATCH_ATTR_TRANSACTIONAL) != 0) != batch->transactional)
+		return refuse(batch, KS_KAFKA_INVALID_TXN_STATE, "a batch is transactional if its request names a transactional id");
+	if (batch->transactional && header->producer_id < 0)
+		return refuse(batch, KS_E_INVALID_RECORD, "a transactional batch has no producer id");
 	if ((header->attributes & (KS_BATCH_ATTR_APPEND_TIME | KS_BATCH_ATTR_DELETE_HORIZON)) != 0)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch has attributes that only a server sets");
+	/* Only compaction makes gaps; a client's offsets are 0 to n - 1. */
 	if (header->record_count <= 0 || header->record_count != header->last_offset_delta + 1)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch does not have as many records as its offsets say");
 	if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0))
@@ -122,11 +117,27 @@ time_fits(const KsTopicOptions *options, int64 time, int64 now)
 		   (options->timestamp_before_max == KS_UNLIMITED || now - time <= options->timestamp_before_max);
 }
 
+/* As SQL refuses it: one record that a column of the topic's table cannot show makes every SELECT fail. */
+static int16
+check_columns(KsClientBatch *batch, const KsRecord *record)
+{
+	const KsTopicOptions *options = &batch->topic.options;
+	bool key_fits = record->key_len < 0 || ks_column_shows(options->key_type, record->key, record->key_len);
+	KsColumnType type = key_fits ? options->value_type : options->key_type;
+
+	if (key_fits && (record->value_len < 0 || ks_column_shows(options->value_type, record->value, record->value_len)))
+		return KS_KAFKA_NONE;
+	return refuse(batch, KS_E_INVALID_RECORD,
+				  psprintf("the %s of a record is not valid %s, which the topic's option %s asks for",
+						   key_fits ? "value" : "key", ks_column_type_name(type), key_fits ? "value_type" : "key_type"));
+}
+
 /* Walk through all records. */
 static int16
-check_records(ClientBatch *batch, KsBatchReader *reader)
+check_records(KsClientBatch *batch, KsBatchReader *reader)
 {
 	bool compacted = (batch->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0;
+	bool typed = batch->topic.options.key_type != KS_COLUMN_BYTEA || batch->topic.options.value_type != KS_COLUMN_BYTEA;
 	int64 now = ks_ms_from_timestamptz(GetCurrentTimestamp());
 	int64 greatest = -1;
 	int32 count = 0;
@@ -144,12 +155,16 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 			return refuse(batch, KS_E_INVALID_TIMESTAMP, "a record's time is too far from the server's for the topic's message.timestamp.before.max.ms or after.max.ms");
 		if (record.headers_len > MAX_HEADERS)
 			return refuse(batch, KS_E_MESSAGE_TOO_LARGE, "the headers of a record are larger than 4 MB");
+		if (typed && check_columns(batch, &record) != KS_KAFKA_NONE)
+			return KS_E_INVALID_RECORD;
 		greatest = Max(greatest, record.timestamp);
+		/* One is enough: readers then look for keys everywhere (topic/placement.c). */
 		if (record.key_len >= 0 && !batch->by_hand)
 			batch->by_hand = ks_partition_for_key(record.key, record.key_len, batch->topic.partitions) != batch->partition;
 	}
 	if (status != KS_BATCH_END || count != reader->header.record_count)
 		return refuse(batch, KS_E_CORRUPT_MESSAGE, "a record of the batch is malformed");
+	/* Retention and look-ups by time go by the header. */
 	if (greatest != reader->header.max_timestamp)
 		return refuse(batch, KS_E_INVALID_RECORD, "the batch's greatest timestamp is not that of its records");
 	batch->batch.records = count;
@@ -158,14 +173,19 @@ check_records(ClientBatch *batch, KsBatchReader *reader)
 }
 
 static int16
-status_error(ClientBatch *batch, KsBatchStatus status)
+status_error(KsClientBatch *batch, KsBatchStatus status)
 {
-	return refuse(batch, status == KS_BATCH_BAD_CODEC ? KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE : KS_E_CORRUPT_MESSAGE,
-				  ks_batch_status_text(status));
+	int16 error = KS_E_CORRUPT_MESSAGE;
+
+	if (status == KS_BATCH_BAD_CODEC)
+		error = KS_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+	else if (status == KS_BATCH_TOO_LARGE)
+		error = KS_E_MESSAGE_TOO_LARGE; /* Java's producer splits a batch that is that */
+	return refuse(batch, error, ks_batch_status_text(status));
 }
 
 static void
-set_sequence(ClientBatch *batch, const KsBatchHeader *header)
+set_sequence(KsClientBatch *batch, const KsBatchHeader *header)
 {
 	batch->sequence.producer_id = header->producer_id;
 	batch->sequence.topic_id = batch->topic.topic_id;
@@ -177,7 +197,7 @@ set_sequence(ClientBatch *batch, const KsBatchHeader *header)
 
 /* Check a batch, and make its image: a varlena, as the log's rows have it. */
 static int16
-check_batch(ClientBatch *batch)
+check_batch(KsClientBatch *batch)
 {
 	KsBatchReader reader;
 	KsBatchStatus status;
@@ -188,6 +208,7 @@ check_batch(ClientBatch *batch)
 	status = ks_batch_read_header(batch->bytes.data, batch->bytes.len, &reader.header);
 	if (status != KS_BATCH_OK)
 		return status_error(batch, status);
+	/* Even if the batch is refused: the producer's next one must not pass for its successor. */
 	set_sequence(batch, &reader.header);
 	error = check_header(batch, &reader.header);
 	if (error != KS_KAFKA_NONE)
@@ -201,6 +222,7 @@ check_batch(ClientBatch *batch)
 	if (error != KS_KAFKA_NONE)
 		return error;
 	batch->batch.bytes = batch->bytes.len + VARHDRSZ;
+	/* A copy: the frame's buffer moves when the next one is read. */
 	batch->batch.image = palloc(batch->batch.bytes);
 	SET_VARSIZE(batch->batch.image, batch->batch.bytes);
 	memcpy(VARDATA(batch->batch.image), batch->bytes.data, batch->bytes.len);
@@ -209,38 +231,14 @@ check_batch(ClientBatch *batch)
 
 /* ---------- appending ---------- */
 
-/* Batches that shall be appended together, in the order of topic, partition and arrival. */
-typedef struct Appending
+void
+ks_kafka_produce_settings(const KsAppending *appending)
 {
-	ClientBatch **batches;
-	int count;
-	int16 acks;
-	int32 timeout; /* ms; locks are waited for so long */
-} Appending;
-
-static void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
-static void
-set_durability(const Appending *appending)
-{
-	char text[12];
-
-	if (appending->acks == 0 || appending->acks == 1)
-		set_local("synchronous_commit", appending->acks == 0 ? "off" : "local");
-	/* The role may have a shorter limit. */
-	if (LockTimeout == 0 || LockTimeout > appending->timeout)
-	{
-		snprintf(text, sizeof(text), "%d", appending->timeout);
-		set_local("lock_timeout", text);
-	}
+	ks_kafka_commit_settings(appending->acks, appending->timeout, appending->transactional_id.len >= 0);
 }
 
 static bool
-same_partition(const ClientBatch *left, const ClientBatch *right)
+same_partition(const KsClientBatch *left, const KsClientBatch *right)
 {
 	return left->topic.topic_id == right->topic.topic_id && left->partition == right->partition;
 }
@@ -254,9 +252,8 @@ compare_ids(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* One KsAppend for each partition; returns how many. */
-static int
-make_appends(const Appending *appending, KsAppend *appends)
+int
+ks_kafka_produce_appends(const KsAppending *appending, KsAppend *appends)
 {
 	bool placed = false;
 	int n = 0;
@@ -264,7 +261,7 @@ make_appends(const Appending *appending, KsAppend *appends)
 
 	for (i = 0; i < appending->count; i++)
 	{
-		ClientBatch *batch = appending->batches[i];
+		KsClientBatch *batch = appending->batches[i];
 		KsAppend *append = n > 0 && same_partition(batch, appending->batches[i - 1]) ? &appends[n - 1] : NULL;
 
 		if (append == NULL)
@@ -272,6 +269,7 @@ make_appends(const Appending *appending, KsAppend *appends)
 			append = &appends[n++];
 			append->topic = &batch->topic;
 			append->partition = batch->partition;
+			/* at most all that are left */
 			append->batches = palloc(sizeof(KsAppendBatch) * (appending->count - i));
 		}
 		append->batches[append->batch_count++] = batch->batch;
@@ -289,8 +287,8 @@ make_appends(const Appending *appending, KsAppend *appends)
  * never wait for each other.  Of too many none is locked: they would fill the server's
  * table of locks, and 54000 has each batch tried alone.
  */
-static bool
-lock_producers(const Appending *appending)
+bool
+ks_kafka_produce_lock(const KsAppending *appending)
 {
 	int64 *ids = palloc(sizeof(int64) * appending->count);
 	int count = 0;
@@ -302,6 +300,7 @@ lock_producers(const Appending *appending)
 		if (appending->batches[i]->sequence.producer_id >= 0)
 			ids[count++] = appending->batches[i]->sequence.producer_id;
 	}
+	/* Ascending, as in every transaction: no deadlock among them. */
 	qsort(ids, count, sizeof(int64), compare_ids);
 	for (i = 0; i < count; i++)
 	{
@@ -312,6 +311,7 @@ lock_producers(const Appending *appending)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %d producers in one transaction", PRODUCERS_MAX)));
+	/* May wait for another session's append of this producer, before any offset is taken. */
 	for (i = 0; i < producers; i++)
 		ks_producer_lock(ids[i]);
 	pfree(ids);
@@ -320,13 +320,14 @@ lock_producers(const Appending *appending)
 
 /* Judge a batch of a producer; true if it is to be appended. */
 static bool
-is_next(KsKafkaSequences *sequences, ClientBatch *batch, int place, bool *duplicates)
+is_next(KsKafkaSequences *sequences, KsClientBatch *batch, int place, bool *duplicates)
 {
 	switch (ks_kafka_sequences_judge(sequences, &batch->sequence, &batch->entry->base_offset))
 	{
 		case KS_SEQUENCE_NEXT:
 			ks_kafka_sequences_accept(sequences, &batch->sequence, place);
 			return true;
+		/* In the log, or earlier in this transaction: then its offset is not known yet. */
 		case KS_SEQUENCE_DUPLICATE:
 			batch->is_duplicate = true;
 			if (batch->entry->base_offset < 0)
@@ -343,9 +344,8 @@ is_next(KsKafkaSequences *sequences, ClientBatch *batch, int place, bool *duplic
 	return false;
 }
 
-/* Leave out what producers have sent before, or out of order. */
-static void
-choose_batches(Appending *appending, Appending *chosen)
+void
+ks_kafka_produce_choose(KsAppending *appending, KsAppending *chosen)
 {
 	KsKafkaSequences *sequences = ks_kafka_sequences_begin();
 	bool duplicates = false;
@@ -353,9 +353,10 @@ choose_batches(Appending *appending, Appending *chosen)
 
 	for (i = 0; i < appending->count; i++)
 	{
-		ClientBatch *batch = appending->batches[i];
+		KsClientBatch *batch = appending->batches[i];
 
 		CHECK_FOR_INTERRUPTS();
+		/* Set anew: this may be the second attempt. */
 		batch->entry->error_code = KS_KAFKA_NONE;
 		batch->entry->base_offset = -1;
 		batch->is_duplicate = false;
@@ -372,35 +373,36 @@ choose_batches(Appending *appending, Appending *chosen)
 }
 
 static void
-note_producers(const Appending *chosen, KsProducerTable *table)
+note_producers(const KsAppending *chosen, KsProducerTable *table)
 {
 	int i;
 
 	for (i = 0; i < chosen->count; i++)
 	{
-		const ClientBatch *batch = chosen->batches[i];
+		const KsClientBatch *batch = chosen->batches[i];
 
 		if (batch->sequence.producer_id >= 0)
 			ks_producer_note(table, batch->sequence.producer_id, batch->topic.topic_id, batch->partition,
-							 batch->sequence.epoch, batch->sequence.first, batch->sequence.last, batch->entry->base_offset);
+							 batch->sequence.epoch, batch->sequence.first, batch->sequence.last, batch->entry->base_offset, -1);
 	}
 	ks_producer_close(table);
 }
 
 /* Append, and tell each batch its offset. */
 static void
-append_chosen(Appending *chosen)
+append_chosen(KsAppending *chosen)
 {
 	KsAppend *appends = palloc0(sizeof(KsAppend) * chosen->count);
-	int n = make_appends(chosen, appends);
+	int n = ks_kafka_produce_appends(chosen, appends);
 	int64 next = 0;
 	int i;
 
+	/* Before any offset is taken. */
 	ks_produce_check_replicas(appends, n);
 	ks_log_append(appends, n);
 	for (i = 0, n = -1; i < chosen->count; i++)
 	{
-		ClientBatch *batch = chosen->batches[i];
+		KsClientBatch *batch = chosen->batches[i];
 
 		if (i == 0 || !same_partition(batch, chosen->batches[i - 1]))
 			next = appends[++n].base_offset;
@@ -409,19 +411,36 @@ append_chosen(Appending *chosen)
 	}
 }
 
+void
+ks_kafka_produce_answer_twice(const KsAppending *appending, const KsAppending *chosen)
+{
+	int i;
+
+	for (i = 0; i < appending->count; i++)
+	{
+		KsClientBatch *batch = appending->batches[i];
+
+		if (batch->original >= 0)
+			batch->entry->base_offset = chosen->batches[batch->original]->entry->base_offset;
+	}
+}
+
 static void
 append_batches(KsKafkaRequest *request, void *arg)
 {
-	Appending *appending = arg;
-	Appending chosen = {palloc(sizeof(ClientBatch *) * appending->count), 0, appending->acks, appending->timeout};
+	KsAppending *appending = arg;
+	KsAppending chosen = *appending;
 	KsProducerTable *table = NULL;
-	int i;
 
 	ks_require_writable("Produce");
-	set_durability(appending);
-	if (lock_producers(appending))
+	chosen.batches = palloc(sizeof(KsClientBatch *) * appending->count);
+	chosen.count = 0;
+	/* SET LOCAL: how the commit of this transaction waits. */
+	ks_kafka_produce_settings(appending);
+	/* After the producers' locks, before the reservation: it may wait for an emptying. */
+	if (ks_kafka_produce_lock(appending))
 		table = ks_producer_open();
-	choose_batches(appending, &chosen);
+	ks_kafka_produce_choose(appending, &chosen);
 	/*
 	 * From here on the offsets are taken, and hold the last stable offset back: the
 	 * transaction ends with this, and what is left to do is linear.
@@ -430,19 +449,12 @@ append_batches(KsKafkaRequest *request, void *arg)
 		append_chosen(&chosen);
 	if (table != NULL)
 		note_producers(&chosen, table);
-	/* A batch that came twice in this transaction has the offset of its first coming. */
-	for (i = 0; i < appending->count; i++)
-	{
-		ClientBatch *batch = appending->batches[i];
-
-		if (batch->original >= 0)
-			batch->entry->base_offset = chosen.batches[batch->original]->entry->base_offset;
-	}
+	ks_kafka_produce_answer_twice(appending, &chosen);
 	KS_DEBUG_POINT("kafka.appended");
 }
 
 static void
-fail(ClientBatch *batch, int16 error, const char *why)
+fail(KsClientBatch *batch, int16 error, const char *why)
 {
 	batch->entry->error_code = error;
 	batch->entry->base_offset = -1;
@@ -452,21 +464,25 @@ fail(ClientBatch *batch, int16 error, const char *why)
 
 /* What the session remembers of batches whose transaction has committed, and whether they can be acknowledged. */
 static void
-acknowledge(const Appending *appending)
+acknowledge(const KsAppending *appending)
 {
+	/* A canceled wait commits all the same; then the client must not take it for replicated. */
 	bool replicated = appending->acks != -1 || ks_kafka_commit_is_replicated();
 	int i;
 
 	for (i = 0; i < appending->count; i++)
 	{
-		ClientBatch *batch = appending->batches[i];
+		KsClientBatch *batch = appending->batches[i];
 
 		if (batch->entry->error_code != KS_KAFKA_NONE)
 			continue;
 		ks_kafka_sequence_appended(&batch->sequence);
 		if (replicated)
 			continue;
-		/* It is in the log; when it comes again it is recognized, and waits for the standbys again. */
+		/*
+		 * It is in the log; when it comes again it is recognized, and waits for the
+		 * standbys again.
+		 */
 		batch->entry->error_code = KS_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
 		batch->entry->base_offset = -1;
 	}
@@ -474,7 +490,7 @@ acknowledge(const Appending *appending)
 
 /* Append them together; one by one, in the order of arrival within a partition, if that fails. */
 static void
-append_all(KsKafkaRequest *request, Appending *appending)
+append_all(KsKafkaRequest *request, KsAppending *appending)
 {
 	char *message = NULL;
 	int16 error;
@@ -485,7 +501,8 @@ append_all(KsKafkaRequest *request, Appending *appending)
 	/* Who wants no answer may send and go. */
 	if (appending->acks != 0)
 		ks_kafka_watch_client(request->connection->socket);
-	error = ks_kafka_transaction(request, append_batches, appending, &message);
+	error = ks_kafka_transaction(request, appending->transactional_id.len >= 0 ? ks_kafka_stage_batches : append_batches, appending,
+								 &message);
 	if (appending->acks != 0)
 		ks_kafka_watch_end();
 	if (error == KS_KAFKA_NONE)
@@ -494,8 +511,11 @@ append_all(KsKafkaRequest *request, Appending *appending)
 		fail(appending->batches[0], error, message);
 	for (i = 0; error != KS_KAFKA_NONE && appending->count > 1 && i < appending->count; i++)
 	{
-		Appending alone = {&appending->batches[i], 1, appending->acks, appending->timeout};
+		/* step 3 */
+		KsAppending alone = *appending;
 
+		alone.batches = &appending->batches[i];
+		alone.count = 1;
 		append_all(request, &alone);
 	}
 }
@@ -508,17 +528,18 @@ typedef struct Gathering
 	KsKafkaRequest *requests[GATHER_REQUESTS];
 	KwProduceResponse *answers[GATHER_REQUESTS];
 	int request_count;
-	ClientBatch **batches; /* those that passed all checks */
+	KsClientBatch **batches; /* those that passed all checks */
 	int count;
 	int room;
-	bool lost; /* not even the batches are known: what comes behind them must not be served */
+	KwString transactional_id; /* of all of them */
+	bool lost;                 /* not even the batches are known: what comes behind them must not be served */
 } Gathering;
 
 static int
 compare_batches(const void *a, const void *b)
 {
-	const ClientBatch *left = *(ClientBatch *const *) a;
-	const ClientBatch *right = *(ClientBatch *const *) b;
+	const KsClientBatch *left = *(KsClientBatch *const *) a;
+	const KsClientBatch *right = *(KsClientBatch *const *) b;
 
 	if (left->topic.topic_id != right->topic.topic_id)
 		return left->topic.topic_id < right->topic.topic_id ? -1 : 1;
@@ -531,21 +552,23 @@ static int16
 take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartitionProduceData *data,
 		   KwProduceResponsePartitionProduceResponse *entry)
 {
-	ClientBatch *batch;
+	KsClientBatch *batch;
 	int16 error;
 
 	if (data->index < 0 || data->index >= topic->partitions)
 		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
-	batch = palloc0(sizeof(ClientBatch));
+	batch = palloc0(sizeof(KsClientBatch));
 	batch->topic = *topic;
 	batch->partition = data->index;
 	batch->bytes = data->records;
 	batch->entry = entry;
+	batch->transactional = gather->transactional_id.len >= 0;
 	batch->arrival = gather->count;
 	batch->sequence.producer_id = -1;
 	error = check_batch(batch);
 	if (error != KS_KAFKA_NONE)
 	{
+		/* What follows it in sequence must fail as well. */
 		ks_kafka_sequence_refused(&batch->sequence);
 		entry->error_message = ks_wire_string(batch->why);
 		return error;
@@ -553,8 +576,8 @@ take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartit
 	if (gather->count == gather->room)
 	{
 		gather->room = Max(gather->room * 2, 16);
-		gather->batches = gather->batches == NULL ? palloc(gather->room * sizeof(ClientBatch *))
-												  : repalloc(gather->batches, gather->room * sizeof(ClientBatch *));
+		gather->batches = gather->batches == NULL ? palloc(gather->room * sizeof(KsClientBatch *))
+												  : repalloc(gather->batches, gather->room * sizeof(KsClientBatch *));
 	}
 	gather->batches[gather->count++] = batch;
 	return KS_KAFKA_NONE;
@@ -634,9 +657,7 @@ fail_request(const KwProduceRequest *wanted, KwProduceResponse *answer, KsKafkaR
 static int16
 check_request(const KwProduceRequest *wanted)
 {
-	if (wanted->acks < -1 || wanted->acks > 1)
-		return KS_KAFKA_INVALID_REQUIRED_ACKS;
-	return wanted->transactional_id.len >= 0 ? KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KS_KAFKA_NONE;
+	return wanted->acks < -1 || wanted->acks > 1 ? KS_KAFKA_INVALID_REQUIRED_ACKS : KS_KAFKA_NONE;
 }
 
 static void
@@ -644,6 +665,15 @@ add_request(Gathering *gather, KsKafkaRequest *request)
 {
 	gather->requests[gather->request_count] = request;
 	gather->answers[gather->request_count++] = ks_wire_new(request->api->response);
+}
+
+/* Of the same acks and the same transactional id, or of none. */
+static bool
+belong_together(const KwProduceRequest *left, const KwProduceRequest *right)
+{
+	return left->acks == right->acks && left->transactional_id.len == right->transactional_id.len &&
+		   (left->transactional_id.len <= 0 ||
+			memcmp(left->transactional_id.data, right->transactional_id.data, left->transactional_id.len) == 0);
 }
 
 /* The request behind those, if it has come and can be served with them. */
@@ -665,7 +695,8 @@ next_request(const KsKafkaRequest *first)
 	next->context = first->context;
 	next->body = wanted = ks_wire_decode(next->api->request, next->header.version, next->header.version >= next->api->flexible,
 										 frame + used, len - used);
-	if (wanted == NULL || wanted->acks != ((const KwProduceRequest *) first->body)->acks || check_request(wanted) != KS_KAFKA_NONE)
+	/* It stays in the buffer, and is served by itself. */
+	if (wanted == NULL || !belong_together(wanted, first->body) || check_request(wanted) != KS_KAFKA_NONE)
 		return NULL;
 	ks_kafka_take_frame(first->connection, len);
 	first->connection->slot->requests++;
@@ -701,13 +732,16 @@ serve_gathered(KsKafkaRequest *first, Gathering *gather, int16 acks)
 	error = ks_kafka_transaction(first, take_all, gather, NULL);
 	if (error == KS_KAFKA_NONE)
 	{
-		Appending appending = {gather->batches, gather->count, acks, shortest_timeout(gather)};
+		KsAppending appending = {gather->batches, gather->count, acks, shortest_timeout(gather),
+								 gather->transactional_id, first->header.version};
 
+		/* Step 2: the order of topic and partition, in which all appenders lock. */
 		if (gather->count > 1)
-			qsort(gather->batches, gather->count, sizeof(ClientBatch *), compare_batches);
+			qsort(gather->batches, gather->count, sizeof(KsClientBatch *), compare_batches);
 		append_all(first, &appending);
 		return;
 	}
+	/* Nothing was checked, so nothing is known of the sequences in it: the connection ends. */
 	gather->lost = true;
 	for (i = 0; i < gather->request_count; i++)
 		fail_request(gather->requests[i]->body, gather->answers[i], first, error);
@@ -734,7 +768,7 @@ bool
 ks_kafka_serve_produce(KsKafkaRequest *first)
 {
 	const KwProduceRequest *wanted = first->body;
-	Gathering gather = {.request_count = 0};
+	Gathering gather = {.request_count = 0, .transactional_id = wanted->transactional_id};
 	int16 error = check_request(wanted);
 	int i;
 
@@ -762,11 +796,10 @@ ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
 {
 	const KwInitProducerIdRequest *wanted = request->body;
 	KwInitProducerIdResponse *answer = response;
-	int64 id;
 
 	if (wanted->transactional_id.len >= 0)
 	{
-		answer->error_code = KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+		ks_kafka_init_transactional(request, wanted, answer);
 		return true;
 	}
 	/*
@@ -779,10 +812,7 @@ ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response)
 		answer->error_code = KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 		return true;
 	}
-	/* Random, so that no crash, failover or restore gives an id twice; nothing is stored for it. */
-	if (!pg_strong_random(&id, sizeof(id)))
-		elog(ERROR, "could not generate a random producer id");
-	answer->producer_id = id & INT64CONST(0x3fffffffffffffff);
+	answer->producer_id = ks_staging_new_producer_id();
 	answer->producer_epoch = 0;
 	return true;
 }

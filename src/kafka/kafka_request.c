@@ -23,7 +23,22 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_configs.h"
+#include "kafka/kafka_describe.h"
+#include "kafka/kafka_fetch.h"
+#include "kafka/kafka_group_admin.h"
+#include "kafka/kafka_group_offsets.h"
+#include "kafka/kafka_groups.h"
+#include "kafka/kafka_metadata.h"
+#include "kafka/kafka_offsets.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_topics.h"
+#include "kafka/kafka_transactions.h"
+#include "kafka/kafka_txn_list.h"
+#include "kafka/kafka_txn_offsets.h"
+#include "state/wait.h"
 
 /* The longest message of an error that a client is told, bytes. */
 #define MESSAGE_MAX 1000
@@ -47,23 +62,39 @@ static const struct
 	{1, ks_kafka_handle_fetch},
 	{2, ks_kafka_handle_list_offsets},
 	{3, ks_kafka_handle_metadata},
+	{8, ks_kafka_handle_offset_commit},
+	{9, ks_kafka_handle_offset_fetch},
 	{10, ks_kafka_handle_find_coordinator},
+	{11, ks_kafka_handle_join_group},
+	{12, ks_kafka_handle_heartbeat},
+	{13, ks_kafka_handle_leave_group},
+	{14, ks_kafka_handle_sync_group},
+	{15, ks_kafka_handle_describe_groups},
+	{16, ks_kafka_handle_list_groups},
 	{18, ks_kafka_handle_api_versions},
 	{19, ks_kafka_handle_create_topics},
 	{20, ks_kafka_handle_delete_topics},
 	{21, ks_kafka_handle_delete_records},
 	{22, ks_kafka_handle_init_producer_id},
 	{23, ks_kafka_handle_offset_for_leader_epoch},
+	{24, ks_kafka_handle_add_partitions_to_txn},
+	{25, ks_kafka_handle_add_offsets_to_txn},
+	{26, ks_kafka_handle_end_txn},
+	{28, ks_kafka_handle_txn_offset_commit},
 	{29, ks_kafka_handle_describe_acls},
 	{32, ks_kafka_handle_describe_configs},
 	{33, ks_kafka_handle_alter_configs},
 	{35, ks_kafka_handle_describe_log_dirs},
 	{37, ks_kafka_handle_create_partitions},
+	{42, ks_kafka_handle_delete_groups},
 	{43, ks_kafka_handle_elect_leaders},
 	{44, ks_kafka_handle_incremental_alter_configs},
 	{46, ks_kafka_handle_list_reassignments},
+	{47, ks_kafka_handle_offset_delete},
 	{60, ks_kafka_handle_describe_cluster},
 	{61, ks_kafka_handle_describe_producers},
+	{65, ks_kafka_handle_describe_transactions},
+	{66, ks_kafka_handle_list_transactions},
 	{74, ks_kafka_handle_list_config_resources},
 	{75, ks_kafka_handle_describe_topic_partitions},
 };
@@ -98,6 +129,42 @@ standby_error(int16 api)
 	}
 }
 
+/* Is it a request about a group, which its coordinator serves? */
+static bool
+is_groups(int16 api)
+{
+	return api == 8 || api == 9 || (api >= 11 && api <= 16) || api == 42 || api == 47;
+}
+
+/* An error about a group: what may go better at another time is told by the numbers at which all clients try again. */
+static int16
+group_error_number(const ErrorData *error, int16 api)
+{
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return KS_E_GROUP_AUTHORIZATION_FAILED;
+		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
+			return RecoveryInProgress() ? KS_KAFKA_NOT_COORDINATOR : KS_E_GROUP_AUTHORIZATION_FAILED;
+		case ERRCODE_CONFIGURATION_LIMIT_EXCEEDED:
+			return KS_KAFKA_GROUP_MAX_SIZE_REACHED;
+		case ERRCODE_QUERY_CANCELED:
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_OBJECT_IN_USE:
+			return api == 9 ? KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS : KS_KAFKA_COORDINATOR_NOT_AVAILABLE;
+		default:
+			break;
+	}
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+			return api == 9 ? KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS : KS_KAFKA_COORDINATOR_NOT_AVAILABLE;
+		default:
+			return KS_KAFKA_UNKNOWN_SERVER_ERROR;
+	}
+}
+
 /* Kafka's number of an error in a request of an API: of our own ones, and where PostgreSQL has its own code. */
 static int16
 error_number(const ErrorData *error, int16 api)
@@ -106,6 +173,8 @@ error_number(const ErrorData *error, int16 api)
 
 	if (code >= 0)
 		return (int16) code;
+	if (is_groups(api))
+		return group_error_number(error, api);
 	switch (error->sqlerrcode)
 	{
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
@@ -113,6 +182,7 @@ error_number(const ErrorData *error, int16 api)
 		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
 			return RecoveryInProgress() ? standby_error(api) : KS_E_TOPIC_AUTHORIZATION_FAILED;
 		case ERRCODE_UNDEFINED_OBJECT:
+		case ERRCODE_UNDEFINED_TABLE: /* the topic was dropped meanwhile */
 			return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
 		case ERRCODE_DUPLICATE_OBJECT:
 			return KS_E_TOPIC_ALREADY_EXISTS;
@@ -171,14 +241,41 @@ begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-/* A message for the client; it may quote names as long as the client made them, and a string has its limit. */
+/*
+ * A message for the client, with the detail but not Kafka's name in front of it, which
+ * the number says.  It may quote names as long as the client made them, and a string
+ * has its limit.
+ */
 static char *
-clip_message(KsKafkaRequest *request, const char *text)
+message_of(const ErrorData *error)
 {
-	char *copy = MemoryContextStrdup(request->context, text);
+	const char *detail = error->detail;
+	const char *joint = ". ";
+	char *text;
 
-	copy[pg_mbcliplen(copy, strlen(copy), MESSAGE_MAX)] = '\0';
-	return copy;
+	if (detail != NULL && ks_error_code(error) >= 0)
+	{
+		joint = ": ";
+		detail = strchr(detail, ':');
+		if (detail != NULL)
+			detail += strlen(joint);
+	}
+	text = detail != NULL ? psprintf("%s%s%s", error->message, joint, detail) : pstrdup(error->message);
+	text[pg_mbcliplen(text, strlen(text), MESSAGE_MAX)] = '\0';
+	return text;
+}
+
+bool
+ks_kafka_has_extension(void)
+{
+	MemoryContext old = CurrentMemoryContext;
+	bool found;
+
+	StartTransactionCommand();
+	found = ks_catalog_exists();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 int16
@@ -186,6 +283,7 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 {
 	MemoryContext old = CurrentMemoryContext;
 	volatile int16 number = KS_KAFKA_NONE;
+	volatile bool suspect = false;
 
 	PG_TRY();
 	{
@@ -207,7 +305,8 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 		AbortCurrentTransaction();
 		ks_wait_end();
 		if (message != NULL)
-			*message = clip_message(request, error->message);
+			*message = message_of(error);
+		suspect = error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 		if (request->connection->slot != NULL)
 			request->connection->slot->errors++;
 	}
@@ -219,6 +318,11 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 	 */
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
+	/* The next connection is told so in words. */
+	if (suspect && !ks_kafka_has_extension())
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"kstream\" does not exist any more in the database of Kafka clients")));
 	return number;
 }
 

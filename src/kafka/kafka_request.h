@@ -19,6 +19,15 @@
 #define KS_KAFKA_REQUEST_TIMED_OUT 7
 #define KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS 14
 #define KS_KAFKA_COORDINATOR_NOT_AVAILABLE 15
+#define KS_KAFKA_NOT_COORDINATOR 16
+#define KS_KAFKA_ILLEGAL_GENERATION 22
+#define KS_KAFKA_INVALID_SESSION_TIMEOUT 26
+#define KS_KAFKA_REBALANCE_IN_PROGRESS 27
+#define KS_KAFKA_MEMBER_ID_REQUIRED 79
+#define KS_KAFKA_GROUP_MAX_SIZE_REACHED 81
+#define KS_KAFKA_FENCED_INSTANCE_ID 82
+#define KS_KAFKA_GROUP_SUBSCRIBED_TO_TOPIC 86
+#define KS_KAFKA_UNSTABLE_OFFSET_COMMIT 88
 #define KS_KAFKA_INVALID_TOPIC_EXCEPTION 17
 #define KS_KAFKA_CLUSTER_AUTHORIZATION_FAILED 31
 #define KS_KAFKA_UNSUPPORTED_SASL_MECHANISM 33
@@ -43,6 +52,15 @@
 #define KS_KAFKA_ELECTION_NOT_NEEDED 84
 #define KS_KAFKA_UNKNOWN_TOPIC_ID 100
 #define KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED 53
+#define KS_KAFKA_POLICY_VIOLATION 44
+#define KS_KAFKA_INVALID_PRODUCER_ID_MAPPING 49
+#define KS_KAFKA_INVALID_TRANSACTION_TIMEOUT 50
+#define KS_KAFKA_CONCURRENT_TRANSACTIONS 51
+#define KS_KAFKA_OPERATION_NOT_ATTEMPTED 55
+#define KS_KAFKA_PRODUCER_FENCED 90
+#define KS_KAFKA_TRANSACTIONAL_ID_NOT_FOUND 105
+#define KS_KAFKA_TRANSACTION_ABORTABLE 120
+#define KS_KAFKA_INVALID_REGULAR_EXPRESSION 128
 
 typedef struct KsKafkaRequest
 {
@@ -68,12 +86,6 @@ typedef bool (*KsKafkaHandler)(KsKafkaRequest *request, void *response);
 /* Send an answer in the form of a version; false when the client is gone. */
 extern bool ks_kafka_respond(KsKafkaRequest *request, const void *response, int16 version);
 
-/*
- * Serve a Produce request, and those that have come behind it; false when the
- * client is gone or sends what is none (kafka_produce.c).
- */
-extern bool ks_kafka_serve_produce(KsKafkaRequest *first);
-
 /* The handler of an API; NULL: it is not served after authentication. */
 extern KsKafkaHandler ks_kafka_handler(int16 key);
 
@@ -87,14 +99,14 @@ extern KsKafkaHandler ks_kafka_handler(int16 key);
 typedef void (*KsKafkaWork)(KsKafkaRequest *request, void *arg);
 extern int16 ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char **message);
 
+/* Is there the extension in the database of this session?  Outside a transaction. */
+extern bool ks_kafka_has_extension(void);
+
 /* Any right by which a topic may be seen. */
 #define KS_KAFKA_ANY_RIGHT (ACL_SELECT | ACL_INSERT | ACL_TRUNCATE)
 
 /* A topic by name, or by id if the name is empty, for a user with one of these rights.  KS_KAFKA_NONE or the error. */
 extern int16 ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic);
-
-/* The ids of all topics, whoever may see them; palloc'd (kafka_metadata.c). */
-extern List *ks_kafka_topic_ids(void);
 
 /* Names in answers: the topic's name and id, in the request's context. */
 extern KwString ks_kafka_topic_name(KsKafkaRequest *request, const KsTopic *topic);
@@ -112,30 +124,5 @@ extern void *ks_kafka_new_array_in(MemoryContext context, const KwStruct *def, i
 	((array).items = ks_kafka_new_array((request), &ks_wire_##structure, (n)), (array).count = (n))
 #define KS_KAFKA_VALUES(request, array, n) \
 	((array).items = MemoryContextAllocZero((request)->context, Max((size_t) (n) * sizeof(*(array).items), 1)), (array).count = (n))
-
-/* Handlers, by file. */
-extern bool ks_kafka_handle_init_producer_id(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_api_versions(KsKafkaRequest *request, void *response); /* kafka_api_versions.c */
-extern bool ks_kafka_handle_metadata(KsKafkaRequest *request, void *response);     /* kafka_metadata.c */
-extern bool ks_kafka_handle_describe_cluster(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_find_coordinator(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_describe_topic_partitions(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_fetch(KsKafkaRequest *request, void *response);        /* kafka_fetch.c */
-extern bool ks_kafka_handle_list_offsets(KsKafkaRequest *request, void *response); /* kafka_offsets.c */
-
-extern bool ks_kafka_handle_create_topics(KsKafkaRequest *request, void *response); /* kafka_topics.c */
-extern bool ks_kafka_handle_delete_topics(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_create_partitions(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_delete_records(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_describe_configs(KsKafkaRequest *request, void *response); /* kafka_configs.c */
-extern bool ks_kafka_handle_alter_configs(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_incremental_alter_configs(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_list_config_resources(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_describe_log_dirs(KsKafkaRequest *request, void *response); /* kafka_describe.c */
-extern bool ks_kafka_handle_describe_producers(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_list_reassignments(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_elect_leaders(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_describe_acls(KsKafkaRequest *request, void *response);
-extern bool ks_kafka_handle_offset_for_leader_epoch(KsKafkaRequest *request, void *response); /* kafka_offsets.c */
 
 #endif /* KS_KAFKA_KAFKA_REQUEST_H */

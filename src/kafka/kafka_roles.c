@@ -5,7 +5,7 @@
  * Order of the questions, as in PostgreSQL's own start of a session: pg_hba.conf,
  * the secret (with VALID UNTIL), and only for who is known to be the role whether it
  * may log in, connect to the database, and has not too many connections.  The
- * latter are answered here too, since the listener counts; they are told to the
+ * latter are answered here too, since the listener counts; they are passed to the
  * client after it has proven who it is, for the answer carries them as a reason.
  *
  * src/kafka/kafka_roles.c
@@ -85,7 +85,7 @@ set_keys(const char *role, KsKafkaAnswer *answer)
 				sizeof(answer->reason));
 		return;
 	}
-	answer->salt_len = pg_b64_decode(salt, strlen(salt), (char *) answer->salt, sizeof(answer->salt));
+	answer->salt_len = pg_b64_decode(salt, strlen(salt), (void *) answer->salt, sizeof(answer->salt));
 	if (answer->salt_len < 0)
 	{
 		set_mock_keys(role, answer);
@@ -95,17 +95,19 @@ set_keys(const char *role, KsKafkaAnswer *answer)
 
 /* Why somebody who has proven to be the role may not connect; NULL if it may. */
 static const char *
-refusal_of_role(Oid role, Oid database)
+refusal_of_role(Oid role, Oid database, bool anonymous)
 {
 	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
 	Form_pg_authid form;
 	const char *reason = NULL;
 
 	if (!HeapTupleIsValid(tuple))
-		return "the role does not exist";
+		return "The role does not exist.";
 	form = (Form_pg_authid) GETSTRUCT(tuple);
 	if (!form->rolcanlogin)
 		reason = "The role is not permitted to log in.";
+	else if (anonymous && form->rolsuper)
+		reason = "A superuser cannot be kstream.kafka_anonymous_role.";
 	else if (KS_DATABASE_ACLCHECK(database, role, ACL_CONNECT) != ACLCHECK_OK)
 		reason = "The role lacks the privilege CONNECT on the database.";
 	else if (form->rolconnlimit >= 0 && !form->rolsuper &&
@@ -139,32 +141,58 @@ find_database(const char *name)
 	return oid;
 }
 
+static KsKafkaMethod
+method_of(KsKafkaHbaVerdict verdict)
+{
+	switch (verdict)
+	{
+		case KS_KAFKA_HBA_TRUST:
+			return KS_KAFKA_TRUST;
+		case KS_KAFKA_HBA_SCRAM:
+			return KS_KAFKA_SCRAM;
+		case KS_KAFKA_HBA_PASSWORD:
+			return KS_KAFKA_PASSWORD;
+		case KS_KAFKA_HBA_REFUSE:
+			break;
+	}
+	return KS_KAFKA_REFUSED;
+}
+
 static void
 look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, KsKafkaAnswer *answer)
 {
 	const char *role = question->role;
-	const char *reason = NULL;
-	KsKafkaHbaVerdict verdict;
+	const char *reason;
+	KsKafkaHbaDecision decision;
 
 	answer->database = find_database(ks_kafka_database);
 	answer->role = get_role_oid(role, true);
-	verdict = ks_kafka_hba_match(question, client, ks_kafka_database, answer->role, &reason);
+	ks_kafka_hba_match(question, client, ks_kafka_database, answer->role, &decision);
+	strlcpy(answer->line, decision.line, sizeof(answer->line));
 	if (!OidIsValid(answer->database))
 	{
-		verdict = KS_KAFKA_HBA_REFUSE;
-		reason = "The database of kstream.kafka_database does not exist.";
+		decision.verdict = KS_KAFKA_HBA_REFUSE;
+		decision.reason = "The database of kstream.kafka_database does not exist.";
 	}
-	if (verdict == KS_KAFKA_HBA_REFUSE)
+	else if (question->anonymous && decision.verdict != KS_KAFKA_HBA_TRUST && decision.verdict != KS_KAFKA_HBA_REFUSE)
 	{
-		strlcpy(answer->reason, reason, sizeof(answer->reason));
+		decision.verdict = KS_KAFKA_HBA_REFUSE;
+		decision.reason = "The line of pg_hba.conf that fits does not trust the client, which has not authenticated.";
+	}
+	if (decision.verdict == KS_KAFKA_HBA_REFUSE)
+	{
+		strlcpy(answer->reason, decision.reason, sizeof(answer->reason));
 		return;
 	}
-	answer->method = verdict == KS_KAFKA_HBA_TRUST ? KS_KAFKA_TRUST : verdict == KS_KAFKA_HBA_SCRAM ? KS_KAFKA_SCRAM
-																									: KS_KAFKA_PASSWORD;
+	answer->method = method_of(decision.verdict);
 	set_keys(role, answer);
-	if (verdict == KS_KAFKA_HBA_TRUST)
+	/*
+	 * PLAIN and the anonymous need no secret then; SCRAM without one has keys that no
+	 * proof fits.
+	 */
+	if (answer->method == KS_KAFKA_TRUST)
 		answer->doomed = !OidIsValid(answer->role);
-	reason = OidIsValid(answer->role) && !answer->doomed ? refusal_of_role(answer->role, answer->database) : NULL;
+	reason = OidIsValid(answer->role) && !answer->doomed ? refusal_of_role(answer->role, answer->database, question->anonymous) : NULL;
 	if (reason != NULL)
 	{
 		answer->doomed = true;

@@ -24,6 +24,7 @@
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -35,8 +36,11 @@
 
 #include "kafka/handover.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_api_versions.h"
 #include "kafka/kafka_memory.h"
+#include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
+#include "kafka/kafka_session.h"
 #include "kafka/sasl.h"
 
 /* A client has so long to begin, and for its TLS handshake, ms. */
@@ -99,7 +103,12 @@ static bool
 serve(KsKafkaRequest *request, const char *frame, int32 len)
 {
 	KsKafkaSlot *slot = request->connection->slot;
+	int64 requests = slot->requests;
+	int64 errors = slot->errors;
+	instr_time start;
+	instr_time elapsed;
 	size_t used;
+	bool more;
 
 	if (!ks_wire_decode_header(frame, len, &request->header, &used))
 		return false;
@@ -111,7 +120,13 @@ serve(KsKafkaRequest *request, const char *frame, int32 len)
 	slot->requests++;
 	slot->last_request = GetCurrentTimestamp();
 	pgstat_report_activity(STATE_RUNNING, request->api->name);
-	return serve_known(request, frame + used, len - used);
+	INSTR_TIME_SET_CURRENT(start);
+	more = serve_known(request, frame + used, len - used);
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, start);
+	/* Requests that came behind it were served with it. */
+	ks_kafka_count_served(request->header.key, slot->requests - requests, slot->errors - errors, INSTR_TIME_GET_MICROSEC(elapsed));
+	return more;
 }
 
 static void
@@ -135,6 +150,17 @@ serve_client(KsKafkaConnection *connection)
 		if (!serve(&request, frame, len))
 			return;
 	}
+}
+
+static void
+refuse_without_extension(KsKafkaSasl *sasl)
+{
+	ereport(LOG,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("extension \"kstream\" does not exist in the database of Kafka clients"),
+			 errdetail("The setting kstream.kafka_database is \"%s\".", ks_kafka_database),
+			 errhint("Run CREATE EXTENSION kstream there.")));
+	ks_kafka_sasl_fail(sasl, "the extension kstream does not exist in the database that this server serves");
 }
 
 void
@@ -172,7 +198,9 @@ ks_kafka_session_main(Datum arg)
 	ks_kafka_slot_authenticated(connection.slot, identity.role);
 	pgstat_report_appname(connection.slot->client_id);
 	ks_kafka_memory_keep();
-	if (ks_kafka_sasl_succeed(sasl))
+	if (!ks_kafka_has_extension())
+		refuse_without_extension(sasl);
+	else if (ks_kafka_sasl_succeed(sasl))
 		serve_client(&connection);
 	proc_exit(0);
 }

@@ -7,7 +7,10 @@
  * connections, also when the listener was restarted meanwhile.  After a crash of
  * the server shared memory is made anew.
  *
- * Locking: one lock, kstream_kafka, for taking, giving back and reading.
+ * Beside them are counters of what all sessions have served, by API.
+ *
+ * Locking: one lock, kstream_kafka, for taking, giving back and reading.  The counters
+ * are atomics.
  *
  * src/kafka/kafka_slots.c
  *-------------------------------------------------------------------------
@@ -19,12 +22,26 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "base/locks.h"
+#include "base/pool.h"
+#include "group/classic_slot.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_slots.h"
+
+/* APIs that are counted; there are none above. */
+#define API_MAX 128
+
+typedef struct Served
+{
+	pg_atomic_uint64 requests;
+	pg_atomic_uint64 errors;
+	pg_atomic_uint64 usec;
+} Served;
 
 typedef struct Shared
 {
 	LWLock lock;
+	Served served[API_MAX];
 	KsKafkaSlot slots[FLEXIBLE_ARRAY_MEMBER];
 } Shared;
 
@@ -43,6 +60,7 @@ void
 ks_kafka_shmem_init(void)
 {
 	bool found;
+	int i;
 
 	if (ks_kafka_port == 0)
 		return;
@@ -50,15 +68,22 @@ ks_kafka_shmem_init(void)
 	if (found)
 		return;
 	memset(shared, 0, ks_kafka_shmem_size());
+	for (i = 0; i < API_MAX; i++)
+	{
+		pg_atomic_init_u64(&shared->served[i].requests, 0);
+		pg_atomic_init_u64(&shared->served[i].errors, 0);
+		pg_atomic_init_u64(&shared->served[i].usec, 0);
+	}
+	ks_classic_expect();
 	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
-	LWLockRegisterTranche(shared->lock.tranche, "kstream_kafka");
+	LWLockRegisterTranche(shared->lock.tranche, KS_TRANCHE_KAFKA);
 }
 
 static void
 give_back(int code, Datum arg)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	memset(my_slot, 0, sizeof(*my_slot));
+	ks_slot_zero(my_slot, 0, sizeof(*my_slot));
 	LWLockRelease(&shared->lock);
 }
 
@@ -139,6 +164,53 @@ int
 ks_kafka_slots_used(void)
 {
 	return count_slots(true, InvalidOid);
+}
+
+/* Is that the host of an address with a port? */
+static bool
+is_at_host(const char *address, const char *host)
+{
+	const char *colon = strrchr(address, ':');
+
+	return colon != NULL && strlen(host) == (size_t) (colon - address) && strncmp(address, host, colon - address) == 0;
+}
+
+int
+ks_kafka_slots_of_host(const char *host)
+{
+	int count = 0;
+	int i;
+
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	for (i = 0; i < ks_kafka_max_connections; i++)
+		count += shared->slots[i].pid != 0 && is_at_host(shared->slots[i].address, host);
+	LWLockRelease(&shared->lock);
+	return count;
+}
+
+void
+ks_kafka_count_served(int16 api, int64 requests, int64 errors, int64 usec)
+{
+	Served *served;
+
+	if (api < 0 || api >= API_MAX)
+		return;
+	served = &shared->served[api];
+	pg_atomic_fetch_add_u64(&served->requests, requests);
+	if (errors > 0)
+		pg_atomic_fetch_add_u64(&served->errors, errors);
+	pg_atomic_fetch_add_u64(&served->usec, usec);
+}
+
+void
+ks_kafka_read_served(int16 api, KsKafkaServed *served)
+{
+	memset(served, 0, sizeof(*served));
+	if (shared == NULL || api < 0 || api >= API_MAX)
+		return;
+	served->requests = pg_atomic_read_u64(&shared->served[api].requests);
+	served->errors = pg_atomic_read_u64(&shared->served[api].errors);
+	served->usec = pg_atomic_read_u64(&shared->served[api].usec);
 }
 
 KsKafkaSlot *

@@ -45,7 +45,24 @@ extern void ks_kafka_slot_describe(KsKafkaSlot *slot, const char *client_id, con
 extern int ks_kafka_slots_of_role(Oid role);
 extern int ks_kafka_slots_used(void);
 
+/* Connections from an address (a host without its port). */
+extern int ks_kafka_slots_of_host(const char *host);
+
+/* What all sessions have served since the server started, by API. */
+typedef struct KsKafkaServed
+{
+	int64 requests;
+	int64 errors; /* transactions that rolled back */
+	int64 usec;   /* with the time that requests waited */
+} KsKafkaServed;
+extern void ks_kafka_count_served(int16 api, int64 requests, int64 errors, int64 usec);
+extern void ks_kafka_read_served(int16 api, KsKafkaServed *served);
+
 /* Copies of the slots in use, palloc'd. */
 extern KsKafkaSlot *ks_kafka_slots_list(int *count);
+
+/* For ks_shmem.c: the slots' part of shared memory. */
+extern Size ks_kafka_shmem_size(void);
+extern void ks_kafka_shmem_init(void);
 
 #endif /* KS_KAFKA_KAFKA_SLOTS_H */

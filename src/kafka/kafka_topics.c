@@ -6,8 +6,9 @@
  * nothing of the others.  Rights are those of the SQL functions, which do the work.
  * validate_only does the work and rolls it back.
  *
- * There is one replica of a partition that Kafka clients can know of, so that a
- * replication factor must be 1 or -1; a list of nodes must name this one.
+ * A partition's replicas are the nodes that there are (kafka_nodes.c).  So a replication
+ * factor must be one that they could have, and a list of nodes must name such; neither
+ * changes anything.
  *
  * src/kafka/kafka_topics.c
  *-------------------------------------------------------------------------
@@ -16,11 +17,16 @@
 
 #include "miscadmin.h"
 
-#include "admin/admin.h"
+#include "admin/create.h"
+#include "admin/deleterecords.h"
+#include "admin/drop.h"
 #include "base/errors.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_nodes.h"
 #include "kafka/kafka_options.h"
-#include "log/log.h"
+#include "kafka/kafka_topics.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 
 #define DEFAULT_PARTITIONS 1
 
@@ -47,12 +53,13 @@ typedef struct Creation
 	const KwCreateTopicsRequestCreatableTopic *wanted;
 	KwCreateTopicsResponseCreatableTopicResult *entry;
 	int32 partitions;
+	int16 replicas;
 	bool trial;
 	bool done;
 } Creation;
 
 static int16
-check_creation(Creation *creation)
+check_creation(Creation *creation, const KsKafkaNodes *nodes)
 {
 	const KwCreateTopicsRequestCreatableTopic *wanted = creation->wanted;
 	int i;
@@ -62,16 +69,16 @@ check_creation(Creation *creation)
 	if (wanted->name.len > 0 && memchr(wanted->name.data, '\0', wanted->name.len) != NULL)
 		return KS_KAFKA_INVALID_TOPIC_EXCEPTION;
 	creation->partitions = wanted->num_partitions;
-	if (wanted->replication_factor != 1 && wanted->replication_factor != -1)
+	if (wanted->replication_factor != -1 && (wanted->replication_factor < 1 || wanted->replication_factor > nodes->count))
 	{
-		creation->entry->error_message = ks_wire_string("the replication factor must be 1: replicas are standbys of the server");
+		creation->entry->error_message = ks_wire_string(psprintf("the replication factor must be from 1 to %d, the number of nodes: replicas are the server's standbys", nodes->count));
 		return KS_KAFKA_INVALID_REPLICATION_FACTOR;
 	}
 	for (i = 0; i < wanted->assignments.count; i++)
 	{
 		for (j = 0; j < wanted->assignments.items[i].broker_ids.count; j++)
 		{
-			if (wanted->assignments.items[i].broker_ids.items[j] != ks_kafka_node_id)
+			if (!ks_kafka_is_node(nodes, wanted->assignments.items[i].broker_ids.items[j]))
 				return KS_KAFKA_INVALID_REPLICA_ASSIGNMENT;
 		}
 	}
@@ -95,11 +102,12 @@ create_topic(KsKafkaRequest *request, void *arg)
 	ks_kafka_options_begin(&options);
 	for (i = 0; i < wanted->configs.count; i++)
 		ks_kafka_options_add(&options, ks_wire_cstring(wanted->configs.items[i].name), ks_wire_cstring(wanted->configs.items[i].value));
-	ks_admin_create_topic(ks_wire_cstring(wanted->name), creation->partitions, ks_kafka_options_end(&options), false);
+	ks_admin_create_topic(ks_wire_cstring(wanted->name), creation->partitions,
+						  ks_topic_options_parse(ks_kafka_options_end(&options)), false);
 	ks_topic_get(ks_wire_cstring(wanted->name), &topic);
 	creation->entry->topic_id = ks_kafka_topic_uuid(&topic);
 	creation->entry->num_partitions = creation->partitions;
-	creation->entry->replication_factor = 1;
+	creation->entry->replication_factor = creation->replicas;
 	creation->done = true;
 	if (creation->trial)
 		roll_back_trial();
@@ -117,19 +125,20 @@ ks_kafka_handle_create_topics(KsKafkaRequest *request, void *response)
 {
 	KwCreateTopicsResponse *answer = response;
 	const KwCreateTopicsRequest *wanted = request->body;
+	const KsKafkaNodes *nodes = ks_kafka_nodes(request);
 	int i;
 
 	KS_KAFKA_STRUCTS(request, answer->topics, CreateTopicsResponseCreatableTopicResult, wanted->topics.count);
 	for (i = 0; i < wanted->topics.count; i++)
 	{
-		Creation creation = {&wanted->topics.items[i], &answer->topics.items[i], 0, wanted->validate_only, false};
+		Creation creation = {&wanted->topics.items[i], &answer->topics.items[i], 0, nodes->count, wanted->validate_only, false};
 		KwCreateTopicsResponseCreatableTopicResult *entry = creation.entry;
 		char *message = NULL;
 
 		entry->name = creation.wanted->name;
 		entry->error_message.len = KW_NULL;
 		entry->configs.count = 0;
-		entry->error_code = check_creation(&creation);
+		entry->error_code = check_creation(&creation, nodes);
 		if (entry->error_code != KS_KAFKA_NONE)
 			continue;
 		entry->error_code = config_error(ks_kafka_transaction(request, create_topic, &creation, &message));
@@ -178,6 +187,7 @@ ks_kafka_handle_delete_topics(KsKafkaRequest *request, void *response)
 	for (i = 0; i < answer->responses.count; i++)
 	{
 		Deletion deletion = {.entry = &answer->responses.items[i]};
+		char *message = NULL;
 		int16 error;
 
 		if (by_state)
@@ -189,9 +199,11 @@ ks_kafka_handle_delete_topics(KsKafkaRequest *request, void *response)
 			deletion.name = wanted->topic_names.items[i];
 		deletion.entry->name = deletion.name;
 		deletion.entry->topic_id = deletion.id;
-		error = ks_kafka_transaction(request, delete_topic, &deletion, NULL);
-		if (error != KS_KAFKA_NONE)
-			deletion.entry->error_code = error;
+		error = ks_kafka_transaction(request, delete_topic, &deletion, &message);
+		if (error == KS_KAFKA_NONE)
+			continue;
+		deletion.entry->error_code = error;
+		deletion.entry->error_message = ks_wire_string(message);
 	}
 	return true;
 }

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * kafkafuncs.c
- *	  What the view kstream.kafka_connections shows.
+ *	  What the views kstream.kafka_connections and kstream.kafka_requests show.
  *
  * A role sees its own connections, members of pg_monitor all of them.
  *
@@ -17,9 +17,10 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "kafka/kafka_slots.h"
+#include "kafka/kafka_request.h"
 
 #define CONNECTION_COLUMNS 12
+#define REQUEST_COLUMNS 5
 
 static bool
 may_see(const KsKafkaSlot *slot)
@@ -65,6 +66,32 @@ kstream_kafka_connections(PG_FUNCTION_ARGS)
 	{
 		if (may_see(&slots[i]))
 			put_connection((ReturnSetInfo *) fcinfo->resultinfo, &slots[i]);
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(kstream_kafka_requests);
+Datum
+kstream_kafka_requests(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const KwApi *api;
+	int i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (i = 0; (api = ks_wire_api_at(i)) != NULL; i++)
+	{
+		Datum values[REQUEST_COLUMNS];
+		bool isnull[REQUEST_COLUMNS] = {false};
+		KsKafkaServed served;
+
+		ks_kafka_read_served(api->key, &served);
+		values[0] = Int32GetDatum(api->key);
+		values[1] = CStringGetTextDatum(api->name);
+		values[2] = Int64GetDatum(served.requests);
+		values[3] = Int64GetDatum(served.errors);
+		values[4] = Float8GetDatum(served.usec / 1000000.0);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
 	return (Datum) 0;
 }

@@ -6,10 +6,14 @@
  * frames of at most 64 KiB, and has LOGIN_LIMIT in all.  The process holds no
  * database connection, no lock and no transaction meanwhile.
  *
- * SCRAM-SHA-256 is offered, and over TLS also PLAIN, with the secrets of pg_authid.  Where pg_hba.conf says
- * trust, a proof is wanted all the same: the protocol has no way to name a role
- * without one.  After version 0 of SaslHandshake the messages of the exchange come as
- * bare frames.
+ * SCRAM-SHA-256 is offered, and over TLS also PLAIN, with the secrets of pg_authid.
+ * Where pg_hba.conf says trust, PLAIN is content with any password; SCRAM has no way to
+ * name a role without a proof.  After version 0 of SaslHandshake the messages of the
+ * exchange come as bare frames.
+ *
+ * A client that sends another request first does not authenticate.  It is
+ * kstream.kafka_anonymous_role, if there is one and pg_hba.conf trusts it; its request
+ * is left in the connection's buffer for the session to serve.
  *
  * A refusal has the same words whatever the reason, as PostgreSQL's own; the log
  * has the reason.  It costs the client FAILURE_DELAY.
@@ -25,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "kafka/kafka.h"
+#include "kafka/kafka_api_versions.h"
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 #include "kafka/scram_server.h"
@@ -53,6 +58,7 @@ struct KsKafkaSasl
 	KsKafkaScram scram;
 	KsKafkaAnswer keys;
 	bool plain;       /* the mechanism is PLAIN */
+	bool anonymous;   /* the client did not authenticate, and need not */
 	bool challenged;  /* our first message is out */
 	KwHeader header;  /* of the request to answer */
 	const char *last; /* our last message, held back */
@@ -124,9 +130,12 @@ refuse(KsKafkaSasl *sasl)
 	ereport(LOG,
 			(errcode(ERRCODE_INVALID_PASSWORD),
 			 errmsg("SASL authentication failed for user \"%s\"", user),
-			 errdetail("%s The Kafka client is at %s.", reason, sasl->connection->slot->address)));
+			 sasl->keys.line[0] != '\0'
+				 ? errdetail("%s The Kafka client is at %s. It fits %s.", reason, sasl->connection->slot->address, sasl->keys.line)
+				 : errdetail("%s The Kafka client is at %s.", reason, sasl->connection->slot->address)));
 	(void) pg_usleep(FAILURE_DELAY * 1000L);
-	(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
+	if (!sasl->anonymous)
+		(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
 }
 
 /* May the role connect, and what are its keys?  False: no, or the listener is gone. */
@@ -135,7 +144,7 @@ ask_listener(KsKafkaSasl *sasl)
 {
 	const KsKafkaTls *tls = sasl->connection->tls;
 	const char *peer = tls != NULL ? ks_kafka_tls_peer(tls) : NULL;
-	KsKafkaQuestion question = {.tls = tls != NULL, .has_peer = peer != NULL};
+	KsKafkaQuestion question = {.tls = tls != NULL, .anonymous = sasl->anonymous, .has_peer = peer != NULL};
 
 	strlcpy(question.role, sasl->scram.user, sizeof(question.role));
 	strlcpy(question.peer, peer != NULL ? peer : "", sizeof(question.peer));
@@ -172,7 +181,7 @@ take_plain(KsKafkaSasl *sasl, KwString message)
 	sasl->scram.user = pstrdup(user);
 	if (!ask_listener(sasl))
 		return;
-	if (!ks_kafka_scram_check_password(&sasl->keys, password))
+	if (sasl->keys.method == KS_KAFKA_TRUST ? sasl->keys.doomed : !ks_kafka_scram_check_password(&sasl->keys, password))
 		refuse(sasl);
 	else
 		succeed(sasl, "");
@@ -268,7 +277,29 @@ report_stranger(const KsKafkaSasl *sasl, const KwApi *api)
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("a Kafka client has not authenticated"),
 			 errdetail("The Kafka client at %s sent %s first.", sasl->connection->slot->address, api->name),
-			 errhint("Set its security.protocol to SASL_PLAINTEXT or SASL_SSL.")));
+			 errhint("Set its security.protocol to SASL_PLAINTEXT or SASL_SSL, or set kstream.kafka_anonymous_role.")));
+}
+
+/* A client that does not authenticate.  Its request is served when it is in. */
+static void
+take_anonymous(KsKafkaSasl *sasl, const KwApi *api, int32 len)
+{
+	if (ks_kafka_anonymous_role[0] == '\0')
+	{
+		report_stranger(sasl, api);
+		return;
+	}
+	sasl->anonymous = true;
+	sasl->scram.user = ks_kafka_anonymous_role;
+	if (!ask_listener(sasl))
+		return;
+	if (sasl->keys.doomed)
+	{
+		refuse(sasl);
+		return;
+	}
+	ks_kafka_leave_frame(sasl->connection, len);
+	succeed(sasl, "");
 }
 
 /* One request with a header; false when the conversation is over. */
@@ -285,7 +316,10 @@ take_request(KsKafkaSasl *sasl, const char *frame, int32 len)
 	api = ks_wire_api(sasl->header.key);
 	if (api != NULL && !is_for_strangers(api->key))
 	{
-		report_stranger(sasl, api);
+		if (sasl->handshaken)
+			report_stranger(sasl, api);
+		else
+			take_anonymous(sasl, api, len);
 		return false;
 	}
 	known = api != NULL && sasl->header.version >= api->min_version && sasl->header.version <= api->max_version;
@@ -344,5 +378,12 @@ ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsK
 bool
 ks_kafka_sasl_succeed(KsKafkaSasl *sasl)
 {
-	return send_message(sasl, KS_KAFKA_NONE, NULL, sasl->last);
+	return sasl->anonymous || send_message(sasl, KS_KAFKA_NONE, NULL, sasl->last);
+}
+
+void
+ks_kafka_sasl_fail(KsKafkaSasl *sasl, const char *reason)
+{
+	if (!sasl->anonymous)
+		(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, reason, "");
 }

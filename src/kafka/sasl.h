@@ -28,4 +28,7 @@ extern KsKafkaSasl *ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pg
 /* Tell the client that it is in. */
 extern bool ks_kafka_sasl_succeed(KsKafkaSasl *sasl);
 
+/* Tell the client, which has proven who it is, why it cannot be served. */
+extern void ks_kafka_sasl_fail(KsKafkaSasl *sasl, const char *reason);
+
 #endif /* KS_KAFKA_SASL_H */

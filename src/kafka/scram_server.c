@@ -181,7 +181,7 @@ ks_kafka_scram_verify(KsKafkaScram *scram, const KsKafkaAnswer *keys, const char
 	nonce = attribute(&cursor, 'r');
 	if (binding == NULL || (strcmp(binding, "biws") != 0 && strcmp(binding, "eSws") != 0) ||
 		nonce == NULL || !is_our_nonce(scram, nonce) || strlen(proof + 3) > (size_t) pg_b64_enc_len(KS_KAFKA_KEY_LEN) ||
-		pg_b64_decode(proof + 3, strlen(proof + 3), (char *) key, sizeof(key)) != KS_KAFKA_KEY_LEN)
+		pg_b64_decode(proof + 3, strlen(proof + 3), (void *) key, sizeof(key)) != KS_KAFKA_KEY_LEN)
 		return NULL;
 	auth = psprintf("%s,%s,%s", scram->client_first_bare, scram->server_first, without_proof);
 	/* The proof is the client's key, hidden by a signature that the stored key makes. */

@@ -12,7 +12,7 @@
  *    taken, so a transaction that holds offsets never waits for one that
  *    waits for them.
  * 2. Reserve, partition by partition.  If a segment is active by now that was
- *    not locked, everything is let go, reservations too (a hole), and step 1
+ *    not locked, everything is released, reservations too (a hole), and step 1
  *    starts again.
  * 3. Insert each batch as one row: heap_insert and index_insert, no executor.
  *    HEAP_INSERT_NO_LOGICAL keeps the rows, toast included, out of logical
@@ -48,7 +48,11 @@
 #include "base/errors.h"
 #include "base/extend.h"
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/append.h"
+#include "log/damage.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 
 static pg_attribute_noreturn() void topic_is_gone(const KsAppend *append)
@@ -77,9 +81,14 @@ lock_toast_table(Oid toast)
 	List *indexes = RelationGetIndexList(rel);
 	ListCell *lc;
 
+	/*
+	 * heap_insert would take these locks later, when offsets are reserved and nothing may
+	 * wait (step 1).
+	 */
 	foreach (lc, indexes)
 		LockRelationOid(lfirst_oid(lc), RowExclusiveLock);
 	list_free(indexes);
+	/* The locks stay to the end of the transaction; only the reference is given up. */
 	relation_close(rel, NoLock);
 }
 
@@ -87,8 +96,15 @@ lock_toast_table(Oid toast)
 static bool
 open_for_append(const KsAppend *append, Oid relid, Relation *heap, Relation *index, List **others)
 {
-	if (!ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others))
+	KsErrorScope scope;
+	bool exists;
+
+	ks_error_scope_begin(&scope, append->topic, append->partition);
+	exists = ks_segment_open_to_write(relid, RowExclusiveLock, heap, index, others);
+	ks_error_scope_end(&scope);
+	if (!exists)
 		return false;
+	/* A batch that fits into a page never reaches the toast table (segment.c). */
 	if (append->max_batch_bytes > KS_BATCH_PAGE_SIZE && OidIsValid((*heap)->rd_rel->reltoastrelid))
 		lock_toast_table((*heap)->rd_rel->reltoastrelid);
 	return true;
@@ -129,6 +145,10 @@ check_tail(const KsAppend *append, const KsPartitionKey *key)
 {
 	KsPartitionStart start;
 
+	/*
+	 * Reads the tables, so it is done before the segments are locked and without any lock
+	 * of shared memory.
+	 */
 	ks_log_recover(append->topic, append->partition, &start);
 	ks_partition_confirm_tail(key, &start);
 }
@@ -138,6 +158,10 @@ spare_may_be_needed(const KsAppend *append, const KsPartitionInfo *info, int64 n
 {
 	const KsTopicOptions *options = &append->topic->options;
 
+	/*
+	 * The last eighth is a margin: other producers fill the segment between this look and
+	 * the reservation, which alone decides.
+	 */
 	return OidIsValid(info->spare.relid) && info->active_bytes > 0 &&
 		   (info->active_bytes + append->bytes > options->segment_bytes - options->segment_bytes / 8 ||
 			now - info->active_since >= options->segment_age - options->segment_age / 8);
@@ -168,6 +192,10 @@ open_target(KsAppend *append, int64 now)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/*
+		 * The pin keeps the slot from being evicted until the transaction ends; once
+		 * there, only the state is read again.
+		 */
 		if (!pinned)
 			pinned = ks_inflight_pin(&key, &info);
 		else
@@ -178,6 +206,10 @@ open_target(KsAppend *append, int64 now)
 			ks_log_info_to_write(append->topic, append->partition, &info);
 			continue;
 		}
+		/*
+		 * The tail is confirmed in the slot, so that one transaction per server start does
+		 * it for a partition.
+		 */
 		if (!info.tail_checked)
 		{
 			check_tail(append, &key);
@@ -191,14 +223,23 @@ open_target(KsAppend *append, int64 now)
 		 * The table is gone: retention dropped a segment that is not active
 		 * any more, or somebody dropped the topic.
 		 */
+		/*
+		 * The drop has committed, since opening waited for its lock; take its
+		 * invalidations, so that the cached topic does not hide it.
+		 */
 		AcceptInvalidationMessages();
 		if (!ks_topic_find(append->topic->name, append->topic) ||
 			memcmp(&append->topic->uuid, &key.topic, sizeof(pg_uuid_t)) != 0)
 			topic_is_gone(append);
+		/* The second time that the same table is active and not there: no retention did that. */
 		if (info.active.relid == missing)
 			table_is_gone(append, info.active.number);
 		missing = info.active.relid;
 	}
+	/*
+	 * A spare that cannot be opened is not locked; if the reservation wants it, step 2
+	 * fails and all starts again.
+	 */
 	if (spare_may_be_needed(append, &info, now) &&
 		!open_for_append(append, info.spare.relid, &append->spare_heap, &append->spare_index, &append->spare_others))
 		append->spare_heap = NULL;
@@ -218,6 +259,7 @@ reserve_target(KsAppend *append, TimestampTz since)
 	request.segment_bytes = append->topic->options.segment_bytes;
 	request.segment_age = append->topic->options.segment_age;
 	request.max_timestamp = append->topic->options.append_time ? request.now : append->max_timestamp;
+	/* The reservation may choose only among the segments that step 1 has locked. */
 	request.locked_active = RelationGetRelid(append->heap);
 	request.locked_spare = append->spare_heap != NULL ? RelationGetRelid(append->spare_heap) : InvalidOid;
 	return ks_inflight_reserve(&request, &append->reservation);
@@ -230,16 +272,26 @@ lock_and_reserve(KsAppend *appends, int count)
 	TimestampTz now = GetCurrentTimestamp();
 	int i;
 
+	/*
+	 * Step 1.  The callers sort by topic and partition, so two transactions lock in
+	 * the same order and cannot deadlock.
+	 */
 	for (i = 0; i < count; i++)
 		open_target(&appends[i], ks_ms_from_timestamptz(now));
 	KS_DEBUG_POINT("precommit.locked");
+	/* Memory for the entries is taken here, where an error leaves nothing reserved. */
 	ks_inflight_prepare(count);
 	for (i = 0; i < count; i++)
 	{
+		/* Step 2. */
 		KsReserveResult result = reserve_target(&appends[i], now);
 
 		if (result == KS_RESERVED)
 			continue;
+		/*
+		 * Give up what other partitions of this transaction have reserved: their offsets
+		 * become a hole, which readers skip.
+		 */
 		ks_inflight_end(false);
 		if (result == KS_RESERVE_GONE)
 			topic_is_gone(&appends[i]);
@@ -275,12 +327,17 @@ take_room(Room *room, const KsAppendBatch *batch, Relation heap)
 {
 	if (!fills_page(batch))
 		return;
+	/*
+	 * A single batch is left to PostgreSQL: making several pages pays only where they are
+	 * filled at once.
+	 */
 	if (room->pages == 0 && room->batches > 1 && room->begun)
 		room->pages = ks_extend(heap, Min(room->batches, KS_EXTEND_MAX), &room->next);
 	room->begun = true;
 	room->batches--;
 	if (room->pages == 0)
 		return;
+	/* heap_insert tries this block first, and finds it empty. */
 	RelationSetTargetBlock(heap, room->next);
 	room->next++;
 	room->pages--;
@@ -297,11 +354,23 @@ insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
 
 	row.base_offset = base_offset;
 	row.last_offset = base_offset + batch->records - 1;
+	/*
+	 * Decided as of the reservation: a standby may read up to there once it sees this row
+	 * (recovery.c).
+	 */
 	row.stable_offset = append->reservation.stable_offset;
 	row.max_timestamp = batch->max_timestamp;
 	row.batch = PointerGetDatum(image);
+	/*
+	 * Base offset and leader epoch lie outside of the header's CRC, so the finished image
+	 * is patched in place.
+	 */
 	ks_batch_set_base_offset(data, base_offset);
 	ks_batch_set_leader_epoch(data, append->reservation.leader_epoch);
+	/*
+	 * The time of LogAppendTime is chosen under the partition's lock, so that it ascends
+	 * with the offsets.
+	 */
 	if (append->topic->options.append_time)
 	{
 		row.max_timestamp = append->reservation.append_time;
@@ -315,6 +384,7 @@ insert_batch(KsAppend *append, KsAppendBatch *batch, int64 base_offset,
 static void
 insert_batches(KsAppend *append, MemoryContext context)
 {
+	/* The reservation may have rolled the partition over to the spare. */
 	bool in_active = append->reservation.segment.relid == RelationGetRelid(append->heap);
 	Relation heap = in_active ? append->heap : append->spare_heap;
 	Relation index = in_active ? append->index : append->spare_index;
@@ -329,6 +399,10 @@ insert_batches(KsAppend *append, MemoryContext context)
 		room.batches += fills_page(&append->batches[i]) ? 1 : 0;
 	for (i = 0; i < append->batch_count; i++)
 	{
+		/*
+		 * Spilled images, toast chunks and tuples of one batch are freed before the next
+		 * is loaded: a large transaction needs the memory of one.
+		 */
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
@@ -371,6 +445,10 @@ ks_log_append(KsAppend *appends, int count)
 		appends[i].others = NIL;
 		appends[i].spare_others = NIL;
 	}
+	/*
+	 * Steps 1 and 2 until they succeed.  Each failure means that another producer has
+	 * rolled a segment, so somebody makes progress.
+	 */
 	while (!lock_and_reserve(appends, count))
 		CHECK_FOR_INTERRUPTS();
 	KS_DEBUG_POINT("precommit.reserved");
@@ -378,6 +456,7 @@ ks_log_append(KsAppend *appends, int count)
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream append", ALLOCSET_DEFAULT_SIZES);
 	for (i = 0; i < count; i++)
 	{
+		/* Step 3.  All locks are held: nothing here waits for the end of another transaction. */
 		insert_batches(&appends[i], context);
 		close_target(&appends[i]);
 	}

@@ -58,59 +58,23 @@
 #include "utils/rel.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
+#include "catalog/garbage_row.h"
+#include "catalog/segment_row.h"
 #include "log/garbage.h"
-#include "log/segment.h"
-#include "topic/owner.h"
-
-/* Of kstream.segment_garbage: must match src/sql/10_catalog.sql. */
-#define Anum_garbage_relation 1
+#include "catalog/owner.h"
+#include "log/segment_table.h"
 
 void
 ks_garbage_add(Oid relid)
 {
-	(void) ks_owner_execute("INSERT INTO kstream.segment_garbage (relation) VALUES (%u)", relid);
+	ks_garbage_row_insert(relid);
 }
 
 List *
 ks_garbage_list(MemoryContext context)
 {
-	KsOwnerScope scope;
-	List *list = NIL;
-	uint64 count;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	count = ks_owner_execute("SELECT relation::pg_catalog.oid::pg_catalog.text FROM kstream.segment_garbage");
-	for (i = 0; i < count; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		list = lappend(list, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-		MemoryContextSwitchTo(old);
-	}
-	ks_owner_end(&scope);
-	return list;
-}
-
-/* Find the row of a table that is garbage: which transaction wrote it? */
-static bool
-find_row(Oid relid, TransactionId *xmin, TransactionId *horizon)
-{
-	Oid catalog = get_relname_relid("segment_garbage", get_namespace_oid("kstream", false));
-	Relation rel = table_open(catalog, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_garbage_relation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		*xmin = HeapTupleHeaderGetXmin(tuple->t_data);
-	*horizon = GetOldestNonRemovableTransactionId(rel);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return HeapTupleIsValid(tuple);
+	return ks_garbage_row_list(context);
 }
 
 /* Has somebody listed the tables of the database? */
@@ -121,7 +85,11 @@ tables_are_listed(void)
 	LOCKTAG tag;
 	int count;
 
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, RelationRelationId);
+	ks_tag_list_of_tables(&tag);
+	/*
+	 * Conflicts with AccessExclusiveLock are all holders, in whatever mode; nothing is
+	 * waited for.
+	 */
 	holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
 	pfree(holders);
 	return count > 0;
@@ -139,12 +107,9 @@ is_in_a_log(Oid relid)
 
 	ks_owner_begin(&scope);
 	if (name != NULL && sscanf(name, "topic_%d_%d_", &topic_id, &partition) == 2)
-		found = ks_owner_execute("SELECT FROM kstream.segment"
-								 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-								 " AND relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
-								 topic_id, partition, relid) > 0;
+		found = ks_segment_row_has_table(topic_id, partition, relid);
 	else
-		found = ks_owner_execute("SELECT FROM kstream.segment WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass", relid) > 0;
+		found = ks_segment_row_has_table(-1, 0, relid);
 	ks_owner_end(&scope);
 	if (found)
 		ereport(WARNING,
@@ -160,9 +125,7 @@ delete_row(Oid relid)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("DELETE FROM kstream.segment_garbage"
-							" WHERE relation OPERATOR(pg_catalog.=) '%u'::pg_catalog.regclass",
-							relid);
+	ks_garbage_row_delete(relid);
 	ks_owner_end(&scope);
 }
 
@@ -173,18 +136,24 @@ ks_garbage_drop(const char *name)
 	TransactionId xmin;
 	TransactionId horizon;
 
-	if (!find_row(relid, &xmin, &horizon))
+	if (!ks_garbage_row_find(relid, &xmin, &horizon))
 		return false;
+	/* Some snapshot is older than the row: its owner may yet come for the table. */
 	if (TransactionIdIsNormal(xmin) && !TransactionIdPrecedes(xmin, horizon))
 		return false;
+	/* Enough to look at the table; whoever has it exclusively is about to change it. */
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		return false;
 
-	/* Only what lies among the segments, and in no log, is locked further and dropped, whatever the row says. */
+	/*
+	 * Only what lies among the segments, and in no log, is locked further and dropped,
+	 * whatever the row says.
+	 */
 	if (ks_segment_may_drop(relid) && !is_in_a_log(relid))
 	{
 		KsOwnerScope scope;
 
+		/* A later round tries again; nothing is lost but disk space meanwhile. */
 		if (tables_are_listed() || !ks_segment_try_lock(relid, AccessExclusiveLock))
 			return false;
 		ks_owner_begin(&scope);

@@ -17,7 +17,7 @@
  * log start offset, moved in the same transaction as the drop, tells the two
  * apart, and the walk ends in an error rather than with records left out.
  *
- * Locking: AccessShareLock on the open segment, let go when the walk leaves
+ * Locking: AccessShareLock on the open segment, released when the walk leaves
  * it, not at the transaction's end: a long transaction that once read must
  * not keep a segment from being dropped.
  *
@@ -36,7 +36,10 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/damage.h"
+#include "log/log_scan.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 
 /* How often a walk looks for a segment that vanishes before it is opened. */
 #define OPEN_ATTEMPTS 100
@@ -69,9 +72,18 @@ static bool
 open_segment(KsLogScan *scan, int32 number, Oid relid)
 {
 	ScanKeyData key;
+	KsErrorScope scope;
+	bool exists;
 
-	if (!ks_segment_open(relid, AccessShareLock, &scan->heap, &scan->index))
+	ks_error_scope_begin(&scope, scan->topic, scan->partition);
+	exists = ks_segment_open(relid, AccessShareLock, &scan->heap, &scan->index);
+	ks_error_scope_end(&scope);
+	if (!exists)
 		return false;
+	/*
+	 * Rows are keyed by their last offset: the first one at or above the wanted offset is
+	 * the batch that holds it, or the next.
+	 */
 	ScanKeyInit(&key, Anum_batch_last_offset, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(scan->next_offset));
 	scan->scan = systable_beginscan_ordered(scan->heap, scan->index, scan->snapshot, 1, &key);
 	scan->segment = number;
@@ -82,16 +94,14 @@ open_segment(KsLogScan *scan, int32 number, Oid relid)
 }
 
 /*
- * The segment that holds next_offset.  A partition always has one, so where
- * there is none the topic was dropped; an empty result would be a lie.
+ * The segment that holds next_offset.  A partition always has one, so an empty
+ * result would be a lie.
  */
 static void
 find_by_offset(const KsLogScan *scan, KsSegment *segment)
 {
 	if (!ks_segment_at_offset(scan->topic, scan->partition, scan->next_offset, segment))
-		ereport(ERROR,
-				(errmsg("topic \"%s\" does not exist", scan->topic->name),
-				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped while it was read.")));
+		ks_log_no_segment(scan->topic, scan->partition);
 }
 
 void
@@ -112,6 +122,10 @@ check_not_removed(const KsLogScan *scan)
 
 	if (scan->end == KS_LOG_NO_END)
 		return;
+	/*
+	 * Read with a newer snapshot than the scan's: retention moves the log start in the
+	 * transaction that removes the segment.
+	 */
 	ks_topic_partition_row(scan->topic, scan->partition, &row);
 	if (scan->next_offset < row.log_start)
 		ks_log_offset_out_of_range(scan->topic, scan->partition, scan->next_offset, row.log_start,
@@ -127,15 +141,6 @@ static pg_attribute_noreturn() void corrupt_row(const KsLogScan *scan, const KsB
 					  problem, row->base_offset, row->last_offset, row->stable_offset)));
 }
 
-/* What is dropped goes with its row of the catalog; here the row is left. */
-static pg_attribute_noreturn() void no_table(const KsLogScan *scan, const KsSegment *segment)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("segment %d of topic \"%s\", partition %d, does not exist",
-					segment->number, scan->topic->name, scan->partition)));
-}
-
 /* Open the segment that holds next_offset. */
 static void
 open_by_offset(KsLogScan *scan)
@@ -145,16 +150,24 @@ open_by_offset(KsLogScan *scan)
 
 	for (attempt = 0; attempt < OPEN_ATTEMPTS; attempt++)
 	{
+		/*
+		 * The catalog is read anew each time, so a segment that was dropped since the last
+		 * look is not found again.
+		 */
 		find_by_offset(scan, &segment);
 		if (open_segment(scan, segment.number, segment.relid))
 		{
+			/*
+			 * The chain begins, or goes on, above the wanted offset: a hole, or removed by
+			 * retention.
+			 */
 			if (segment.base_offset > scan->next_offset)
 				check_not_removed(scan);
 			return;
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
-	no_table(scan, &segment);
+	ks_segment_no_table(scan->topic, scan->partition, &segment);
 }
 
 /*
@@ -165,7 +178,6 @@ static bool
 open_next(KsLogScan *scan)
 {
 	KsSegment next;
-	KsSegment again;
 	int32 ended = scan->segment;
 
 	switch (ks_segment_follow(scan->topic, scan->partition, ended, scan->relid, &next))
@@ -176,17 +188,13 @@ open_next(KsLogScan *scan)
 			scan->reopened = true;
 			open_by_offset(scan);
 			return true;
-			if (!ks_segment_after(scan->topic, scan->partition, ended, &next))
-				return false;
-			break;
 		case KS_SEGMENT_NEXT:
 			break;
 	}
 	if (!open_segment(scan, next.number, next.relid))
 	{
 		/* By offset we might come back to the segment that we have left. */
-		if (ks_segment_after(scan->topic, scan->partition, ended, &again) && again.relid == next.relid)
-			no_table(scan, &next);
+		ks_segment_check_gone(scan->topic, scan->partition, &next);
 		scan->reopened = true;
 		open_by_offset(scan);
 	}
@@ -229,14 +237,20 @@ ks_log_scan_next(KsLogScan *scan, KsBatchRow *row)
 			problem = ks_segment_row_problem(row);
 			if (problem != NULL && !scan->takes_all)
 				corrupt_row(scan, row, problem);
+			/* A batch that begins at or above the end belongs to transactions that may be open. */
 			if (problem == NULL && row->base_offset >= scan->end)
 				break;
 			scan->next_offset = Max(scan->next_offset, Min(row->last_offset, KS_MAX_OFFSET) + 1);
+			/*
+			 * Only the first batch after a segment was found anew by offset can begin
+			 * before what was returned.
+			 */
 			scan->may_overlap = scan->reopened;
 			scan->reopened = false;
 			KS_DEBUG_POINT("fetch.row_n");
 			return true;
 		}
+		/* The lock goes with the segment, before the next one is looked for. */
 		close_segment(scan);
 		if (scan->next_offset >= scan->end || !open_next(scan))
 			break;

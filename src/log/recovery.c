@@ -48,17 +48,17 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "catalog/committed_offset_row.h"
 #include "codec/batch.h"
+#include "log/damage.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "record/time.h"
+#include "state/partition_slots.h"
 #include "topic/capacity.h"
-
-/* Of kstream.committed_offset: must match src/sql/15_group_catalog.sql. */
-#define Anum_committed_topic_id 2
-#define Anum_committed_partition 3
-#define Anum_committed_committed 5
-#define Anum_committed_start 8
 
 /* What one segment holds. */
 typedef struct SegmentTail
@@ -99,22 +99,33 @@ check_partition_row(const KsTopic *topic, int32 partition, const KsPartitionRow 
 						   row->log_start, row->stable_offset)));
 }
 
-/* Look at a segment's ends; one that is gone is an empty one. */
+/*
+ * Look at a segment's ends.  One that was dropped or replaced meanwhile is an
+ * empty one; one whose table is lost is not: that would pass over its records.
+ */
 static void
-read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
+read_tail(const KsTopic *topic, int32 partition, const KsSegment *segment, Snapshot snapshot, SegmentTail *tail)
 {
 	Relation heap;
 	Relation index;
 
 	memset(tail, 0, sizeof(SegmentTail));
-	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
+	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
+	{
+		ks_segment_check_gone(topic, partition, segment);
 		return;
+	}
+	/*
+	 * SnapshotAny: what was physically written used up its offsets, whatever became of its
+	 * transaction.
+	 */
 	tail->has_rows = ks_segment_last_row(heap, index, SnapshotAny, &tail->last_row);
 	if (tail->has_rows)
 	{
 		check_row(heap, &tail->last_row);
 		(void) ks_segment_first_row(heap, index, SnapshotAny, &tail->first_row);
 		check_row(heap, &tail->first_row);
+		/* The snapshot: what has committed is the least that readers may see. */
 		tail->has_visible = ks_segment_last_row(heap, index, snapshot, &tail->last_visible);
 		if (tail->has_visible)
 			check_row(heap, &tail->last_visible);
@@ -125,15 +136,17 @@ read_tail(Oid relid, Snapshot snapshot, SegmentTail *tail)
 
 /* End of what is visible in the segments at and before this place. */
 static int64
-visible_end(List *segments, int place, const SegmentTail *active, Snapshot snapshot, int64 log_start)
+visible_end(const KsTopic *topic, int32 partition, List *segments, int place, const SegmentTail *active,
+			Snapshot snapshot, int64 log_start)
 {
 	if (active->has_visible)
 		return Max(active->last_visible.last_offset + 1, log_start);
+	/* The active segment has no committed row; the newest row of an older one ends the log. */
 	while (--place >= 0)
 	{
 		SegmentTail tail;
 
-		read_tail(((KsSegment *) list_nth(segments, place))->relid, snapshot, &tail);
+		read_tail(topic, partition, list_nth(segments, place), snapshot, &tail);
 		if (tail.has_visible)
 			return Max(tail.last_visible.last_offset + 1, log_start);
 	}
@@ -150,6 +163,10 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 	/* An undecided boundary lies between the older rows and these. */
 	if (active->base_offset < 0 && tail->has_rows)
 		start->active_base = tail->first_row.base_offset;
+	/*
+	 * A row's time may lie in the future when producers gave it; a segment is not
+	 * older than now.
+	 */
 	if (tail->has_rows)
 		start->active_since = Min(tail->first_row.max_timestamp, ks_ms_from_timestamptz(GetCurrentTimestamp()));
 	if (tail->has_visible)
@@ -159,6 +176,7 @@ fill_start(const KsSegment *active, const SegmentTail *tail, const KsSegment *sp
 		start->spare.number = spare->number;
 		start->spare.relid = spare->relid;
 	}
+	/* The boundary, which was written down, is a lower limit even if no row is left above it. */
 	start->next_offset = Max(start->log_start, active->base_offset);
 	if (tail->has_rows)
 		start->next_offset = Max(start->next_offset, tail->last_row.last_offset + 1);
@@ -184,6 +202,10 @@ read_append_time(Oid relid, Snapshot snapshot, int64 *append_time)
 		struct varlena *head;
 
 		ks_segment_deform(tuple, RelationGetDescr(heap), &row);
+		/*
+		 * The header alone says which kind of time the batch has; its records are not
+		 * decompressed.
+		 */
 		head = PG_DETOAST_DATUM_SLICE(row.batch, 0, KS_BATCH_HEADER_SIZE);
 		(void) ks_batch_read_header(VARDATA_ANY(head), VARSIZE_ANY_EXHDR(head), &header);
 		*append_time = (header.attributes & KS_BATCH_ATTR_APPEND_TIME) != 0 ? row.max_timestamp : 0;
@@ -200,6 +222,7 @@ last_append_time(List *segments, Snapshot snapshot)
 	int64 append_time = 0;
 	int place;
 
+	/* From the newest segment on down, to the first that has a visible row. */
 	for (place = list_length(segments) - 1; place >= 0; place--)
 	{
 		if (read_append_time(((KsSegment *) list_nth(segments, place))->relid, snapshot, &append_time))
@@ -208,51 +231,23 @@ last_append_time(List *segments, Snapshot snapshot)
 	return append_time;
 }
 
-/*
- * The greatest offset that a group has committed, or started at, in the
- * partition, 0 if none has.  A look at all rows of the table: its index begins with the group.
- */
-static int64
-greatest_committed(const KsTopic *topic, int32 partition)
-{
-	Oid relid = get_relname_relid("committed_offset", get_namespace_oid("kstream", false));
-	Relation rel = table_open(relid, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple tuple;
-	int64 greatest = 0;
-
-	ScanKeyInit(&keys[0], Anum_committed_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
-	ScanKeyInit(&keys[1], Anum_committed_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-		Datum committed = heap_getattr(tuple, Anum_committed_committed, RelationGetDescr(rel), &isnull);
-
-		if (!isnull)
-			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
-		committed = heap_getattr(tuple, Anum_committed_start, RelationGetDescr(rel), &isnull);
-		if (!isnull)
-			greatest = Max(greatest, Min(DatumGetInt64(committed), KS_MAX_OFFSET));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return greatest;
-}
-
-/* False when the partition has no log: its topic was dropped. */
+/* False when the partition has no log: its topic was dropped, or its segments are lost. */
 static bool
-recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
+read_tables(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
 	List *segments = ks_segment_list(topic, partition);
 	Snapshot snapshot = ks_log_snapshot();
+	/* the segment passed over last, next to the active one */
 	KsSegment *spare = NULL;
 	KsPartitionRow row;
 	int place;
 
 	KS_DEBUG_POINT("init.scan");
 	memset(start, 0, sizeof(KsPartitionStart));
+	/*
+	 * After the snapshot: the row is read as of now, so its log start and stable offset
+	 * are not older than the rows seen.
+	 */
 	ks_topic_partition_row(topic, partition, &row);
 	check_partition_row(topic, partition, &row);
 	start->log_start = row.log_start;
@@ -261,11 +256,15 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 		KsSegment *segment = list_nth(segments, place);
 		SegmentTail tail;
 
-		read_tail(segment->relid, snapshot, &tail);
+		read_tail(topic, partition, segment, snapshot, &tail);
+		/*
+		 * The newest segment that holds something, or whose boundary was decided, is the
+		 * active one; what was passed over is the spare.
+		 */
 		if (tail.has_rows || segment->base_offset >= 0)
 		{
 			fill_start(segment, &tail, spare, start);
-			start->committed_end = visible_end(segments, place, &tail, snapshot, start->log_start);
+			start->committed_end = visible_end(topic, partition, segments, place, &tail, snapshot, start->log_start);
 
 			/*
 			 * All below a decided boundary was decided, and is not given
@@ -273,17 +272,19 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 			 */
 			start->committed_end = Max(start->committed_end, segment->base_offset);
 			if (!tail.has_rows)
-				start->committed_end = Max(start->committed_end, greatest_committed(topic, partition));
+				start->committed_end = Max(start->committed_end, ks_committed_offset_row_greatest(topic->topic_id, partition));
 			break;
 		}
 		spare = segment;
 	}
+	/* The clock may have been set back while the server was down. */
 	if (topic->options.append_time)
 		start->append_time = last_append_time(segments, snapshot);
 	UnregisterSnapshot(snapshot);
 	list_free_deep(segments);
 	if (place < 0)
 		return false;
+	/* A new leader epoch is only chosen here; maintenance writes its row (epoch.c). */
 	ks_epoch_read(topic, partition, &start->leader_epoch, &start->epoch_is_new);
 	/* Readers of standbys were told so, because consumers here could read it. */
 	start->committed_end = Max(start->committed_end, row.stable_offset);
@@ -292,18 +293,23 @@ recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 	return true;
 }
 
-static pg_attribute_noreturn() void no_log(const KsTopic *topic, int32 partition)
+static bool
+recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
-	ereport(ERROR,
-			(errmsg("topic \"%s\" does not exist", topic->name),
-			 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "partition %d has no log.", partition)));
+	KsErrorScope scope;
+	bool found;
+
+	ks_error_scope_begin(&scope, topic, partition);
+	found = read_tables(topic, partition, start);
+	ks_error_scope_end(&scope);
+	return found;
 }
 
 void
 ks_log_recover(const KsTopic *topic, int32 partition, KsPartitionStart *start)
 {
 	if (!recover(topic, partition, start))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }
 
 /*
@@ -318,13 +324,17 @@ last_visible_row(const KsTopic *topic, int32 partition, Snapshot snapshot, KsBat
 	int place;
 
 	*boundary = 0;
+	/*
+	 * Boundaries of all segments: a newer one may be decided while the rows of an older
+	 * one are still the last visible.
+	 */
 	for (place = list_length(segments) - 1; place >= 0; place--)
 		*boundary = Max(*boundary, ((KsSegment *) list_nth(segments, place))->base_offset);
 	for (place = list_length(segments) - 1; place >= 0 && !found; place--)
 	{
 		SegmentTail tail;
 
-		read_tail(((KsSegment *) list_nth(segments, place))->relid, snapshot, &tail);
+		read_tail(topic, partition, list_nth(segments, place), snapshot, &tail);
 		found = tail.has_visible;
 		*row = tail.last_visible;
 	}
@@ -344,10 +354,18 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 	{
 		KsLogScan scan;
 
+		/*
+		 * Every transaction below had ended on the primary before this row was written,
+		 * and its commit record is ahead of this row's in the WAL.
+		 */
 		end = Max(end, row.stable_offset);
 		/* What compaction removed leaves gaps, but below a boundary only. */
 		end = Max(end, Min(boundary, row.last_offset + 1));
 		KS_DEBUG_POINT("standby.tail");
+		/*
+		 * From there on by neighbourhood: stop at the first gap, which may be a
+		 * transaction that has not been replayed.
+		 */
 		ks_log_scan_begin(&scan, topic, partition, end, KS_LOG_NO_END, NULL, snapshot);
 		while (ks_log_scan_next(&scan, &row) && row.base_offset <= end)
 			end = Max(end, row.last_offset + 1);
@@ -360,16 +378,24 @@ ks_log_standby_end(const KsTopic *topic, int32 partition, const KsPartitionRow *
 static void
 standby_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
+	KsErrorScope scope;
 	KsPartitionRow row;
 
+	/*
+	 * Warns once that a promotion would find too few slots; every read on a standby comes
+	 * by here.
+	 */
 	ks_capacity_check_standby();
+	ks_error_scope_begin(&scope, topic, partition);
 	ks_topic_partition_row(topic, partition, &row);
 	check_partition_row(topic, partition, &row);
 	memset(info, 0, sizeof(KsPartitionInfo));
 	info->standby = true;
 	info->log_start = row.log_start;
 	info->end = ks_log_standby_end(topic, partition, &row);
+	/* Unknown, so that a scan looks for its segment in the catalog. */
 	info->active_base = -1;
+	ks_error_scope_end(&scope);
 }
 
 /*
@@ -390,11 +416,16 @@ get_info(const KsTopic *topic, int32 partition, KsSlotUse use, KsPartitionInfo *
 	ks_topic_partition_key(topic, partition, &key);
 	while (!ks_partition_read(&key, info))
 	{
+		/*
+		 * Taken before the tables are read: if the partition is changed or dropped
+		 * meanwhile, the state is not installed but read again.
+		 */
 		uint64 generation = ks_partition_generation(&key);
 
 		CHECK_FOR_INTERRUPTS();
 		if (!recover(topic, partition, &start))
 			return false;
+		/* Another backend may have installed its own answer first; the loop then reads that one. */
 		if (ks_partition_install(&key, use, generation, &start) == KS_INSTALL_NO_ROOM)
 		{
 			ks_partition_info_from_start(&start, info);
@@ -408,7 +439,7 @@ void
 ks_log_info(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	if (!get_info(topic, partition, KS_SLOT_LOOK, info))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }
 
 bool
@@ -421,12 +452,12 @@ void
 ks_log_info_to_read(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	if (!get_info(topic, partition, KS_SLOT_READ, info))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }
 
 void
 ks_log_info_to_write(const KsTopic *topic, int32 partition, KsPartitionInfo *info)
 {
 	if (!get_info(topic, partition, KS_SLOT_WRITE, info))
-		no_log(topic, partition);
+		ks_log_no_segment(topic, partition);
 }

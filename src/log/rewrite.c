@@ -5,7 +5,8 @@
  * Reads a run of neighbouring sealed segments in order and writes what is to
  * be kept into a new table: the latest record of each key, at its own offset
  * and with its own time and headers, packed into batches as full as those of a
- * bulk load and compressed with the topic's codec, or the client's if that is none.  What is kept:
+ * bulk load and compressed with the topic's codec, or the client's if that is
+ * none.  What is kept:
  *
  *	- of the records below keys_end those that no later record of their key
  *	  supersedes (the map knows the latest offset of each key that occurs from
@@ -17,8 +18,9 @@
  *	  then nothing is left that it could have superseded;
  *	- records without a key, which nothing supersedes (Kafka removes them);
  *	- a batch that cannot be read, as it is: verify() and readers tell of it;
- *	- a batch of a transaction of Kafka's, or a control batch, as it is.  (Those of
- *	  idempotent producers may be taken apart: produce/producer_batch.c remembers them.)
+ *	- a control batch, as it is.  Those of idempotent producers may be taken apart
+ *	  (produce/producer_batch.c remembers them), and so may those of transactions: the
+ *	  log has none but of committed ones.
  *
  * A batch that loses nothing, is large and has the right codec is copied as it
  * is.  Records share a batch only when they have the leader epoch in common,
@@ -57,12 +59,13 @@
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/garbage.h"
-#include "log/log.h"
+#include "log/log_scan.h"
 #include "log/rewrite.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "log/segment_table.h"
 
-/* Of a batch whose records this file may move. */
-#define FOREIGN_ATTRIBUTES (KS_BATCH_ATTR_TRANSACTIONAL | KS_BATCH_ATTR_CONTROL)
+/* Not of a batch whose records this file may move. */
+#define FOREIGN_ATTRIBUTES KS_BATCH_ATTR_CONTROL
 
 /* Large enough to be copied as it is, as parts of the limits in segment.h. */
 #define LARGE_PLAIN (KS_BATCH_PAGE_FILL * 3 / 4)
@@ -130,12 +133,15 @@ is_tombstone(const KsRecord *record)
 static bool
 is_kept(const KsRewrite *rewrite, const Source *source, const KsRecord *record)
 {
+	/* Deleted by delete_records() or retention, though the segment still holds it. */
 	if (record->offset < rewrite->log_start)
 		return false;
+	/* Nothing supersedes a record without a key, and the map knows nothing at or above its end. */
 	if (rewrite->keys == NULL || record->key_len < 0 || record->offset >= rewrite->keys_end)
 		return true;
 	if (ks_keymap_get(rewrite->keys, record->key, record->key_len) > record->offset)
 		return false;
+	/* The latest of its key.  A tombstone goes once its horizon has passed. */
 	return !is_tombstone(record) || source->horizon == NO_HORIZON || rewrite->now < source->horizon;
 }
 
@@ -150,6 +156,7 @@ gets_horizon(const KsRewrite *rewrite, const KsRecord *record)
 static bool
 choose_records(const KsRewrite *rewrite, Source *source)
 {
+	/* A copy: the batch is read a second time when it is written. */
 	KsBatchReader reader = source->reader;
 	KsRecord record;
 	KsBatchStatus status;
@@ -163,6 +170,7 @@ choose_records(const KsRewrite *rewrite, Source *source)
 		source->kept += keep ? 1 : 0;
 		if (keep && is_tombstone(&record) && source->horizon == NO_HORIZON)
 		{
+			/* The first run that sees a tombstone starts its clock. */
 			if (gets_horizon(rewrite, &record))
 				source->new_horizon = true;
 			else
@@ -184,6 +192,10 @@ open_source(const KsRewrite *rewrite, const KsBatchRow *row, Source *source)
 	if (ks_batch_open(&source->reader, VARDATA(source->batch), VARSIZE(source->batch) - VARHDRSZ, true,
 					  MaxAllocSize - 1) != KS_BATCH_OK)
 		return;
+	/*
+	 * Header and row disagree, or the batch has no records but what a broker wrote:
+	 * not readable here means copied unchanged.
+	 */
 	if (header->base_offset != row->base_offset ||
 		header->base_offset + header->last_offset_delta != row->last_offset ||
 		(header->attributes & FOREIGN_ATTRIBUTES) != 0)
@@ -200,6 +212,7 @@ ks_rewrite_is_needed(const KsRewrite *rewrite)
 {
 	const KsSegment *first = linitial(rewrite->segments);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "kstream rewrite", ALLOCSET_DEFAULT_SIZES);
+	/* all below the end of a sealed segment is decided */
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	bool needed = false;
 	KsLogScan scan;
@@ -211,6 +224,7 @@ ks_rewrite_is_needed(const KsRewrite *rewrite)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		Source source;
 
+		/* Per batch: a long run gives way to whoever waits for its locks. */
 		ks_yield_point();
 		open_source(rewrite, &row, &source);
 		needed = source.readable && (source.kept < source.count || source.new_horizon);
@@ -273,6 +287,10 @@ end_target(Writer *writer)
 		return;
 	old = MemoryContextSwitchTo(writer->target_context);
 	row.base_offset = target->base_offset;
+	/*
+	 * A batch may have been stretched beyond its last record, to keep the end of the log
+	 * (write_end).
+	 */
 	row.last_offset = target->base_offset + Max(target->writer.last_delta, target->writer.count - 1);
 	row.stable_offset = row.base_offset;
 	row.max_timestamp = target->writer.max_timestamp;
@@ -300,6 +318,10 @@ adopt_horizon(Writer *writer, int64 horizon, int64 size)
 	KsBatchWriter anew;
 	KsBatchReader reader;
 	KsRecord record;
+	/*
+	 * The horizon takes the place of the base timestamp, which all deltas in the batch
+	 * count from; so the records are encoded again.
+	 */
 	struct varlena *image = ks_batch_finish(&target->writer, KS_CODEC_NONE);
 
 	ks_batch_init(&anew, writer->target_context);
@@ -328,6 +350,10 @@ fits_target(Writer *writer, const Source *source, const KsRecord *record, int64 
 	bool append_time = (header->attributes & KS_BATCH_ATTR_APPEND_TIME) != 0;
 	int64 size = ks_record_max_size(record);
 
+	/*
+	 * What a batch has only once must be the same for all of its records: leader epoch,
+	 * codec, kind of timestamp.
+	 */
 	if (target->writer.count == 0 || target->leader_epoch != header->leader_epoch ||
 		target->codec != codec_for(writer, header) ||
 		target->append_time != append_time ||
@@ -337,6 +363,10 @@ fits_target(Writer *writer, const Source *source, const KsRecord *record, int64 
 		return false;
 	if (horizon == ANY_HORIZON || horizon == target->horizon)
 		return true;
+	/*
+	 * The open batch can still take the horizon, unless it holds a tombstone that must
+	 * stay without one.
+	 */
 	return horizon != NO_HORIZON && target->horizon == NO_HORIZON && !target->free_tombstone &&
 		   adopt_horizon(writer, horizon, size);
 }
@@ -362,12 +392,14 @@ write_record(Writer *writer, const Source *source, const KsRecord *record)
 	{
 		end_target(writer);
 		begin_target(writer, &source->reader.header, record->offset);
+		/* a real horizon, neither "none" nor "any" */
 		if (horizon >= 0)
 		{
 			ks_batch_set_delete_horizon(&target->writer, horizon);
 			target->horizon = horizon;
 		}
 	}
+	/* From now on this batch must not get a horizon. */
 	if (horizon == NO_HORIZON)
 		target->free_tombstone = true;
 	ks_batch_append_at(&target->writer, record, (int32) (record->offset - target->base_offset));
@@ -380,6 +412,7 @@ copy_row(Writer *writer, const Source *source)
 	KsBatchRow row = source->row;
 
 	end_target(writer);
+	/* All below a sealed end is decided. */
 	row.stable_offset = row.base_offset;
 	row.batch = PointerGetDatum(source->batch);
 	insert_row(writer, &row);
@@ -427,12 +460,17 @@ write_end(Writer *writer)
 
 	if (target->writer.count > 0)
 	{
+		/* The last record was removed: let the last batch reach to where the old log ended. */
 		if (last->last_offset - target->base_offset <= PG_INT32_MAX)
 			ks_batch_stretch(&target->writer, (int32) (last->last_offset - target->base_offset));
 		end_target(writer);
 	}
 	if (writer->last_offset >= last->last_offset)
 		return;
+	/*
+	 * The gap is too wide for one batch, or nothing was kept: a batch without records
+	 * marks the end.
+	 */
 	header.leader_epoch = writer->last_epoch;
 	begin_target(writer, &header, last->last_offset);
 	target->writer.base_timestamp = last->max_timestamp;
@@ -452,6 +490,10 @@ copy_segments(Writer *writer)
 	ks_log_scan_begin(&scan, rewrite->topic, rewrite->partition, first->base_offset, rewrite->end, NULL, snapshot);
 	while (ks_log_scan_next(&scan, &row))
 	{
+		/*
+		 * The batch that is read lives to the end of the round; the one that is written is
+		 * in target_context and may span several.
+		 */
 		MemoryContext old = MemoryContextSwitchTo(writer->source_context);
 		Source source;
 
@@ -478,6 +520,7 @@ begin_writer(Writer *writer, KsRewrite *rewrite)
 	writer->target.writer.last_delta = -1;
 	writer->source_context = AllocSetContextCreate(CurrentMemoryContext, "kstream rewrite", ALLOCSET_DEFAULT_SIZES);
 	writer->target_context = AllocSetContextCreate(CurrentMemoryContext, "kstream batch", ALLOCSET_DEFAULT_SIZES);
+	/* Our own table, which nobody sees before the commit; the lock is held since CREATE TABLE. */
 	if (!ks_segment_open(rewrite->relid, AccessExclusiveLock, &writer->heap, &writer->index))
 		elog(ERROR, "segment table %u does not exist", rewrite->relid);
 	writer->index_info = BuildIndexInfo(writer->index);
@@ -518,22 +561,12 @@ ks_rewrite_swap(const KsRewrite *rewrite)
 {
 	const KsSegment *first = linitial(rewrite->segments);
 	const KsSegment *last = llast(rewrite->segments);
-	const KsSeal *seal = &rewrite->seal;
 	ListCell *lc;
 
+	/* The old tables stay for readers in the middle of them; garbage.c drops them later. */
 	foreach (lc, rewrite->segments)
 		ks_garbage_add(((KsSegment *) lfirst(lc))->relid);
-	(void) ks_owner_execute("DELETE FROM kstream.segment"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							" AND segment OPERATOR(pg_catalog.>) %d AND segment OPERATOR(pg_catalog.<=) %d",
-							rewrite->topic->topic_id, rewrite->partition, first->number, last->number);
-	(void) ks_owner_execute("UPDATE kstream.segment SET relation = %u, last_segment = %d, rows = " INT64_FORMAT
-							", checksum = " INT64_FORMAT ", bytes = " INT64_FORMAT ", frozen = false"
-							", max_timestamp = '%s'::pg_catalog.timestamptz"
-							", rewritten_at = pg_catalog.now()"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							rewrite->relid, Max(last->number, last->last_number), seal->rows, seal->checksum,
-							seal->bytes, ks_seal_timestamp(seal),
-							rewrite->topic->topic_id, rewrite->partition, first->number);
+	ks_segment_row_replace(rewrite->topic->topic_id, rewrite->partition, first->number, last->number,
+						   Max(last->number, last->last_number), rewrite->relid, &rewrite->seal);
 	KS_DEBUG_POINT("compact.swapped");
 }

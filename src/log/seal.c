@@ -20,6 +20,7 @@
 #include "base/yield.h"
 #include "codec/batch.h"
 #include "log/seal.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 
 /* The CRC as a batch's header has it; 0 if that cannot be read. */
@@ -48,13 +49,19 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
 		return false;
 	seal->bytes = ks_segment_size(heap);
+	/* Everything below `end` is decided, so any snapshot from now on counts the same rows. */
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	/* The end is the boundary to the next segment, or where the run that is rewritten ends. */
 	ScanKeyInit(&key, Anum_batch_last_offset, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(end));
 	scan = systable_beginscan_ordered(heap, index, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		KsBatchRow row;
 
+		/*
+		 * A segment may be large, and its table must not stay locked against a drop of the
+		 * topic.
+		 */
 		ks_yield_point();
 		ks_segment_deform(tuple, RelationGetDescr(heap), &row);
 		seal->rows++;
@@ -65,11 +72,4 @@ ks_seal_read(const KsTopic *topic, int32 partition, const KsSegment *segment, in
 	UnregisterSnapshot(snapshot);
 	ks_segment_close(heap, index, AccessShareLock);
 	return true;
-}
-
-/* Arithmetic in SQL would be done in float8, which has no milliseconds in some years. */
-const char *
-ks_seal_timestamp(const KsSeal *seal)
-{
-	return timestamptz_to_str(ks_timestamptz_from_ms(seal->max_timestamp));
 }

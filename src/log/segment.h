@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * segment.h
- *	  The chain of tables that holds a partition's log.
+ *	  The chain of tables that holds a partition's log, and when a batch is full.
  *
  * src/log/segment.h
  *-------------------------------------------------------------------------
@@ -8,55 +8,10 @@
 #ifndef KS_LOG_SEGMENT_H
 #define KS_LOG_SEGMENT_H
 
-#include "access/heapam.h"
-#include "nodes/execnodes.h"
-#include "utils/rel.h"
-#include "utils/snapshot.h"
-
+#include "catalog/segment_row.h"
+#include "catalog/segment_template.h"
 #include "codec/batch.h"
 #include "topic/topic.h"
-
-/*
- * The greatest offset of a record, and number of a segment.  What tables say is
- * held against it where it is read, so that sums of offsets and what a
- * transaction can produce do not overflow.
- */
-#define KS_MAX_OFFSET (PG_INT64_MAX - INT64CONST(0x100000000))
-#define KS_MAX_SEGMENT (PG_INT32_MAX - 1)
-
-/* A row of kstream.segment. */
-typedef struct KsSegment
-{
-	int32 number;
-	int32 last_number; /* of the segments that compaction made one with it */
-	Oid relid;
-	int64 base_offset; /* -1: not decided */
-	bool sealed;       /* rows, checksum, max_timestamp are noted */
-	int64 rows;
-	int64 checksum;
-	TimestampTz max_timestamp;
-	int64 bytes;        /* heap and toast */
-	bool rewritten;     /* its records were packed, or are not worth it */
-	TransactionId xmin; /* that wrote this row of the catalog */
-} KsSegment;
-
-/* A row of a segment table: a batch. */
-typedef struct KsBatchRow
-{
-	int64 last_offset;
-	int64 base_offset;
-	int64 stable_offset;
-	int64 max_timestamp;
-	Datum batch; /* bytea, possibly toasted */
-} KsBatchRow;
-
-/* Attribute numbers: must match segment_template in src/sql/10_catalog.sql. */
-#define Anum_batch_last_offset 1
-#define Anum_batch_base_offset 2
-#define Anum_batch_stable_offset 3
-#define Anum_batch_max_timestamp 4
-#define Anum_batch_batch 5
-#define Natts_batch 5
 
 /*
  * A batch is closed before its image would pass this.  Compression wants it
@@ -114,53 +69,8 @@ typedef enum KsSegmentFollow
 extern KsSegmentFollow ks_segment_follow(const KsTopic *topic, int32 partition, int32 number, Oid relid,
 										 KsSegment *next);
 
-/*
- * Open a segment's table and the index to read by; false when the table is
- * gone.  55000 when the relation is no segment table, or has no such index.
- */
-extern bool ks_segment_open(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index);
-
-/*
- * The same to insert: *others is extended by the other indexes that take part,
- * open and locked alike; the caller closes them.  55000 also when there is an
- * index that is not on last_offset alone.
- */
-extern bool ks_segment_open_to_write(Oid relid, LOCKMODE lockmode, Relation *heap, Relation *index, List **others);
-
-/*
- * What keeps a relation from being read as a segment, to be put after its name;
- * NULL: nothing, or it is gone.
- */
-extern const char *ks_segment_problem(Oid relid);
-extern void ks_segment_close(Relation heap, Relation index, LOCKMODE lockmode);
-
-/* The columns of a tuple of a segment. */
-extern void ks_segment_deform(HeapTuple tuple, TupleDesc desc, KsBatchRow *row);
-
-/* What is wrong with the numbers of a row; NULL: they can be reckoned with. */
-extern const char *ks_segment_row_problem(const KsBatchRow *row);
-
-/*
- * The last row of an open segment, by offset, visible to the snapshot
- * (SnapshotAny: whatever was physically written).
- */
-extern bool ks_segment_last_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row);
-extern bool ks_segment_first_row(Relation heap, Relation index, Snapshot snapshot, KsBatchRow *row);
-
-/*
- * Bytes on disk of an open segment, its toast table included.
- */
-extern int64 ks_segment_size(Relation heap);
-
 /* The name that a segment's table is made with. */
 extern char *ks_segment_name(const KsTopic *topic, int32 partition, int32 number);
-
-/*
- * Insert a row, options being heap_insert's, into the table and all indexes that
- * ks_segment_open_to_write() gave; the snapshot to toast it with is active.
- */
-extern void ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, List *others, const KsBatchRow *row,
-							  int options, BulkInsertState bulk);
 
 /*
  * Make a table for a segment of this number, inside ks_owner_begin ...
@@ -173,24 +83,5 @@ extern Oid ks_segment_make_table(const KsTopic *topic, int32 partition, int32 nu
  * partition starts at offset 0, others get their base_offset later.
  */
 extern Oid ks_segment_create(const KsTopic *topic, int32 partition, int32 number, bool first);
-
-/*
- * Lock a segment, its toast table and its index, each only if that is free at
- * once; false, and nothing locked, when one is not.  A table that is gone is
- * locked.
- */
-extern bool ks_segment_try_lock(Oid relid, LOCKMODE mode);
-
-/*
- * Is this a segment's table that kstream may drop?  Warns of one that is not;
- * nothing is said of one that is gone.
- */
-extern bool ks_segment_may_drop(Oid relid);
-
-/*
- * Drop a segment's table, if it is there and ks_segment_may_drop() it; not its
- * row in the catalog.
- */
-extern void ks_segment_drop(Oid relid);
 
 #endif /* KS_LOG_SEGMENT_H */

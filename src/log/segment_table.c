@@ -46,6 +46,7 @@
 
 #include "base/compat.h"
 #include "log/segment.h"
+#include "log/segment_table.h"
 
 /* The columns, as in segment_template of src/sql/10_catalog.sql. */
 static const Oid column_types[Natts_batch] = {INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID};
@@ -106,12 +107,20 @@ open_indexes(Relation heap, LOCKMODE lockmode, List **others, bool *foreign)
 		Relation index = index_open(lfirst_oid(lc), lockmode);
 		bool fits = is_offset_index(index);
 
+		/*
+		 * During REINDEX CONCURRENTLY two may be valid for a moment; one is read, both are
+		 * written.
+		 */
 		if (found == NULL && fits && index->rd_index->indisvalid)
 			found = index;
 		else if (fits && index->rd_index->indisready && others != NULL)
 			*others = lappend(*others, index);
 		else
 		{
+			/*
+			 * One that does not fit but is ready would miss the rows that are inserted, so
+			 * a writer must refuse.
+			 */
 			*foreign = *foreign || (!fits && index->rd_index->indisready);
 			index_close(index, lockmode);
 		}
@@ -155,6 +164,7 @@ ks_segment_open_to_write(Oid relid, LOCKMODE lockmode, Relation *heap, Relation 
 	*heap = try_relation_open(relid, lockmode);
 	if (*heap == NULL)
 		return false;
+	/* Checked under the lock: the relation cannot change any more. */
 	if (!is_segment_table(*heap))
 		not_a_segment(*heap);
 	*index = open_indexes(*heap, lockmode, others, &foreign);
@@ -260,6 +270,7 @@ ks_segment_size(Relation heap)
 
 	if (OidIsValid(heap->rd_rel->reltoastrelid))
 	{
+		/* Its main fork only, as for the heap: what pg_table_size adds for maps is noise here. */
 		Relation toast = relation_open(heap->rd_rel->reltoastrelid, AccessShareLock);
 
 		blocks += RelationGetNumberOfBlocks(toast);
@@ -283,7 +294,15 @@ ks_segment_insert(Relation heap, Relation index, IndexInfo *index_info, List *ot
 	values[Anum_batch_max_timestamp - 1] = Int64GetDatum(row->max_timestamp);
 	values[Anum_batch_batch - 1] = row->batch;
 	tuple = heap_form_tuple(RelationGetDescr(heap), values, isnull);
+	/*
+	 * Toasts the batch if it does not fit into a page; there are no triggers, constraints
+	 * or generated columns to run.
+	 */
 	heap_insert(heap, tuple, GetCurrentCommandId(true), options, bulk);
+	/*
+	 * Unique: two batches of one last_offset would mean that the state in memory was
+	 * wrong, and fail here.
+	 */
 	index_insert(index, values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false, index_info);
 	foreach (lc, others)
 		index_insert(lfirst(lc), values, isnull, &tuple->t_self, heap, UNIQUE_CHECK_YES, false,
@@ -317,6 +336,7 @@ try_lock_all(List *oids, LOCKMODE mode)
 
 		if (ConditionalLockRelationOid(lfirst_oid(lc), mode))
 			continue;
+		/* One is taken: release the others again, so that nobody waits for half of a lock set. */
 		for (i = 0; i < foreach_current_index(lc); i++)
 			UnlockRelationOid(list_nth_oid(oids, i), mode);
 		return false;
@@ -332,6 +352,7 @@ ks_segment_try_lock(Oid relid, LOCKMODE mode)
 
 	if (!ConditionalLockRelationOid(relid, mode))
 		return false;
+	/* The lock has taken invalidations in: a table that is gone has nothing more to lock. */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return true;
 	dependents = list_dependents(relid);
@@ -351,6 +372,7 @@ ks_segment_may_drop(Oid relid)
 
 	if (rel == NULL)
 		return false;
+	/* for the warning, once the relation is closed */
 	name = pstrdup(RelationGetRelationName(rel));
 	/* A restore may have given it to another superuser than the extension. */
 	result = is_segment_table(rel) &&
@@ -371,9 +393,15 @@ ks_segment_drop(Oid relid)
 
 	if (!ks_segment_may_drop(relid))
 		return;
+	/*
+	 * May wait for readers.  Passes of maintenance lock with ks_segment_try_lock() first
+	 * and find it granted.
+	 */
 	LockRelationOid(relid, AccessExclusiveLock);
+	/* Dropped by somebody else while this waited. */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return;
 	ObjectAddressSet(table, RelationRelationId, relid);
+	/* RESTRICT: what a user has made to depend on a segment stops the drop. */
 	performDeletion(&table, DROP_RESTRICT, 0);
 }

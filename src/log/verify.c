@@ -8,6 +8,8 @@
  * that it held when it was sealed.  The chain must be whole: what the catalog
  * names is there, and nothing is there that it does not name.
  *
+ * What cannot be read at all ends the look at its partition alone, and is reported.
+ *
  * Locks: as a reader, and the oldest segment throughout, so that retention
  * waits.  New records may be appended meanwhile; they lie above
  * the end that was read first.
@@ -25,8 +27,11 @@
 #include "utils/timestamp.h"
 
 #include "codec/batch.h"
-#include "log/log.h"
+#include "log/damage.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 #include "log/seal.h"
+#include "log/segment_table.h"
 #include "log/verify.h"
 #include "record/time.h"
 
@@ -60,6 +65,7 @@ verify_records(Verify *verify, const KsBatchRow *row, KsBatchReader *reader)
 		max_timestamp = Max(max_timestamp, record.timestamp);
 		count++;
 	}
+	/* The reader stopped before the count in the header was reached. */
 	if (status != KS_BATCH_END)
 		report(verify, row->base_offset, ks_batch_status_text(status));
 	else if (count > 0 && (max_timestamp != row->max_timestamp || reader->header.max_timestamp != row->max_timestamp))
@@ -79,6 +85,7 @@ verify_batch(Verify *verify, const KsBatchRow *row)
 		report(verify, row->base_offset, ks_batch_status_text(status));
 		return;
 	}
+	/* The batch can be read, yet consumers of raw bytes would stumble over what lies behind it. */
 	if ((size_t) reader.header.batch_length + KS_BATCH_LENGTH_END != VARSIZE_ANY_EXHDR(batch))
 		report(verify, row->base_offset, "batch is longer than its header says");
 	if (reader.header.base_offset != row->base_offset ||
@@ -98,8 +105,10 @@ verify_row(Verify *verify, const KsBatchRow *row, bool may_overlap)
 		report(verify, row->base_offset, problem);
 		return;
 	}
+	/* A batch found by offset after a rewrite may begin before the place reached, legally. */
 	if (row->base_offset < verify->next_offset && !may_overlap)
 		report(verify, row->base_offset, "offsets overlap");
+	/* A standby would read beyond transactions that were open. */
 	if (row->stable_offset > row->base_offset)
 		report(verify, row->base_offset, "stable_offset is above base_offset");
 	verify->next_offset = Max(verify->next_offset, row->last_offset + 1);
@@ -145,6 +154,10 @@ verify_newest(Verify *verify, const KsSegment *newest, int32 active)
 	if (newest->last_number >= KS_MAX_SEGMENT)
 		return;
 	name = ks_segment_name(verify->topic, verify->partition, newest->last_number + 1);
+	/*
+	 * Two witnesses that a newer segment was there: memory, and a table left without a
+	 * row.  The last look is for a roll meanwhile.
+	 */
 	if ((newest->last_number < active || OidIsValid(get_relname_relid(name, get_namespace_oid("kstream_log", false)))) &&
 		!ks_segment_after(verify->topic, verify->partition, newest->last_number, &next))
 		report(verify, verify->end, psprintf("segment %d is missing", newest->last_number + 1));
@@ -182,12 +195,14 @@ verify_segments(Verify *verify, int64 log_start, int32 active)
 		const char *problem;
 
 		CHECK_FOR_INTERRUPTS();
+		/* Reading can go on where the next segment begins. */
 		if (missing)
 			from = segment->base_offset < 0 ? verify->end : segment->base_offset;
 		if (previous == NULL && segment->base_offset > log_start)
 			report(verify, log_start, psprintf("segment %d is missing", segment->number - 1));
 		if (previous != NULL && segment->number != previous->last_number + 1)
 			report(verify, previous->base_offset, psprintf("segment %d is missing", previous->last_number + 1));
+		/* A segment is sealed when the boundary to its successor is decided. */
 		if (previous != NULL && segment->base_offset >= 0 && !missing)
 			verify_seal(verify, previous, segment);
 		problem = table_problem(verify, segment);
@@ -210,15 +225,23 @@ static bool
 hold_oldest(const Verify *verify, KsSegment *oldest, Relation *heap, Relation *index)
 {
 	Oid missing = InvalidOid;
+	KsSegment again;
 
 	*heap = NULL;
 	while (ks_segment_after(verify->topic, verify->partition, -1, oldest))
 	{
-		if (ks_segment_problem(oldest->relid) != NULL)
-			return true;
-		if (oldest->relid == missing || ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+		/* The same one twice is not retention's doing. */
+		if (ks_segment_problem(oldest->relid) != NULL || oldest->relid == missing)
 			return true;
 		missing = oldest->relid;
+		if (!ks_segment_open(oldest->relid, AccessShareLock, heap, index))
+			continue;
+		/* Retention may have taken it out before it was locked, and left the table to garbage.c. */
+		if (ks_segment_after(verify->topic, verify->partition, -1, &again) && again.relid == oldest->relid)
+			return true;
+		ks_segment_close(*heap, *index, AccessShareLock);
+		*heap = NULL;
+		missing = InvalidOid;
 	}
 	return false;
 }
@@ -233,6 +256,7 @@ edges_are_sound(Verify *verify, const KsSegment *segment)
 
 	if (!ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
 		return true; /* is reported later */
+	/* As recovery looks at it: dead rows, too, decide where offsets go on. */
 	if (ks_segment_last_row(heap, index, SnapshotAny, &row))
 		problem = ks_segment_row_problem(&row);
 	if (problem == NULL && ks_segment_first_row(heap, index, SnapshotAny, &row))
@@ -257,6 +281,7 @@ end_can_be_found(Verify *verify)
 	bool sound = true;
 
 	ks_topic_partition_key(verify->topic, verify->partition, &key);
+	/* Memory knows the end, so recovery is not needed to read the log. */
 	if (ks_partition_read(&key, &info))
 		return true;
 	segments = ks_segment_list(verify->topic, verify->partition);
@@ -274,10 +299,13 @@ end_can_be_found(Verify *verify)
 	return sound;
 }
 
-void
-ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+/* The whole of it, in a subtransaction. */
+static void
+verify_partition(void *arg)
 {
-	Verify verify = {topic, partition, 0, 0, visit, arg};
+	Verify *verify = arg;
+	const KsTopic *topic = verify->topic;
+	int32 partition = verify->partition;
 	KsPartitionInfo info;
 	Snapshot snapshot;
 	KsLogScan scan;
@@ -289,31 +317,36 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	KsPartitionRow partition_row;
 	int64 from;
 
-	if (!hold_oldest(&verify, &oldest, &heap, &index))
+	if (!hold_oldest(verify, &oldest, &heap, &index))
 	{
-		report(&verify, 0, "partition has no segment");
+		report(verify, 0, "partition has no segment");
 		return;
 	}
-	if (!end_can_be_found(&verify))
+	/* Else ks_log_info() below would throw at the first broken row, in place of a report. */
+	if (!end_can_be_found(verify))
 	{
 		if (heap != NULL)
 			ks_segment_close(heap, index, AccessShareLock);
 		return;
 	}
+	/* The end first, then the snapshot: the rule of reading (log_scan.c). */
 	ks_log_info(topic, partition, &info);
-	verify.end = info.end;
+	verify->end = info.end;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	context = AllocSetContextCreate(CurrentMemoryContext, "kstream verify", ALLOCSET_DEFAULT_SIZES);
 	ks_topic_partition_row(topic, partition, &partition_row);
-	from = verify_segments(&verify, partition_row.log_start, info.active.number);
+	if (!partition_row.found)
+		report(verify, 0, "partition has no row in kstream.partition");
+	from = verify_segments(verify, partition_row.log_start, info.active.number);
 	ks_log_scan_begin(&scan, topic, partition, Max(from, oldest.base_offset), info.end, NULL, snapshot);
+	/* verify_row() reports rows out of range; a reader would throw. */
 	scan.takes_all = true;
 	while (ks_log_scan_next(&scan, &row))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		verify_row(&verify, &row, scan.may_overlap);
+		verify_row(verify, &row, scan.may_overlap);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -322,4 +355,14 @@ ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, voi
 	UnregisterSnapshot(snapshot);
 	if (heap != NULL)
 		ks_segment_close(heap, index, AccessShareLock);
+}
+
+void
+ks_log_verify(const KsTopic *topic, int32 partition, KsProblemVisitor visit, void *arg)
+{
+	Verify verify = {topic, partition, 0, 0, visit, arg};
+	char *damage = ks_damage_of(verify_partition, &verify);
+
+	if (damage != NULL)
+		report(&verify, verify.next_offset, damage);
 }

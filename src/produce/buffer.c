@@ -34,18 +34,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "miscadmin.h"
-#include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
 #include "log/segment.h"
 #include "produce/buffer.h"
-#include "record/time.h"
+#include "produce/produce.h"
+#include "produce/spill.h"
 
 /* Marks that belong to one subtransaction. */
 typedef struct SubLevel
@@ -63,30 +60,23 @@ typedef struct SubLevel
 
 KsProduceState *ks_produce_state = NULL;
 static MemoryContext produce_context = NULL;
-int ks_produce_buffer_size = 262144;
 
-void
-ks_produce_define_settings(void)
-{
-	DefineCustomIntVariable("kstream.produce_buffer_size",
-							"Memory for the records of one transaction; what exceeds it goes to a temporary file.",
-							NULL,
-							&ks_produce_buffer_size,
-							262144, 64, MAX_KILOBYTES,
-							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
-}
-
-static KsProduceState *
-get_state(void)
+KsProduceState *
+ks_buffers_begin(void)
 {
 	if (ks_produce_state == NULL)
 	{
+		/* Made once in a session; its first block stays when it is reset. */
 		if (produce_context == NULL)
 			produce_context = AllocSetContextCreate(TopMemoryContext, "kstream produce",
 													KEPT_SIZE, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 		ks_produce_state = MemoryContextAllocZero(produce_context, sizeof(KsProduceState));
 		ks_produce_state->context = produce_context;
 	}
+	/*
+	 * A deferred trigger or another library's callback came after the flush: the records
+	 * would be lost in silence.
+	 */
 	if (ks_produce_state->flushed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -100,103 +90,15 @@ ks_buffers_end(void)
 {
 	if (ks_produce_state == NULL)
 		return;
+	/* The state itself lies in the context that is reset. */
 	ks_produce_state = NULL;
 	MemoryContextReset(produce_context);
-}
-
-/* The transaction's entry for a topic, made if it is not there. */
-static KsProducerTopic *
-entry_for_topic(KsProduceState *state, const KsTopic *topic)
-{
-	KsProducerTopic *entry;
-
-	for (entry = state->topics; entry != NULL; entry = entry->next)
-	{
-		if (memcmp(&entry->topic.uuid, &topic->uuid, sizeof(pg_uuid_t)) == 0)
-		{
-			entry->topic = *topic;
-			return entry;
-		}
-	}
-	entry = MemoryContextAllocZero(state->context, sizeof(KsProducerTopic));
-	entry->topic = *topic;
-	entry->name_len = strlen(topic->name);
-	ks_sticky_init(&entry->sticky);
-	entry->next = state->topics;
-	state->topics = entry;
-	return entry;
-}
-
-static bool
-is_checked(const KsProducerTopic *topic, const char *name, size_t name_len, Oid user)
-{
-	return topic != NULL &&
-		   topic->serial == ks_topic_cache_serial &&
-		   topic->user == user &&
-		   topic->name_len == name_len &&
-		   memcmp(topic->topic.name, name, name_len) == 0;
-}
-
-KsProducerTopic *
-ks_produce_begin(const char *name, size_t name_len)
-{
-	return ks_produce_begin_as(name, name_len, GetUserId());
-}
-
-KsProducerTopic *
-ks_produce_begin_as(const char *name, size_t name_len, Oid user)
-{
-	KsProduceState *state;
-	KsProducerTopic *entry;
-	KsTopic topic;
-	char *terminated;
-	uint64 serial;
-
-	ks_require_preloaded();
-	ks_require_writable("kstream.produce()");
-	state = get_state();
-	/* A transaction that was here before sees what others changed since, as with tables. */
-	AcceptInvalidationMessages();
-	if (is_checked(state->last_topic, name, name_len, user))
-		return state->last_topic;
-	for (entry = state->topics; entry != NULL; entry = entry->next)
-	{
-		if (is_checked(entry, name, name_len, user))
-		{
-			state->last_topic = entry;
-			return entry;
-		}
-	}
-
-	terminated = pnstrdup(name, name_len);
-	serial = ks_topic_cache_serial;
-	ks_topic_get(terminated, &topic);
-	ks_topic_check_right_of(&topic, ACL_INSERT, user);
-	pfree(terminated);
-	entry = entry_for_topic(state, &topic);
-	entry->serial = serial;
-	entry->user = user;
-	state->last_topic = entry;
-	return entry;
-}
-
-KsProducerTopic *
-ks_produce_begin_table(const KsTopic *topic, uint64 serial, const char *command)
-{
-	KsProducerTopic *entry;
-
-	ks_require_preloaded();
-	ks_require_writable(command);
-	entry = entry_for_topic(get_state(), topic);
-	entry->serial = serial;
-	/* A view's owner may have had the right, so produce() has to look. */
-	entry->user = InvalidOid;
-	return entry;
 }
 
 static void
 grow_partitions(KsProducerTopic *topic)
 {
+	/* the topic may have been given partitions since */
 	Size size = sizeof(KsPartitionBuffer *) * topic->topic.partitions;
 	KsPartitionBuffer **grown = MemoryContextAllocZero(ks_produce_state->context, size);
 
@@ -219,6 +121,10 @@ get_buffer(KsProducerTopic *topic, int32 partition)
 	buffer = topic->partitions[partition];
 	if (buffer == NULL)
 	{
+		/*
+		 * Made at the first record, so that a topic with a thousand partitions costs what
+		 * is written to.
+		 */
 		buffer = MemoryContextAllocZero(ks_produce_state->context, sizeof(KsPartitionBuffer));
 		buffer->topic = topic;
 		buffer->partition = partition;
@@ -242,6 +148,7 @@ get_level(int nest_level)
 
 	if (level != NULL && level->level == nest_level)
 		return level;
+	/* Levels between may have no entry; sub_commit closes the gap. */
 	level = MemoryContextAllocZero(ks_produce_state->context, sizeof(SubLevel));
 	level->level = nest_level;
 	level->outer = ks_produce_state->levels;
@@ -260,6 +167,7 @@ mark_buffer(KsPartitionBuffer *buffer, int nest_level)
 	mark->level = nest_level;
 	mark->closed_count = buffer->closed_count;
 	mark->open = ks_batch_mark(&buffer->open);
+	/* An abort gives the buffer the outer mark back. */
 	mark->outer = buffer->mark;
 	mark->next = level->marks;
 	level->marks = mark;
@@ -285,6 +193,7 @@ ks_buffer_close_batch(KsPartitionBuffer *buffer)
 		buffer->closed_capacity = capacity;
 	}
 	closed = &buffer->closed[buffer->closed_count];
+	/* The image changes hands; nothing is copied. */
 	closed->writer = buffer->open;
 	closed->file = -1;
 	buffer->closed_count++;
@@ -306,17 +215,18 @@ close_full_batch(KsPartitionBuffer *buffer)
 		ks_spill_write(&buffer->closed[buffer->closed_count - 1], buffer->topic->topic.options.compression);
 }
 
-/* Put a record into the open batch of its partition. */
-static void
-append_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
+void
+ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 {
 	KsPartitionBuffer *buffer = get_buffer(topic, partition);
 	int64 size = ks_record_max_size(record);
 	int nest_level = GetCurrentTransactionNestLevel();
 	uint32 before;
 
+	/* The top level needs no mark: its abort drops everything. */
 	if (nest_level > 1 && (buffer->mark == NULL || buffer->mark->level != nest_level))
 		mark_buffer(buffer, nest_level);
+	/* After the mark, which must point before what this call closes. */
 	if (ks_segment_batch_is_full(&buffer->open, size, buffer->topic->topic.options.compression))
 		close_full_batch(buffer);
 
@@ -324,96 +234,12 @@ append_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
 		buffer->had_null_key = true;
 	before = buffer->open.capacity;
 	ks_batch_append(&buffer->open, record);
+	/* Capacity, not length: that is what the process has taken. */
 	ks_produce_state->memory += buffer->open.capacity - before;
+	/* Not below the minimum: tiny batches would bloat the log for good. */
 	if (memory_is_short() && buffer->open.len >= SPILL_MIN_SIZE)
 		close_full_batch(buffer);
 	KS_DEBUG_POINT("produce.enqueue");
-}
-
-static void
-check_size(const KsTopic *topic, const KsRecord *record)
-{
-	int64 size = ks_record_max_size(record);
-
-	if (size > topic->options.max_message_bytes)
-		ereport(ERROR,
-				(errmsg("record is too large for topic \"%s\"", topic->name),
-				 ks_error(KS_E_MESSAGE_TOO_LARGE, "it needs up to " INT64_FORMAT " bytes, the topic's max_message_bytes is " INT64_FORMAT ".",
-						  size, topic->options.max_message_bytes)));
-}
-
-const KsTopic *
-ks_produce_topic(const KsProducerTopic *topic)
-{
-	return &topic->topic;
-}
-
-void
-ks_produce_check_partition(const KsProducerTopic *topic, int32 partition)
-{
-	ks_topic_check_partition(&topic->topic, partition);
-}
-
-static pg_attribute_noreturn() void time_too_far(const KsTopic *topic, TimestampTz event_time, bool after)
-{
-	int64 max = after ? topic->options.timestamp_after_max : topic->options.timestamp_before_max;
-
-	ereport(ERROR,
-			(errmsg("event time \"%s\" is too far from now for topic \"%s\"", timestamptz_to_str(event_time), topic->name),
-			 after ? ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms after the time of the server, the topic's timestamp_after_max.", max)
-				   : ks_error(KS_E_INVALID_TIMESTAMP, "it is more than " INT64_FORMAT " ms before the time of the server, the topic's timestamp_before_max.", max),
-			 after ? errhint("kstream.alter_topic() can raise the option; a record whose time has not come keeps its segment, and all after it, from expiring.")
-				   : errhint("kstream.alter_topic() can raise the option.")));
-}
-
-int64
-ks_produce_event_time(const KsProducerTopic *topic, TimestampTz event_time)
-{
-	const KsTopicOptions *options = &topic->topic.options;
-	int64 time = ks_event_time_ms(event_time);
-	int64 now;
-
-	/* With LogAppendTime the log gives the record another one. */
-	if (options->append_time ||
-		(options->timestamp_after_max == KS_UNLIMITED && options->timestamp_before_max == KS_UNLIMITED))
-		return time;
-	now = ks_ms_from_timestamptz(GetCurrentTimestamp());
-	if (options->timestamp_after_max != KS_UNLIMITED && time - now > options->timestamp_after_max)
-		time_too_far(&topic->topic, event_time, true);
-	if (options->timestamp_before_max != KS_UNLIMITED && now - time > options->timestamp_before_max)
-		time_too_far(&topic->topic, event_time, false);
-	return time;
-}
-
-void
-ks_produce_key_missing(const KsTopic *topic)
-{
-	ereport(ERROR,
-			(errmsg("record has no key, but topic \"%s\" is compacted", topic->name),
-			 ks_error(KS_E_INVALID_RECORD, NULL)));
-}
-
-int32
-ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record)
-{
-	check_size(&topic->topic, record);
-	if (record->key_len < 0 && (topic->topic.options.cleanup_policy & KS_CLEANUP_COMPACT) != 0)
-		ks_produce_key_missing(&topic->topic);
-
-	if (partition != KS_ANY_PARTITION)
-	{
-		ks_topic_check_partition(&topic->topic, partition);
-		if (record->key_len >= 0 && !topic->by_hand && !topic->topic.placed_by_hand)
-			topic->by_hand = partition != ks_partition_for_key(record->key, record->key_len, topic->topic.partitions);
-	}
-	else if (record->key_len >= 0)
-		partition = ks_partition_for_key(record->key, record->key_len, topic->topic.partitions);
-	else
-		partition = ks_sticky_partition(&topic->sticky, topic->topic.partitions,
-										GetCurrentStatementStartTimestamp(),
-										ks_record_max_size(record));
-	append_record(topic, partition, record);
-	return partition;
 }
 
 /* Drop closed batches from `count` on; they are not needed again. */
@@ -460,6 +286,7 @@ rewind_buffer(KsPartitionBuffer *buffer, const KsBufferMark *mark)
 	drop_open(buffer);
 	drop_closed(buffer, mark->closed_count + 1);
 	batch = &buffer->closed[mark->closed_count];
+	/* Spilled: the file stays as it is, and the batch is cut when it is read back. */
 	if (batch->writer.image == NULL)
 	{
 		batch->spilled_records = mark->open.count;
@@ -467,9 +294,11 @@ rewind_buffer(KsPartitionBuffer *buffer, const KsBufferMark *mark)
 	}
 	else
 	{
+		/* Still in memory: it becomes the open batch again, cut to where it stood. */
 		buffer->open = batch->writer;
 		ks_batch_rewind(&buffer->open, mark->open);
 	}
+	/* Reopened, or nothing of it is left: it is no closed batch any more. */
 	if (batch->writer.image != NULL || mark->open.count == 0)
 		buffer->closed_count--;
 }
@@ -495,12 +324,14 @@ hand_marks_up(SubLevel *level)
 	for (mark = level->marks; mark != NULL; mark = next)
 	{
 		next = mark->next;
+		/* The parent's own mark is older and cuts further back. */
 		if (mark->outer != NULL && mark->outer->level == parent->level)
 		{
 			mark->buffer->mark = mark->outer;
 			pfree(mark);
 			continue;
 		}
+		/* The parent has none for this partition: it inherits this one, without an allocation. */
 		mark->level = parent->level;
 		mark->next = parent->marks;
 		parent->marks = mark;
@@ -541,6 +372,7 @@ ks_produce_sub_commit(void)
 		hand_marks_up(level);
 	else
 	{
+		/* The parent has no list at all: the whole list becomes its own. */
 		level->level = nest_level - 1;
 		for (mark = level->marks; mark != NULL; mark = mark->next)
 			mark->level = nest_level - 1;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * buffer.h
  *	  The records of one transaction, by topic and partition; private to
- *	  src/produce.
+ *	  src/produce but for what subtransactions call.
  *
  * src/produce/buffer.h
  *-------------------------------------------------------------------------
@@ -78,30 +78,23 @@ typedef struct KsProduceState
 /* NULL while this transaction has produced nothing. */
 extern KsProduceState *ks_produce_state;
 
+/* The transaction's state, made if it is not there.  55000 once its records have been written. */
+extern KsProduceState *ks_buffers_begin(void);
+
 /* Forget the transaction's records; throws nothing. */
 extern void ks_buffers_end(void);
 
-/* In kB. */
-extern int ks_produce_buffer_size;
-
-/* KS087 */
-extern void ks_produce_key_missing(const KsTopic *topic) pg_attribute_noreturn();
-
-/*
- * Finish a closed batch and put it into the transaction's temporary file; load
- * it again, without the records that a rollback took, as a finished image in
- * CurrentMemoryContext.
- */
-extern void ks_spill_write(KsClosedBatch *batch, KsCodec codec);
-extern struct varlena *ks_spill_read(const KsClosedBatch *batch, KsCodec codec);
-
-/* Remove the temporary file; an abort does it by itself. */
-extern void ks_spill_close(void);
+/* Put a record, which may be in its partition, into the open batch there. */
+extern void ks_buffer_append(KsProducerTopic *topic, int32 partition, const KsRecord *record);
 
 /* Is there a record in the buffer? */
 extern bool ks_buffer_is_empty(const KsPartitionBuffer *buffer);
 
 /* Close the open batch, so that all records are in closed ones. */
 extern void ks_buffer_close_batch(KsPartitionBuffer *buffer);
+
+/* Subtransaction events; see ks_xact.c.  They throw nothing. */
+extern void ks_produce_sub_commit(void);
+extern void ks_produce_sub_abort(void);
 
 #endif /* KS_PRODUCE_BUFFER_H */

@@ -25,8 +25,10 @@
 
 #include "base/debug.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/append.h"
 #include "produce/buffer.h"
+#include "produce/flush.h"
+#include "produce/spill.h"
 #include "state/replicas.h"
 #include "topic/pending.h"
 #include "topic/placement.h"
@@ -51,6 +53,10 @@ static void
 describe_batch(KsClosedBatch *closed, KsCodec codec, KsAppendBatch *batch)
 {
 	batch->max_timestamp = closed->writer.max_timestamp;
+	/*
+	 * Spilled batches stay in the file until their turn, else memory would have to hold
+	 * them all (load_spilled).
+	 */
 	if (closed->writer.image == NULL)
 	{
 		batch->image = NULL;
@@ -63,6 +69,7 @@ describe_batch(KsClosedBatch *closed, KsCodec codec, KsAppendBatch *batch)
 	batch->bytes = VARSIZE(batch->image);
 	if ((char *) batch->image != closed->writer.image)
 	{
+		/* Compression made another image; the plain one is not needed again. */
 		pfree(closed->writer.image);
 		closed->writer.image = NULL;
 	}
@@ -77,6 +84,7 @@ fill_append(KsPartitionBuffer *buffer, KsAppend *append)
 	append->topic = &buffer->topic->topic;
 	append->partition = buffer->partition;
 	append->batch_count = buffer->closed_count;
+	/* Huge: a transaction may have more batches than fit into 1 GB of descriptions. */
 	append->batches = palloc_extended(sizeof(KsAppendBatch) * buffer->closed_count, MCXT_ALLOC_HUGE);
 	append->load = load_spilled;
 	append->load_arg = buffer;
@@ -96,14 +104,17 @@ topic_remains(KsProducerTopic *topic)
 {
 	KsTopic fresh;
 
+	/* No invalidation since it was checked. */
 	if (topic->serial == ks_topic_cache_serial)
 		return true;
+	/* Our own drop: the records go with the topic. */
 	if (ks_pending_is_dropped(&topic->topic))
 		return false;
 	if (!ks_topic_find_by_uuid(&topic->topic.uuid, &fresh))
 		ereport(ERROR,
 				(errmsg("topic \"%s\" does not exist", topic->topic.name),
 				 ks_error(KS_E_UNKNOWN_TOPIC_OR_PARTITION, "it was dropped after this transaction produced to it.")));
+	/* Options as of the commit: the codec, and whether the topic is compacted by now. */
 	topic->topic = fresh;
 	return true;
 }
@@ -123,6 +134,7 @@ visit_batch(KsPartitionBuffer *buffer, const KsClosedBatch *closed, KsPendingVis
 		image = ks_spill_read(closed, KS_CODEC_NONE);
 	if (ks_batch_open(&reader, VARDATA(image), VARSIZE(image) - VARHDRSZ, false, MaxAllocSize) != KS_BATCH_OK)
 		elog(ERROR, "could not read a buffered batch");
+	/* In the order in which they were produced; offsets do not exist yet. */
 	while (ks_batch_next(&reader, &record) == KS_BATCH_OK)
 		visit(&buffer->topic->topic, buffer->partition, &record, arg);
 	ks_batch_close(&reader);
@@ -139,6 +151,7 @@ visit_buffer(KsPartitionBuffer *buffer, KsPendingVisitor visit, void *arg)
 		visit_batch(buffer, &buffer->closed[i], visit, arg);
 	if (buffer->open.count > 0)
 	{
+		/* The open batch in the form of a closed one; it stays open. */
 		KsClosedBatch open = {0};
 
 		open.writer = buffer->open;
@@ -213,14 +226,20 @@ make_appends(int *count)
 
 			if (ks_buffer_is_empty(buffer))
 				continue;
+			/* Once per topic, and only where there are records. */
 			if (!checked && !topic_remains(topic))
 				break;
 			checked = true;
+			/* Before the batch is closed and finished, so that an error costs no compression. */
 			check_keys(buffer);
 			ks_buffer_close_batch(buffer);
 			fill_append(buffer, &appends[(*count)++]);
 		}
 	}
+	/*
+	 * Ascending by topic and partition: the order in which every transaction takes its
+	 * locks (append.c).
+	 */
 	if (*count > 1)
 		qsort(appends, *count, sizeof(KsAppend), compare_appends);
 	return appends;
@@ -242,6 +261,7 @@ ks_produce_check_replicas(const KsAppend *appends, int count)
 
 		if (required <= 1)
 			continue;
+		/* Asked once; it scans the slots of the walsenders. */
 		if (in_sync == 0)
 			in_sync = 1 + ks_replicas_in_sync();
 		if (in_sync < required)
@@ -275,6 +295,7 @@ note_produced(const KsAppend *appends, int count)
 
 	if (new_produced != NULL)
 		pfree(new_produced);
+	/* The allocation below may fail, and must not leave a pointer to freed memory. */
 	new_produced = NULL;
 	new_produced = MemoryContextAllocExtended(TopMemoryContext, sizeof(KsProduced) * count, MCXT_ALLOC_HUGE);
 	new_produced_count = count;
@@ -298,15 +319,23 @@ ks_produce_pre_commit(void)
 	if (ks_produce_state == NULL)
 		return;
 	KS_DEBUG_POINT("precommit.begin");
+	/* So that drops and options that others have committed are seen by the checks below. */
 	AcceptInvalidationMessages();
 	old_context = MemoryContextSwitchTo(ks_produce_state->context);
+	/* Toasting and catalog writes want an active snapshot; at PRE_COMMIT there is none any more. */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	appends = make_appends(&count);
+	/* From here on whatever still produces is refused: its record could not be written. */
 	ks_produce_state->flushed = true;
 	if (count > 0)
 	{
 		ks_produce_check_replicas(appends, count);
+		/*
+		 * Writes a row of the catalog, and may wait for another writer of it: before any
+		 * offset is taken.
+		 */
 		note_placement(appends, count);
+		/* After this no offset may be held up: what follows neither waits nor is long. */
 		ks_log_append(appends, count);
 		note_produced(appends, count);
 	}
@@ -325,6 +354,10 @@ ks_produce_commit(void)
 {
 	if (new_produced_count > 0)
 	{
+		/*
+		 * The old array is freed by the next transaction: nothing may fail here, so
+		 * nothing is freed.
+		 */
 		KsProduced *stale = last_produced;
 
 		last_produced = new_produced;

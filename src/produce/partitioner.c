@@ -33,6 +33,7 @@ murmur2(const char *data, size_t len)
 	const unsigned char *p = (const unsigned char *) data;
 	uint32 h = MURMUR2_SEED ^ (uint32) len;
 
+	/* Little-endian whatever the machine, as the Java client reads it. */
 	for (; len >= 4; p += 4, len -= 4)
 	{
 		uint32 k = p[0] | (uint32) p[1] << 8 | (uint32) p[2] << 16 | (uint32) p[3] << 24;

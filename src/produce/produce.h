@@ -10,11 +10,15 @@
 
 #include "datatype/timestamp.h"
 
+#include "base/compat.h"
 #include "codec/batch.h"
 #include "topic/topic.h"
 
 /* For _PG_init. */
 extern void ks_produce_define_settings(void);
+
+/* In kB. */
+extern int ks_produce_buffer_size;
 
 /*
  * Begin to produce to a topic in this statement: look it up, check that the
@@ -57,36 +61,7 @@ extern int64 ks_produce_event_time(const KsProducerTopic *topic, TimestampTz eve
  */
 extern int32 ks_produce_record(KsProducerTopic *topic, int32 partition, const KsRecord *record);
 
-/* Forget what ks_produce_last tells: the session ends, for its client. */
-extern void ks_produce_discard(void);
-
-/*
- * KS019 unless as many replicas are in sync as the topics' min_insync_replicas
- * wants; whoever appends to the log asks, before ks_log_append().
- */
-struct KsAppend;
-extern void ks_produce_check_replicas(const struct KsAppend *appends, int count);
-
-/* Transaction events; see ks_xact.c. */
-extern void ks_produce_pre_commit(void);
-extern void ks_produce_commit(void);
-extern void ks_produce_abort(void);
-extern void ks_produce_sub_commit(void);
-extern void ks_produce_sub_abort(void);
-extern bool ks_produce_is_pending(void);
-
-/* Records waiting, in the order of topic, partition, time of produce. */
-typedef void (*KsPendingVisitor)(const KsTopic *topic, int32 partition, const KsRecord *record, void *arg);
-extern void ks_produce_visit_pending(KsPendingVisitor visit, void *arg);
-
-/* What the last committed transaction of this session wrote. */
-typedef struct KsProduced
-{
-	char topic[KS_TOPIC_NAME_MAX + 1];
-	int32 partition;
-	int64 base_offset;
-	int64 records;
-} KsProduced;
-extern const KsProduced *ks_produce_last(int *count);
+/* KS087 */
+extern void ks_produce_key_missing(const KsTopic *topic) pg_attribute_noreturn();
 
 #endif /* KS_PRODUCE_PRODUCE_H */

@@ -20,13 +20,13 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "produce/column_check.h"
+#include "produce/flush.h"
 #include "produce/produce.h"
 #include "record/headers.h"
-#include "record/jsoncheck.h"
 #include "record/payload.h"
 #include "record/time.h"
 #include "record/tuple.h"
-#include "record/utf8.h"
 
 /* Arguments of kstream.produce, in all its overloads. */
 enum
@@ -67,6 +67,7 @@ get_call_site(FunctionCallInfo fcinfo)
 
 	if (site != NULL)
 		return site;
+	/* fn_extra lives as long as the call site's FmgrInfo, so types are looked up once per query. */
 	site = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
 	ks_payload_type_init(&site->key, argument_type(fcinfo, ARG_KEY), fcinfo->flinfo->fn_mcxt);
 	ks_payload_type_init(&site->value, argument_type(fcinfo, ARG_VALUE), fcinfo->flinfo->fn_mcxt);
@@ -84,16 +85,10 @@ now_ms(void)
 static bool
 fits_column(KsColumnType column, const KsPayloadType *ptype, const char *data, int32 len)
 {
-	const char *text;
-	int32 text_len;
-
-	if (column == KS_COLUMN_BYTEA || ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW ||
-		ptype->kind == KS_PAYLOAD_ARRAY)
+	if (ptype->kind == KS_PAYLOAD_JSONB || ptype->kind == KS_PAYLOAD_ROW || ptype->kind == KS_PAYLOAD_ARRAY ||
+		(column == KS_COLUMN_TEXT && ptype->kind != KS_PAYLOAD_BYTES))
 		return true;
-	if (column == KS_COLUMN_TEXT && ptype->kind != KS_PAYLOAD_BYTES)
-		return true;
-	text = ks_utf8_to_server(data, len, &text_len);
-	return text != NULL && (column == KS_COLUMN_TEXT || ks_json_is_loadable(text, text_len));
+	return ks_column_shows(column, data, len);
 }
 
 /*
@@ -143,6 +138,7 @@ kstream_produce(PG_FUNCTION_ARGS)
 
 	ks_require_not_null(PG_ARGISNULL(ARG_TOPIC), "topic");
 	name = PG_GETARG_TEXT_PP(ARG_TOPIC);
+	/* First the topic and the right to it: values are converted only for those that may write. */
 	topic = ks_produce_begin(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	site = get_call_site(fcinfo);
 
@@ -260,6 +256,10 @@ produce_batch(FunctionCallInfo fcinfo, Oid element_type)
 
 	now = now_ms();
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "kstream produce_batch", ALLOCSET_DEFAULT_SIZES);
+	/*
+	 * Converted values and headers of one record live in scratch; the buffers have a
+	 * context of their own.
+	 */
 	old = MemoryContextSwitchTo(scratch);
 	for (i = 0; i < values.count; i++)
 	{
@@ -366,6 +366,10 @@ kstream_last_produced(PG_FUNCTION_ARGS)
 		Datum values[4];
 		bool isnull[4] = {false};
 
+		/*
+		 * The right is checked now, not as of the commit: it may have been revoked, or the
+		 * topic dropped.
+		 */
 		if (!may_see_offsets(produced[i].topic))
 			continue;
 		values[0] = CStringGetTextDatum(produced[i].topic);

@@ -41,21 +41,12 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "log/log.h"
+#include "base/locks.h"
+#include "catalog/producer_row.h"
+#include "log/log_scan.h"
 #include "produce/producer_batch.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/topic.h"
-
-/* Columns, as in src/sql/10_catalog.sql. */
-#define Anum_producer_batch_producer_id 1
-#define Anum_producer_batch_topic_id 2
-#define Anum_producer_batch_partition 3
-#define Anum_producer_batch_base_offset 4
-#define Anum_producer_batch_epoch 5
-#define Anum_producer_batch_first_sequence 6
-#define Anum_producer_batch_last_sequence 7
-#define Natts_producer_batch 7
-#define Anum_producer_turn_current 1
 
 static int producer_id_expiration = 86400;
 
@@ -74,27 +65,8 @@ ks_producer_lock(int64 producer_id)
 {
 	LOCKTAG tag;
 
-	/* 48 bits of the id: two producers that share them wait for each other, no more. */
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->producer_turn, (Oid) (uint32) producer_id,
-					   (uint16) ((uint64) producer_id >> 32));
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
-/* Which of the two tables is written to now. */
-static int
-current_table(Snapshot snapshot)
-{
-	Relation rel = ks_catalog_open(&ks_catalog()->producer_turn);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	HeapTuple row = systable_getnext(scan);
-	int current = 0;
-	bool isnull;
-
-	if (HeapTupleIsValid(row))
-		current = DatumGetInt32(heap_getattr(row, Anum_producer_turn_current, RelationGetDescr(rel), &isnull)) != 0;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return current;
+	ks_tag_producer(&tag, ks_catalog()->producer_turn, producer_id);
+	ks_lock_wait(&tag, ExclusiveLock);
 }
 
 static int64
@@ -106,12 +78,23 @@ column(HeapTuple row, TupleDesc desc, int attribute)
 	return TupleDescAttr(desc, attribute - 1)->attlen == 8 ? DatumGetInt64(value) : DatumGetInt32(value);
 }
 
+/* Which offset the client was told. */
+static int64
+told_offset(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum value = heap_getattr(row, Anum_producer_batch_told_offset, desc, &isnull);
+
+	return isnull ? column(row, desc, Anum_producer_batch_base_offset) : DatumGetInt64(value);
+}
+
 /* Add the rows of one table, newest first, until the window is full or another epoch begins. */
 static void
 read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 {
 	Relation rel = ks_catalog_open(&ks_catalog()->producer_batch[table]);
 	Relation index = index_open(ks_catalog()->producer_batch_index[table], AccessShareLock);
+	/* by producer, topic and partition, then offset */
 	SysScanDesc scan = systable_beginscan_ordered(rel, index, snapshot, 3, keys);
 	TupleDesc desc = RelationGetDescr(rel);
 	HeapTuple row;
@@ -121,12 +104,13 @@ read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 	{
 		int16 epoch = (int16) column(row, desc, Anum_producer_batch_epoch);
 
+		/* Older rows are of a fenced epoch, whose sequences say nothing of this one. */
 		if (state->count > 0 && epoch != state->epoch)
 			break;
 		state->epoch = epoch;
 		state->batches[state->count].first = (int32) column(row, desc, Anum_producer_batch_first_sequence);
 		state->batches[state->count].last = (int32) column(row, desc, Anum_producer_batch_last_sequence);
-		state->batches[state->count].base_offset = column(row, desc, Anum_producer_batch_base_offset);
+		state->batches[state->count].base_offset = told_offset(row, desc);
 		state->count++;
 	}
 	systable_endscan_ordered(scan);
@@ -137,14 +121,19 @@ read_table(int table, Snapshot snapshot, ScanKey keys, KsProducerState *state)
 void
 ks_producer_read(int64 producer_id, int32 topic_id, int32 partition, KsProducerState *state)
 {
+	/*
+	 * Taken after the producer's lock: whoever appended for it before has committed, and
+	 * is seen.
+	 */
 	Snapshot snapshot = ks_log_snapshot();
-	int current = current_table(snapshot);
+	int current = ks_producer_turn_row_current(snapshot);
 	ScanKeyData keys[3];
 
 	memset(state, 0, sizeof(*state));
 	ScanKeyInit(&keys[0], Anum_producer_batch_producer_id, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(producer_id));
 	ScanKeyInit(&keys[1], Anum_producer_batch_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
 	ScanKeyInit(&keys[2], Anum_producer_batch_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	/* The current table has the newer rows, so the window is filled from it first. */
 	read_table(current, snapshot, keys, state);
 	read_table(1 - current, snapshot, keys, state);
 	UnregisterSnapshot(snapshot);
@@ -170,12 +159,17 @@ ks_producer_open(void)
 	 */
 	for (;;)
 	{
+		/* A turn that committed while this waited for the lock is only seen by a new snapshot. */
 		snapshot = ks_log_snapshot();
-		current = current_table(snapshot);
+		current = ks_producer_turn_row_current(snapshot);
 		UnregisterSnapshot(snapshot);
+		/*
+		 * RowExclusiveLock: conflicts with nothing but the TRUNCATE of a turn, and is held
+		 * to the end of the transaction.
+		 */
 		table->rel = table_open(ks_catalog()->producer_batch[current], RowExclusiveLock);
 		snapshot = ks_log_snapshot();
-		if (current_table(snapshot) == current)
+		if (ks_producer_turn_row_current(snapshot) == current)
 			break;
 		UnregisterSnapshot(snapshot);
 		table_close(table->rel, RowExclusiveLock);
@@ -188,7 +182,7 @@ ks_producer_open(void)
 
 void
 ks_producer_note(KsProducerTable *table, int64 producer_id, int32 topic_id, int32 partition,
-				 int16 epoch, int32 first, int32 last, int64 base_offset)
+				 int16 epoch, int32 first, int32 last, int64 base_offset, int64 told_offset)
 {
 	Datum values[Natts_producer_batch];
 	bool isnull[Natts_producer_batch] = {false};
@@ -201,7 +195,10 @@ ks_producer_note(KsProducerTable *table, int64 producer_id, int32 topic_id, int3
 	values[Anum_producer_batch_epoch - 1] = Int32GetDatum(epoch);
 	values[Anum_producer_batch_first_sequence - 1] = Int32GetDatum(first);
 	values[Anum_producer_batch_last_sequence - 1] = Int32GetDatum(last);
+	values[Anum_producer_batch_told_offset - 1] = Int64GetDatum(told_offset);
+	isnull[Anum_producer_batch_told_offset - 1] = told_offset < 0;
 	row = heap_form_tuple(RelationGetDescr(table->rel), values, isnull);
+	/* HEAP_INSERT_NO_LOGICAL: logical decoding has no use for it, as for the log itself. */
 	heap_insert(table->rel, row, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, NULL);
 	index_insert(table->index, values, isnull, &row->t_self, table->rel, UNIQUE_CHECK_NO, false, table->index_info);
 	heap_freetuple(row);
@@ -224,17 +221,12 @@ ks_producer_turn(const char *name)
 	int other;
 
 	ks_owner_begin(&scope);
-	due = ks_owner_execute("SELECT FROM kstream.producer_turn WHERE since OPERATOR(pg_catalog.<)"
-						   " (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '%d seconds'::pg_catalog.interval)"
-						   " FOR UPDATE SKIP LOCKED",
-						   producer_id_expiration) > 0;
-	other = 1 - current_table(NULL);
+	due = ks_producer_turn_row_try_lock_older(producer_id_expiration);
+	other = 1 - ks_producer_turn_row_current(NULL);
+	/* Not waited for: producers would queue behind the request. */
 	due = due && ConditionalLockRelationOid(ks_catalog()->producer_batch[other], AccessExclusiveLock);
 	if (due)
-	{
-		(void) ks_owner_execute("TRUNCATE kstream.producer_batch_%d", other);
-		(void) ks_owner_execute("UPDATE kstream.producer_turn SET current = %d, since = pg_catalog.clock_timestamp()", other);
-	}
+		ks_producer_turn_row_switch(other);
 	ks_owner_end(&scope);
 	return due;
 }

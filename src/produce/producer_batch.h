@@ -29,9 +29,13 @@ extern void ks_producer_read(int64 producer_id, int32 topic_id, int32 partition,
 typedef struct KsProducerTable KsProducerTable;
 extern KsProducerTable *ks_producer_open(void);
 
-/* Note a batch; it counts when the transaction commits. */
+/*
+ * Note a batch; it counts when the transaction commits.  base_offset rises from batch to
+ * batch of a producer in a partition.  That of a batch which has no offset so far is any
+ * such number, and its client was told another one; -1: it was told base_offset.
+ */
 extern void ks_producer_note(KsProducerTable *table, int64 producer_id, int32 topic_id, int32 partition,
-							 int16 epoch, int32 first, int32 last, int64 base_offset);
+							 int16 epoch, int32 first, int32 last, int64 base_offset, int64 told_offset);
 extern void ks_producer_close(KsProducerTable *table);
 
 /*

@@ -40,10 +40,15 @@ ks_sequence_judge(const KsProducerState *state, int16 epoch, int32 first, int32 
 		return KS_SEQUENCE_NEXT;
 	if (epoch < state->epoch)
 		return KS_SEQUENCE_FENCED;
+	/* A new epoch starts its sequences over; there is nothing of it that could be a duplicate. */
 	if (epoch > state->epoch)
 		return first == 0 ? KS_SEQUENCE_NEXT : KS_SEQUENCE_GAP;
 	for (i = 0; i < state->count; i++)
 	{
+		/*
+		 * Both ends: a client that splits a batch after an error sends other ends, which
+		 * is no duplicate.
+		 */
 		if (state->batches[i].first == first && state->batches[i].last == last)
 		{
 			*base_offset = state->batches[i].base_offset;

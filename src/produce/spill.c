@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "produce/buffer.h"
+#include "produce/spill.h"
 
 static pg_attribute_noreturn() void spill_failed(void)
 {
@@ -32,6 +33,7 @@ get_file(void)
 		ResourceOwner old_owner = CurrentResourceOwner;
 		MemoryContext old_context = MemoryContextSwitchTo(ks_produce_state->context);
 
+		/* BufFile notes the current owner and context at its creation. */
 		CurrentResourceOwner = TopTransactionResourceOwner;
 		ks_produce_state->spill = BufFileCreateTemp(false);
 		CurrentResourceOwner = old_owner;
@@ -46,12 +48,15 @@ ks_spill_write(KsClosedBatch *batch, KsCodec codec)
 	BufFile *file = get_file();
 	struct varlena *image = ks_batch_finish(&batch->writer, codec);
 
+	/* A reader of pending records may have left the file elsewhere. */
 	if (BufFileSeek(file, ks_produce_state->spill_file, ks_produce_state->spill_position, SEEK_SET) != 0)
 		spill_failed();
+	/* The position as BufFile has it, which may be at the start of its next segment file. */
 	BufFileTell(file, &batch->file, &batch->position);
 	batch->size = VARSIZE(image);
 	BufFileWrite(file, image, batch->size);
 	BufFileTell(file, &ks_produce_state->spill_file, &ks_produce_state->spill_position);
+	/* A rollback lowers this; the image in the file is never changed. */
 	batch->spilled_records = batch->writer.count;
 
 	ks_produce_state->memory -= batch->writer.capacity;
@@ -72,6 +77,7 @@ cut_batch(struct varlena *image, int32 count, KsCodec codec)
 	ks_batch_init(&writer, CurrentMemoryContext);
 	if (ks_batch_open(&reader, VARDATA(image), VARSIZE(image) - VARHDRSZ, false, MaxAllocSize) != KS_BATCH_OK)
 		elog(ERROR, "could not read back a spilled batch");
+	/* A rollback always takes the last records. */
 	while (writer.count < count && ks_batch_next(&reader, &record) == KS_BATCH_OK)
 		ks_batch_append(&writer, &record);
 	ks_batch_close(&reader);
@@ -86,6 +92,7 @@ ks_spill_read(const KsClosedBatch *batch, KsCodec codec)
 	if (BufFileSeek(ks_produce_state->spill, batch->file, batch->position, SEEK_SET) != 0 ||
 		BufFileRead(ks_produce_state->spill, image, batch->size) != (size_t) batch->size)
 		spill_failed();
+	/* A rollback took some of it since. */
 	if (batch->spilled_records < batch->writer.count)
 		return cut_batch(image, batch->spilled_records, codec);
 	return image;

@@ -69,6 +69,7 @@ decode_base64(const char *text, int len)
 
 	for (i = 0; i < len; i++)
 	{
+		/* PostgreSQL's decoder in common/ takes no white space. */
 		if (strchr(" \t\n\r", text[i]) == NULL)
 			compact[n++] = text[i];
 	}
@@ -101,6 +102,7 @@ part_from_jsonb(const JsonbValue *jbv)
 	if (jbv->type == jbvString)
 	{
 		part.data = jbv->val.string.val;
+		/* Points into the jsonb, which outlives the list. */
 		part.len = jbv->val.string.len;
 	}
 	else if (jbv->type == jbvBinary &&
@@ -130,6 +132,7 @@ append_element(KsHeaderList *list, const JsonbValue *element)
 	if (element->type != jbvBinary)
 		wrong_form();
 	pair = element->val.binary.data;
+	/* Exactly the two: a misspelt third name would be lost in silence. */
 	if (!JsonContainerIsObject(pair) || JsonContainerSize(pair) != 2 ||
 		getKeyJsonValueFromContainer(pair, "key", 3, &key) == NULL ||
 		getKeyJsonValueFromContainer(pair, "value", 5, &value) == NULL ||
@@ -152,6 +155,7 @@ ks_headers_parse(Jsonb *headers, KsHeaderList *list)
 	list->as_array = JB_ROOT_IS_ARRAY(headers);
 
 	it = JsonbIteratorInit(&headers->root);
+	/* skipNested: values that are objects come as one token. */
 	while ((token = JsonbIteratorNext(&it, &jbv, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
@@ -205,6 +209,7 @@ names_are_keys(const KsHeaderList *list)
 
 	for (i = 0; i < list->count; i++)
 	{
+		/* A key of jsonb is text. */
 		if (list->items[i].name.is_bytes)
 			return false;
 	}
@@ -239,6 +244,7 @@ push_part(JsonbParseState **state, const KsHeaderPart *part)
 	{
 		int size = pg_b64_enc_len(part->len);
 		char *base64 = palloc(size + 1);
+		/* cannot fail: the buffer has what pg_b64_enc_len() asks for */
 		int len = pg_b64_encode((void *) unconstify(char *, part->data), part->len,
 								base64, size);
 
@@ -262,6 +268,7 @@ Jsonb *
 ks_headers_build(const KsHeaderList *list)
 {
 	JsonbParseState *state = NULL;
+	/* The array form, where it was given or is needed. */
 	bool as_object = !list->as_array && names_are_keys(list);
 	int i;
 
@@ -316,6 +323,7 @@ ks_headers_from_jsonb(Jsonb *headers, char **wire, int32 *wire_len, int32 *count
 	{
 		part_to_wire(&list.items[i].name);
 		part_to_wire(&list.items[i].value);
+		/* After the conversion, which may lengthen text. */
 		size += KS_HEADER_MAX_SIZE(list.items[i].name.len, list.items[i].value.len);
 	}
 	if (size > (int64) MaxAllocSize)
@@ -339,6 +347,7 @@ part_from_wire(const char *data, int32 len)
 	if (len > 0)
 	{
 		part.data = ks_utf8_to_server(data, len, &part.len);
+		/* Not text in this database: the bytes themselves, as base64 later. */
 		if (part.data == NULL)
 		{
 			part.data = data;
@@ -355,6 +364,7 @@ ks_headers_to_jsonb(const char *wire, int32 wire_len, int32 count)
 	KsHeaderList list = {NULL, 0, 0, false};
 	const char *cursor = wire;
 	const char *end = wire + wire_len;
+	/* The count is input, and bounded by the bytes before anything is allocated. */
 	bool sound = (count >= 0 && count <= wire_len / MIN_HEADER_SIZE);
 	int32 i;
 

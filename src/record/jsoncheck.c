@@ -95,11 +95,13 @@ open_container(Scanner *scan, bool object)
 
 	if (level >= KS_JSON_MAX_DEPTH)
 		return KS_JSON_TOO_DEEP;
+	/* One bit per depth says what is open there; the deeper ones are stale. */
 	if (object)
 		scan->is_object[level / 8] |= 1 << (level % 8);
 	else
 		scan->is_object[level / 8] &= ~(1 << (level % 8));
 	scan->depth++;
+	/* Tried out against the stack afterwards, not here (ks_json_is_loadable). */
 	scan->info->depth = Max(scan->info->depth, scan->depth);
 	scan->info->size_bound += JSONB_OVERHEAD;
 	scan->expect = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
@@ -153,10 +155,12 @@ scan_unicode_escape(Scanner *scan)
 
 	if (c < 0)
 		return KS_JSON_SYNTAX;
+	/* jsonb cannot hold U+0000. */
 	if (c == 0)
 		return KS_JSON_BAD_CHARACTER;
 	if (is_utf16_surrogate_second(c))
 		return KS_JSON_SYNTAX;
+	/* The second half must follow at once, as an escape as well. */
 	if (is_utf16_surrogate_first(c))
 	{
 		int second;
@@ -184,6 +188,7 @@ scan_string(Scanner *scan)
 	{
 		unsigned char c = *scan->next;
 
+		/* Unsigned, so bytes of a multibyte character pass. */
 		if (c < ' ')
 			return KS_JSON_SYNTAX;
 		scan->next++;
@@ -198,6 +203,7 @@ scan_string(Scanner *scan)
 		if (scan->next == scan->end)
 			return KS_JSON_SYNTAX;
 		c = *scan->next++;
+		/* A 0 is looked for by itself, as strchr() would find the terminator. */
 		if (c == 'u')
 		{
 			status = scan_unicode_escape(scan);
@@ -238,6 +244,7 @@ scan_exponent(Scanner *scan, int64 *exponent)
 	start = scan->next;
 	while (scan->next < scan->end && *scan->next >= '0' && *scan->next <= '9')
 	{
+		/* Stops growing above the limit, so that any number of digits is read without overflow. */
 		if (*exponent < NUMBER_EXPONENT_LIMIT)
 			*exponent = *exponent * 10 + (*scan->next - '0');
 		scan->next++;
@@ -266,6 +273,7 @@ scan_number(Scanner *scan)
 	if (*scan->next == '-')
 		scan->next++;
 	whole = scan_digits(scan, &whole_first);
+	/* No digit, or a leading zero. */
 	if (whole == 0 || (whole > 1 && whole_first != 0))
 		return KS_JSON_SYNTAX;
 	if (scan->next < scan->end && *scan->next == '.')
@@ -283,8 +291,10 @@ scan_number(Scanner *scan)
 			return status;
 	}
 
+	/* Digits after the decimal point, once the exponent is applied. */
 	if (fraction - exponent > NUMBER_MAX_SCALE)
 		return KS_JSON_BAD_NUMBER;
+	/* The power of ten of the first digit that is not 0, before the point or (below) after it. */
 	if (whole_first == 0 && whole - 1 + exponent > NUMBER_MAX_EXPONENT)
 		return KS_JSON_BAD_NUMBER;
 	if (whole_first < 0 && fraction_first >= 0 &&
@@ -362,6 +372,10 @@ scan_step(Scanner *scan)
 					scan->expect == EXPECT_KEY_OR_END ||
 					scan->expect == EXPECT_MORE_OR_END);
 
+	/*
+	 * The closing sign of what is open at this depth, where one is allowed: not after a
+	 * comma or a colon.
+	 */
 	if (may_end && scan->depth > 0 && c == (in_object(scan) ? '}' : ']'))
 	{
 		scan->next++;
@@ -413,6 +427,7 @@ ks_json_check(const char *json, size_t len, KsJsonInfo *info)
 		if (status != KS_JSON_OK)
 			break;
 	}
+	/* The text ended; so must the value have, and every container. */
 	if (status == KS_JSON_OK &&
 		(scan.expect != EXPECT_MORE_OR_END || scan.depth > 0))
 		status = KS_JSON_SYNTAX;

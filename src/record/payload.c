@@ -79,6 +79,7 @@ ks_payload_type_init(KsPayloadType *ptype, Oid type, MemoryContext context)
 				 errmsg("could not determine data type of record key or value")));
 
 	memset(ptype, 0, sizeof(KsPayloadType));
+	/* A domain's values are stored as those of its base type. */
 	base = getBaseType(type);
 	ptype->kind = kind_of_type(base);
 	if (ptype->kind == KS_PAYLOAD_OUTPUT)
@@ -106,6 +107,7 @@ ks_payload_pin_output(int what)
 	bool money = (what & KS_PIN_MONEY) != 0 && strcmp(locale_monetary, "C") != 0;
 	int nest_level;
 
+	/* Nothing to pin: the usual case costs some comparisons and no GUC level. */
 	if (DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES &&
 		extra_float_digits >= 1 && bytea_output == BYTEA_OUTPUT_HEX && !zone && !money && (what & KS_PIN_NAMES) == 0)
 		return 0;
@@ -142,6 +144,7 @@ ks_payload_unpin_output(int nest_level)
 static const char *
 output_value(KsPayloadType *ptype, Datum value, int32 *len)
 {
+	/* an error pops the level with its (sub)transaction */
 	int nest_level = ks_payload_pin_output(KS_PIN_OUTPUT);
 	const char *text;
 
@@ -176,6 +179,7 @@ ks_payload_from_datum(KsPayloadType *ptype, Datum value, const char **data, int3
 	switch (ptype->kind)
 	{
 		case KS_PAYLOAD_BYTES:
+			/* Detoasted but not copied: a short varlena is used where it stands. */
 			packed = PG_DETOAST_DATUM_PACKED(value);
 			*data = VARDATA_ANY(packed);
 			*len = VARSIZE_ANY_EXHDR(packed);
@@ -206,5 +210,6 @@ ks_payload_from_datum(KsPayloadType *ptype, Datum value, const char **data, int3
 			break;
 	}
 
+	/* Everything but bytea is text, and UTF-8 in the log. */
 	*data = ks_utf8_from_server(text, text_len, len);
 }

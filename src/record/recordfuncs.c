@@ -93,6 +93,7 @@ kstream_header(PG_FUNCTION_ARGS)
 	int i;
 
 	ks_headers_parse(headers, &list);
+	/* The last of a name wins, as in Kafka's lastHeader(). */
 	for (i = list.count - 1; i >= 0; i--)
 	{
 		const KsHeader *header = &list.items[i];

@@ -38,10 +38,12 @@ make_bytea(MemoryContext context, const char *bytes, int32 len, char **buffer, s
 
 	if (size > *capacity)
 	{
+		/* Doubled while small; a large value gets just its size. */
 		size_t grown = Max(size, Min(size * 2, 65536));
 
 		if (*buffer != NULL)
 			pfree(*buffer);
+		/* The allocation may throw, and an error be caught. */
 		*buffer = NULL;
 		*buffer = MemoryContextAlloc(context, grown);
 		*capacity = grown;

@@ -55,6 +55,7 @@ ks_utf8_to_server(const char *utf8, int32 len, int32 *text_len)
 		return NULL;
 
 	text = palloc(size);
+	/* noError: returns how many bytes it could convert. */
 	if (pg_do_encoding_conversion_buf(proc, PG_UTF8, encoding,
 									  (unsigned char *) unconstify(char *, utf8), len,
 									  (unsigned char *) text, (int) size,

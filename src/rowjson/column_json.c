@@ -207,6 +207,10 @@ write_dimension(StringInfo out, KsValueType *element, int ndim, const int *dims,
 	{
 		if (i > 0)
 			appendStringInfoChar(out, ',');
+		/*
+		 * Elements lie in one array, the last dimension fastest: `next` walks through all
+		 * of them.
+		 */
 		if (ndim > 1)
 			write_dimension(out, element, ndim - 1, dims + 1, values, nulls, next);
 		else if (nulls[(*next)++])
@@ -228,6 +232,7 @@ write_array(StringInfo out, Datum value, KsValueType *type)
 
 	deconstruct_array(array, ARR_ELEMTYPE(array), type->typlen, type->typbyval, type->typalign,
 					  &values, &nulls, &count);
+	/* An empty array has no dimensions. */
 	if (count == 0)
 		ks_json_literal(out, "[]");
 	else
@@ -313,6 +318,7 @@ write_timestamptz_zulu(StringInfo out, Datum value, KsValueType *type)
 		append_year(out, tm.tm_year);
 		appendStringInfo(out, "-%02d-%02dT%02d:%02d:%02d", tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		snprintf(fraction, sizeof(fraction), ".%06d", fsec);
+		/* As many decimals as the type has, trailing zeros included. */
 		if (width > 0)
 			ks_json_bytes(out, fraction, width + 1);
 		ks_json_literal(out, "Z\"");
@@ -324,6 +330,7 @@ static void
 write_timetz_zulu(StringInfo out, Datum value, KsValueType *type)
 {
 	TimeTzADT *timetz = DatumGetTimeTzADTP(value);
+	/* zone is in seconds west of Greenwich */
 	int64 time = (timetz->time + timetz->zone * USECS_PER_SEC) % USECS_PER_DAY;
 	int seconds;
 	int fraction;
@@ -350,6 +357,7 @@ write_interval_usecs(StringInfo out, Datum value, KsValueType *type)
 	int64 days;
 	int64 sum;
 
+	/* Saturated in the direction of the greatest part. */
 	if (pg_mul_s64_overflow(interval->month, USECS_PER_AVERAGE_MONTH, &months) ||
 		pg_mul_s64_overflow(interval->day, USECS_PER_DAY, &days) ||
 		pg_add_s64_overflow(months, days, &sum) ||
@@ -411,6 +419,7 @@ write_numeric_scaled(StringInfo out, Datum value, KsValueType *type)
 	if (numeric_text(out, value, &text, &len))
 		return;
 	point = memchr(text, '.', len);
+	/* Zeros before the point count; those behind it do not. */
 	if (point != NULL)
 	{
 		while (text[len - 1] == '0')
@@ -454,6 +463,7 @@ write_bits(StringInfo out, Datum value, KsValueType *type)
 
 	for (i = 0; i < count; i++)
 	{
+		/* PostgreSQL keeps the first bit highest, Debezium the last bit lowest. */
 		int from = count - 1 - i;
 
 		if ((VARBITS(bits)[from / BITS_PER_BYTE] & (HIGHBIT >> (from % BITS_PER_BYTE))) != 0)
@@ -652,6 +662,7 @@ special_pins_of_row(Oid typid)
 
 	for (i = 0; i < desc->natts; i++)
 	{
+		/* A composite value's text is made of its columns' texts. */
 		if (!TupleDescAttr(desc, i)->attisdropped)
 			pins |= special_pins(TupleDescAttr(desc, i)->atttypid);
 	}
@@ -665,6 +676,7 @@ special_pins(Oid typid)
 {
 	Oid part;
 
+	/* Types nest as deep as users make them. */
 	check_stack_depth();
 	typid = getBaseType(typid);
 	switch (typid)
@@ -695,6 +707,7 @@ find_writer(Oid typid, int32 typmod, KsCaptureFormat format)
 {
 	size_t i;
 
+	/* Without a declared scale each value carries its own. */
 	if (format == KS_CAPTURE_DEBEZIUM && typid == NUMERICOID && typmod < 0)
 		return write_numeric_scaled;
 	if (format == KS_CAPTURE_DEBEZIUM && typid == BITOID && typmod == 1)
@@ -735,6 +748,7 @@ hstore_function(Oid typid)
 	namespace = ((Form_pg_type) GETSTRUCT(tuple))->typnamespace;
 	ReleaseSysCache(tuple);
 	function = ks_function_oid(namespace, "hstore_to_json", 1, &typid);
+	/* Checked as to its owner and result: it will run for every row that is written. */
 	if (!OidIsValid(function) || getExtensionOfObject(ProcedureRelationId, function) != extension ||
 		get_func_rettype(function) != JSONOID)
 		return InvalidOid;
@@ -770,6 +784,7 @@ ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat f
 	Oid function;
 
 	memset(type, 0, sizeof(KsValueType));
+	/* A domain is written as its base type, with the domain's modifier. */
 	typid = getBaseTypeAndTypmod(typid, &typmod);
 	type->typmod = typmod;
 	type->write = find_writer(typid, typmod, format);
@@ -783,6 +798,7 @@ ks_value_type_init(KsValueType *type, Oid typid, int32 typmod, KsCaptureFormat f
 	{
 		fmgr_info_cxt(F_ROW_TO_JSON_RECORD, &type->function, context);
 		type->write = write_function_raw;
+		/* What its columns print may depend on any of the settings. */
 		type->pins = KS_PIN_OUTPUT | KS_PIN_ZONE | special_pins(typid);
 	}
 	else if (OidIsValid(function = hstore_function(typid)))

@@ -35,6 +35,10 @@ are_plain(const char *text)
 	memcpy(&word, text, sizeof(word));
 	quotes = word ^ (ones * '"');
 	backslashes = word ^ (ones * '\\');
+	/*
+	 * The classic test for a byte below n, by the borrow into its top bit.  It may report
+	 * a byte behind a true one, never miss one.
+	 */
 	return ((((word - ones * 0x20) & ~word) | ((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes)) & tops) == 0;
 }
 
@@ -65,6 +69,7 @@ append_escaped(StringInfo out, char c)
 			ks_json_literal(out, "\\t");
 			break;
 		default:
+			/* Only control characters come here. */
 			appendStringInfo(out, "\\u%04x", (unsigned char) c);
 			break;
 	}
@@ -80,6 +85,7 @@ ks_json_string(StringInfo out, const char *text, int len)
 	{
 		const char *run = text;
 
+		/* Eight bytes at a time while nothing needs an escape, the rest one by one. */
 		while (end - text >= (int) sizeof(uint64) && are_plain(text))
 			text += sizeof(uint64);
 		while (text < end && is_plain(*text))
@@ -165,6 +171,7 @@ append_long(StringInfo out, const char *decimal, int len, bool negative)
 			carry = carry * 10 + (decimal[i] - '0');
 			factor *= 10;
 		}
+		/* number = number * factor + carry */
 		for (j = 0; j < used; j++)
 		{
 			carry += (uint64) limb[j] * factor;
@@ -176,6 +183,7 @@ append_long(StringInfo out, const char *decimal, int len, bool negative)
 	}
 	if (negative)
 	{
+		/* Two's complement: invert and add one. */
 		uint64 carry = 1;
 
 		for (j = 0; j < limbs; j++)
@@ -211,6 +219,7 @@ ks_json_unscaled(StringInfo out, const char *decimal, int len)
 		decimal++;
 		len--;
 	}
+	/* Would not fit into an int64. */
 	if (len > SHORT_DIGITS)
 	{
 		append_long(out, decimal, len, negative);

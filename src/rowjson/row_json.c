@@ -33,6 +33,7 @@ find_attribute(TupleDesc desc, const char *name)
 void
 ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsCaptureFormat format, MemoryContext context)
 {
+	/* labels and function states live as long as the list */
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ListCell *lc;
 
@@ -49,6 +50,7 @@ ks_columns_init(KsColumnList *list, List *names, TupleDesc desc, KsCaptureFormat
 		column->attnum = find_attribute(desc, name);
 		attribute = TupleDescAttr(desc, column->attnum - 1);
 		initStringInfo(&label);
+		/* The comma is part of the label, so that a column costs one copy. */
 		appendStringInfoChar(&label, ',');
 		ks_json_string(&label, name, strlen(name));
 		appendStringInfoChar(&label, ':');
@@ -102,6 +104,10 @@ ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot,
 			ks_json_literal(out, "null");
 			continue;
 		}
+		/*
+		 * Before the value is written: a gigabyte must not be turned into text only to be
+		 * refused.
+		 */
 		least = least_of_value(column, value);
 		if (least > max_size)
 			break;
@@ -109,6 +115,7 @@ ks_columns_write(StringInfo out, const KsColumnList *list, TupleTableSlot *slot,
 		least = least_bytes(out->len);
 	}
 	appendStringInfoCharMacro(out, '}');
+	/* An error pops the level with its (sub)transaction. */
 	ks_payload_unpin_output(level);
 	return least > max_size ? least : 0;
 }
@@ -125,6 +132,10 @@ ks_columns_identical(const KsColumnList *list, TupleTableSlot *a, TupleTableSlot
 
 		if (a->tts_isnull[at] != b->tts_isnull[at])
 			return false;
+		/*
+		 * By their bytes, without the types' operators, which may be slow or call
+		 * different texts equal.
+		 */
 		if (!a->tts_isnull[at] &&
 			!datum_image_eq(a->tts_values[at], b->tts_values[at], attribute->attbyval, attribute->attlen))
 			return false;

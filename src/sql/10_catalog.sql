@@ -128,12 +128,15 @@ CREATE TABLE kstream.producer_batch_0 (
     base_offset    bigint NOT NULL,
     epoch          integer NOT NULL,
     first_sequence integer NOT NULL,
-    last_sequence  integer NOT NULL
+    last_sequence  integer NOT NULL,
+    told_offset    bigint
 );
 CREATE INDEX producer_batch_0_key ON kstream.producer_batch_0 (producer_id, topic_id, partition, base_offset);
 CREATE TABLE kstream.producer_batch_1 (LIKE kstream.producer_batch_0);
 CREATE INDEX producer_batch_1_key ON kstream.producer_batch_1 (producer_id, topic_id, partition, base_offset);
 COMMENT ON TABLE kstream.producer_batch_0 IS 'batches of idempotent Kafka producers, so that one that comes again is known; takes turns with producer_batch_1';
+COMMENT ON COLUMN kstream.producer_batch_0.base_offset IS 'of a batch of a transaction: the version of its row in staging';
+COMMENT ON COLUMN kstream.producer_batch_0.told_offset IS 'which offset its producer was told, where that is another one';
 COMMENT ON TABLE kstream.producer_batch_1 IS 'batches of idempotent Kafka producers; takes turns with producer_batch_0';
 
 CREATE TABLE kstream.producer_turn (
@@ -146,6 +149,61 @@ COMMENT ON TABLE kstream.producer_turn IS 'which of the producer_batch tables is
 ALTER TABLE kstream.producer_batch_0 REPLICA IDENTITY FULL;
 ALTER TABLE kstream.producer_batch_1 REPLICA IDENTITY FULL;
 ALTER TABLE kstream.producer_turn REPLICA IDENTITY FULL;
+
+CREATE TABLE kstream.staged_0 (
+    transactional_id  text    COLLATE pg_catalog."C" NOT NULL,
+    version           bigint  NOT NULL,
+    serial            bigint  NOT NULL,
+    first_version     bigint  NOT NULL,
+    state             integer NOT NULL,
+    owner             oid     NOT NULL,
+    producer_id       bigint  NOT NULL,
+    epoch             integer NOT NULL,
+    last_producer_id  bigint  NOT NULL,
+    last_epoch        integer NOT NULL,
+    timeout           integer NOT NULL,
+    started_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL,
+    system_identifier bigint  NOT NULL,
+    timeline          integer NOT NULL,
+    bytes             bigint  NOT NULL,
+    topic_id          integer,
+    partition         integer,
+    group_id          text    COLLATE pg_catalog."C",
+    committed         bigint,
+    metadata          text,
+    records           integer,
+    max_timestamp     bigint,
+    told_offset       bigint,
+    batch             bytea
+);
+ALTER TABLE kstream.staged_0 ALTER COLUMN batch SET STORAGE EXTERNAL;
+CREATE TABLE kstream.staged_1 (LIKE kstream.staged_0 INCLUDING STORAGE);
+CREATE INDEX staged_0_id ON kstream.staged_0 (transactional_id, version);
+CREATE INDEX staged_0_partition ON kstream.staged_0 (transactional_id, serial, topic_id, partition, version)
+    WHERE topic_id IS NOT NULL AND group_id IS NULL;
+CREATE INDEX staged_0_group ON kstream.staged_0 (group_id, transactional_id, version) WHERE group_id IS NOT NULL;
+ALTER TABLE kstream.staged_0 REPLICA IDENTITY FULL;
+CREATE INDEX staged_1_id ON kstream.staged_1 (transactional_id, version);
+CREATE INDEX staged_1_partition ON kstream.staged_1 (transactional_id, serial, topic_id, partition, version)
+    WHERE topic_id IS NOT NULL AND group_id IS NULL;
+CREATE INDEX staged_1_group ON kstream.staged_1 (group_id, transactional_id, version) WHERE group_id IS NOT NULL;
+ALTER TABLE kstream.staged_1 REPLICA IDENTITY FULL;
+COMMENT ON TABLE kstream.staged_0 IS 'transactional ids of Kafka producers, and what their open transactions have written; takes turns with staged_1';
+COMMENT ON TABLE kstream.staged_1 IS 'transactional ids of Kafka producers, and what their open transactions have written; takes turns with staged_0';
+COMMENT ON COLUMN kstream.staged_0.version IS 'counts the rows of a transactional id: the newest one says its state';
+COMMENT ON COLUMN kstream.staged_0.first_version IS 'of the first row of its latest transaction';
+COMMENT ON COLUMN kstream.staged_0.state IS '0: no transaction so far, 1: open, 2: committed, 3: aborted';
+COMMENT ON COLUMN kstream.staged_0.committed IS 'an offset of a group';
+COMMENT ON COLUMN kstream.staged_0.told_offset IS 'which offset the producer was told: a guess';
+
+CREATE TABLE kstream.staging_turn (
+    current integer NOT NULL CHECK (current OPERATOR(pg_catalog.=) 0 OR current OPERATOR(pg_catalog.=) 1),
+    since   timestamptz NOT NULL
+);
+INSERT INTO kstream.staging_turn VALUES (0, pg_catalog.clock_timestamp());
+ALTER TABLE kstream.staging_turn REPLICA IDENTITY FULL;
+COMMENT ON TABLE kstream.staging_turn IS 'which of the staged tables is written to, and since when';
 
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('kstream.topic', '');

@@ -32,15 +32,17 @@ CREATE TABLE kstream.committed_offset (
     metadata     text,
     committed_at timestamptz,
     start        bigint,
-    partitions   integer
+    partitions   integer,
+    leader_epoch integer
 ) WITH (fillfactor = 50);
 CREATE INDEX committed_offset_key ON kstream.committed_offset (group_id, topic_id, partition);
 ALTER TABLE kstream.committed_offset REPLICA IDENTITY FULL;
-COMMENT ON INDEX kstream.committed_offset_key IS 'not unique, but its rows are: see src/group/offset_row.c';
+COMMENT ON INDEX kstream.committed_offset_key IS 'not unique, but its rows are: see src/offset/offset_row.c';
 COMMENT ON TABLE kstream.committed_offset IS 'how far a group has come in a partition';
-COMMENT ON COLUMN kstream.committed_offset.stamp IS 'of the takeover by the member that may commit';
+COMMENT ON COLUMN kstream.committed_offset.stamp IS 'of the takeover by the member that may commit, or of the generation of a classic group that committed';
 COMMENT ON COLUMN kstream.committed_offset.start IS 'where auto_offset_reset let the group start; null once something is committed after that';
 COMMENT ON COLUMN kstream.committed_offset.partitions IS 'how many partitions the topic had when the group came to this one; later ones are read from their beginning';
+COMMENT ON COLUMN kstream.committed_offset.leader_epoch IS 'of the record before it, where a Kafka client said it';
 COMMENT ON COLUMN kstream.committed_offset.committed IS 'the next record to consume; null while nothing was committed';
 
 CREATE TABLE kstream.group_seen (

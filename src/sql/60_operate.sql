@@ -17,7 +17,8 @@ CREATE FUNCTION kstream.partition_state(topic text, partition integer, OUT log_s
                                         OUT last_stable_offset bigint, OUT end_offset bigint, OUT records bigint,
                                         OUT batches bigint, OUT bytes bigint, OUT transactions bigint,
                                         OUT aborted_transactions bigint, OUT rolls bigint, OUT overruns bigint,
-                                        OUT overrun_bytes bigint, OUT wakeups bigint)
+                                        OUT overrun_bytes bigint, OUT wakeups bigint, OUT segments_dropped bigint,
+                                        OUT segments_rewritten bigint, OUT compactions bigint, OUT damage text)
     RETURNS record
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_partition_state';
 COMMENT ON FUNCTION kstream.partition_state(text, integer) IS 'what is known of a partition, null when there is none; behind the views partitions and stats';
@@ -60,7 +61,7 @@ COMMENT ON VIEW kstream.segments IS 'tables that hold the logs; rows and max_tim
 COMMENT ON COLUMN kstream.segments.in_future IS 'holds a record whose time has not come: it does not expire before that, nor do the segments after it';
 
 CREATE VIEW kstream.partitions WITH (security_barrier) AS
-    SELECT t.topic, p.partition, l.log_start_offset, l.last_stable_offset, l.end_offset, s.segments, s.bytes
+    SELECT t.topic, p.partition, l.log_start_offset, l.last_stable_offset, l.end_offset, s.segments, s.bytes, l.damage
     FROM kstream.topics t
          JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
          CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l
@@ -69,8 +70,9 @@ CREATE VIEW kstream.partitions WITH (security_barrier) AS
                              FROM kstream.segment g
                              WHERE g.topic_id OPERATOR(pg_catalog.=) p.topic_id
                                AND g.partition OPERATOR(pg_catalog.=) p.partition) s
-    WHERE l.end_offset IS NOT NULL;
+    WHERE l.end_offset IS NOT NULL OR l.damage IS NOT NULL;
 COMMENT ON VIEW kstream.partitions IS 'partitions: where their logs start and end, what they take on disk';
+COMMENT ON COLUMN kstream.partitions.damage IS 'why the partition cannot be read; null: nothing is known to be wrong, see kstream.verify()';
 
 CREATE FUNCTION kstream.compaction_state(topic text, partition integer, OUT dirty_offset bigint,
                                          OUT cleanable_offset bigint, OUT clean_bytes bigint, OUT dirty_bytes bigint)
@@ -107,14 +109,17 @@ COMMENT ON VIEW kstream.in_flight IS 'transactions that are committing records; 
 
 CREATE VIEW kstream.stats WITH (security_barrier) AS
     SELECT t.topic, p.partition, l.records, l.batches, l.bytes, l.transactions, l.aborted_transactions, l.rolls,
-           l.overruns, l.overrun_bytes, l.wakeups
+           l.overruns, l.overrun_bytes, l.wakeups, l.segments_dropped, l.segments_rewritten, l.compactions
     FROM kstream.topics t
          JOIN kstream.partition p ON p.topic_id OPERATOR(pg_catalog.=) t.topic_id
          CROSS JOIN LATERAL kstream.partition_state(t.topic, p.partition) l
-    WHERE l.end_offset IS NOT NULL;
-COMMENT ON VIEW kstream.stats IS 'what was written to each partition since server start, or since it lost its place in shared memory to another';
+    WHERE l.end_offset IS NOT NULL OR l.damage IS NOT NULL;
+COMMENT ON VIEW kstream.stats IS 'what was written to each partition, and what maintenance did there, since server start, or since it lost its place in shared memory to another';
 COMMENT ON COLUMN kstream.stats.overruns IS 'segments that went on past their end because no spare stood ready';
 COMMENT ON COLUMN kstream.stats.overrun_bytes IS 'what was written to those past their end';
+COMMENT ON COLUMN kstream.stats.segments_dropped IS 'by retention, delete_records() and TRUNCATE';
+COMMENT ON COLUMN kstream.stats.segments_rewritten IS 'by compaction, or to pack small batches';
+COMMENT ON COLUMN kstream.stats.compactions IS 'runs that came to their end';
 
 CREATE VIEW kstream.replicas WITH (security_barrier) AS
     SELECT a.application_name, a.client_addr, a.pid, a.state, a.sync_state, r.in_sync, r.lag_bytes, r.lag

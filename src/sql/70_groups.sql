@@ -66,7 +66,10 @@ CREATE FUNCTION kstream.reset_offsets(group_id text, topic text, target bigint, 
 COMMENT ON FUNCTION kstream.reset_offsets(text, text, bigint, integer, boolean) IS 'set offsets of a group without members to an offset';
 
 CREATE FUNCTION kstream.group_states(OUT group_id text, OUT state text, OUT epoch bigint, OUT assignor text,
-                                     OUT owner text, OUT members integer, OUT rebalances bigint, OUT removals bigint)
+                                     OUT owner text, OUT members integer, OUT rebalances bigint, OUT removals bigint,
+                                     OUT joins bigint, OUT leaves bigint, OUT evicted bigint, OUT silent bigint,
+                                     OUT not_polling bigint, OUT takeovers bigint, OUT expired_offsets bigint,
+                                     OUT kind text, OUT protocol_type text)
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_group_states';
 COMMENT ON FUNCTION kstream.group_states() IS 'groups in shared memory; behind the view groups';
@@ -97,7 +100,8 @@ CREATE VIEW kstream.groups WITH (security_barrier) AS
     SELECT COALESCE(s.group_id, g.group_id) AS group_id, COALESCE(s.state, 'Empty') AS state, s.epoch,
            COALESCE(s.assignor, g.options OPERATOR(pg_catalog.->>) 'assignor', 'uniform') AS assignor,
            COALESCE(s.owner, NULLIF(g.owner::text, '')) AS owner, COALESCE(s.members, 0) AS members,
-           s.rebalances, s.removals
+           s.rebalances, s.removals, s.joins, s.leaves, s.evicted, s.silent, s.not_polling, s.takeovers, s.expired_offsets,
+           s.kind, s.protocol_type
     FROM kstream.group_states() s
          FULL JOIN kstream.consumer_group g ON g.group_id OPERATOR(pg_catalog.=) s.group_id
     WHERE s.group_id IS NOT NULL
@@ -106,7 +110,16 @@ CREATE VIEW kstream.groups WITH (security_barrier) AS
                THEN pg_catalog.pg_has_role(g.owner::pg_catalog.oid, 'USAGE') ELSE false END;
 COMMENT ON VIEW kstream.groups IS 'consumer groups';
 COMMENT ON COLUMN kstream.groups.rebalances IS 'how often its partitions were shared out anew, since the group came into memory';
-COMMENT ON COLUMN kstream.groups.removals IS 'members that were silent, did not poll or were put out, since the group came into memory';
+COMMENT ON COLUMN kstream.groups.kind IS 'consumer: shared out by kstream; classic: by its members, which are Kafka clients; null while it is not in memory';
+COMMENT ON COLUMN kstream.groups.protocol_type IS 'what members share by: consumer, connect or another; null where that is not known';
+COMMENT ON COLUMN kstream.groups.removals IS 'members that were silent, did not poll or were removed, since the group came into memory';
+COMMENT ON COLUMN kstream.groups.joins IS 'members that came, since the group came into memory; as all counts that follow';
+COMMENT ON COLUMN kstream.groups.leaves IS 'members that left, or whose sessions ended';
+COMMENT ON COLUMN kstream.groups.evicted IS 'members that another removed while their transactions were open';
+COMMENT ON COLUMN kstream.groups.silent IS 'members that did not call for session_timeout';
+COMMENT ON COLUMN kstream.groups.not_polling IS 'members that did not poll for max_poll_interval';
+COMMENT ON COLUMN kstream.groups.takeovers IS 'partitions that members have taken';
+COMMENT ON COLUMN kstream.groups.expired_offsets IS 'committed offsets that offsets_retention has removed';
 
 CREATE VIEW kstream.members WITH (security_barrier) AS
     SELECT m.group_id, m.member, m.pid, m.epoch, m.topics, m.partitions, m.last_poll FROM kstream.group_members() m;

@@ -36,4 +36,4 @@ GRANT SELECT ON kstream.groups, kstream.members, kstream.committed_offsets, kstr
 GRANT SELECT ON kstream.compactions TO PUBLIC;
 GRANT SELECT ON kstream.worker, kstream.maintenance TO PUBLIC;
 GRANT SELECT ON kstream.captures, kstream.snapshots TO PUBLIC;
-GRANT SELECT ON kstream.kafka_connections TO PUBLIC;
+GRANT SELECT ON kstream.kafka_connections, kstream.kafka_requests, kstream.staged TO PUBLIC;

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * clock.c
- *	  What time it is, for rules that remove something.
+ *	  What time it is, for rules that remove something, and for intervals.
  *
  * Retention compares timestamps with the system's clock.  If that clock jumps
  * thirty days ahead, by an operator's slip or a bad time server, every log
@@ -42,8 +42,8 @@
 #define STEADY_CLOCK CLOCK_MONOTONIC
 #endif
 
-static int64
-steady_ms(void)
+int64
+ks_clock_steady_ms(void)
 {
 	struct timespec now;
 
@@ -63,7 +63,7 @@ void
 ks_clock_init(KsClock *clock)
 {
 	SpinLockInit(&clock->lock);
-	set_anchor(clock, ks_ms_from_timestamptz(GetCurrentTimestamp()), steady_ms());
+	set_anchor(clock, ks_ms_from_timestamptz(GetCurrentTimestamp()), ks_clock_steady_ms());
 }
 
 int64
@@ -71,19 +71,22 @@ ks_clock_trusted_now(void)
 {
 	KsClock *clock = &ks_shared->clock;
 	int64 wall = ks_ms_from_timestamptz(GetCurrentTimestamp());
-	int64 steady = steady_ms();
+	int64 steady = ks_clock_steady_ms();
 	int64 expected;
 	int64 trusted;
 
+	/* Both clocks were read before: no system call under a spinlock. */
 	SpinLockAcquire(&clock->lock);
 	expected = clock->wall + (steady - clock->steady);
 	trusted = Min(wall, expected);
+	/* They advance alike: move the anchor along. */
 	if (Max(wall - expected, expected - wall) <= TOLERANCE_MS)
 	{
 		set_anchor(clock, wall, steady);
 		trusted = wall;
 	}
 	else if (clock->jumped_at == 0)
+		/* The first look that finds a jump starts the time until it is believed. */
 		clock->jumped_at = steady;
 	else if (steady - clock->jumped_at >= JUMP_ACCEPTED_MS)
 	{

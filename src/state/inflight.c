@@ -47,6 +47,9 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "state/partition_slots.h"
+#include "state/partition_state.h"
+#include "state/wait.h"
 #include "state/wakeup.h"
 #include "state/inflight.h"
 #include "state/state_internal.h"
@@ -100,7 +103,12 @@ ks_inflight_pin(const KsPartitionKey *key, KsPartitionInfo *info)
 {
 	KsPartition *part;
 
+	/* Before the lock: memory is not allocated under one. */
 	make_room_for_pin();
+	/*
+	 * Shared is enough: an evictor takes the lock in exclusive mode, so it sees the pin or
+	 * comes before it.
+	 */
 	part = ks_partition_lock(key, LW_SHARED);
 	if (part == NULL)
 		return false;
@@ -118,6 +126,7 @@ ks_inflight_prepare(int count)
 	int i;
 
 	Assert(my_prepared == 0);
+	/* Room for the latches that this transaction's end will set, since that may not allocate. */
 	ks_wait_prepare_wake();
 	if (count > my_capacity)
 	{
@@ -129,8 +138,13 @@ ks_inflight_prepare(int count)
 		my_capacity = count;
 	}
 	enough = ks_pool_take_many(&ks_shared->inflights, ks_inflights, my_entries, count);
+	/*
+	 * All or none: half of the entries would be of no use, and might be what another one
+	 * waits for.
+	 */
 	if (enough)
 		my_prepared = count;
+	/* In no list yet, which end_entry() asks for. */
 	for (i = 0; i < my_prepared; i++)
 		ks_inflights[my_entries[i]].partition = -1;
 
@@ -193,6 +207,7 @@ take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *re
 	reservation->base_offset = part->next_offset;
 	reservation->segment = part->active;
 	reservation->leader_epoch = part->leader_epoch;
+	/* Times of LogAppendTime ascend with the offsets, even if the clock goes back. */
 	part->last_append_time = Max(part->last_append_time, request->now);
 	reservation->append_time = part->last_append_time;
 
@@ -200,6 +215,7 @@ take_range(KsPartition *part, const KsReserveRequest *request, KsReservation *re
 	inflight->since = request->since;
 	inflight->base_offset = part->next_offset;
 	inflight->end_offset = part->next_offset + request->records;
+	/* Linked before the stable offset is read, which this entry may decide. */
 	link_entry(part, my_entries[my_linked++]);
 	reservation->stable_offset = ks_partition_stable(part);
 
@@ -234,12 +250,21 @@ ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 	bool needs_spare;
 
 	Assert(my_linked < my_prepared);
+	/*
+	 * Everything from here to the release is a few assignments: all producers of the
+	 * partition pass this point.
+	 */
 	part = ks_partition_lock(&request->key, LW_EXCLUSIVE);
 	if (part == NULL)
 		return KS_RESERVE_GONE;
 	needs_spare = !part->in_use;
 	if (roll_is_due(part, request))
 	{
+		/*
+		 * No spare is ready: the segment grows beyond its size, and nobody waits.  One
+		 * that is ready but not locked by the caller cannot be locked now, under an
+		 * LWLock: it starts again.
+		 */
 		if (!OidIsValid(part->spare.relid))
 			overruns = true;
 		else if (part->spare.relid == request->locked_spare)
@@ -254,6 +279,7 @@ ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 		part->active.relid != request->locked_active &&
 		part->active.relid != request->locked_spare)
 		result = KS_RESERVE_RELOCK;
+	/* The slot was evicted and made again since the caller looked. */
 	if (!part->tail_checked)
 		result = KS_RESERVE_RELOCK;
 	if (result == KS_RESERVED)
@@ -263,6 +289,7 @@ ks_inflight_reserve(const KsReserveRequest *request, KsReservation *reservation)
 			count_overrun(part, request);
 	}
 	LWLockRelease(&part->lock);
+	/* After the release: setting a latch is a system call. */
 	if (needs_spare)
 		ks_wakeup_send(request->key.dbid);
 	return result;
@@ -281,6 +308,7 @@ end_entry(int32 entry, bool committed)
 	if (inflight->partition < 0)
 		return;
 	part = &ks_partitions[inflight->partition];
+	/* After the commit record an LWLock may be waited for (it cannot fail), but nothing else. */
 	LWLockAcquire(&part->lock, LW_EXCLUSIVE);
 	/* Does the last stable offset pass a boundary that a spare waits for? */
 	if (!OidIsValid(part->spare.relid))
@@ -289,6 +317,7 @@ end_entry(int32 entry, bool committed)
 	needs_spare = needs_spare && ks_partition_stable(part) >= part->active_base;
 	dbid = part->key.dbid;
 	records = inflight->end_offset - inflight->base_offset;
+	/* Before the waiters are collected, which compares with it. */
 	if (committed)
 		part->committed_end = Max(part->committed_end, inflight->end_offset);
 	else
@@ -300,6 +329,7 @@ end_entry(int32 entry, bool committed)
 	ks_wait_collect(part);
 	LWLockRelease(&part->lock);
 	KS_DEBUG_POINT("commit.before_wake");
+	/* Latches are set without the lock, so that those that wake do not run into it. */
 	ks_wait_wake();
 	if (needs_spare)
 		ks_wakeup_send(dbid);
@@ -334,6 +364,7 @@ copy_entries(int slot, KsInFlightInfo *dst, int room)
 	int count = 0;
 	int32 entry;
 
+	/* Keeps the list from being changed while it is walked. */
 	LWLockAcquire(&part->lock, LW_SHARED);
 	if (part->used && part->key.dbid == MyDatabaseId)
 	{
@@ -360,6 +391,10 @@ ks_inflight_list(int *count)
 	int slot;
 
 	*count = 0;
+	/*
+	 * Keeps slots from being given to other partitions meanwhile; index first, then the
+	 * partition (locks.h).
+	 */
 	LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
 	for (slot = 0; slot < ks_shared->used_limit; slot++)
 	{

@@ -81,4 +81,9 @@ typedef struct KsInFlightInfo
 /* Copies all entries of this database; palloc'd. */
 extern KsInFlightInfo *ks_inflight_list(int *count);
 
+/* ---------- for the files of src/state ---------- */
+
+/* For state_shmem.c. */
+extern void ks_inflight_init(void);
+
 #endif /* KS_STATE_INFLIGHT_H */

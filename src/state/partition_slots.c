@@ -64,7 +64,10 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "state/clock.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 typedef struct IndexEntry
 {
@@ -82,8 +85,8 @@ typedef enum SlotPrice
 	PRICE_HELD     /* cannot be taken */
 } SlotPrice;
 
-/* us, from a search for readers that found nothing to the next */
-#define SEARCH_AGAIN USECS_PER_SEC
+/* ms, from a search for readers that found nothing to the next */
+#define SEARCH_AGAIN 1000
 
 static HTAB *partition_index = NULL;
 
@@ -164,9 +167,11 @@ ks_partition_lock(const KsPartitionKey *key, LWLockMode mode)
 
 	LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
 	part = find_slot(key);
+	/* Under the index lock, so that the slot is still the key's own when its lock is there. */
 	if (part != NULL)
 		LWLockAcquire(&part->lock, mode);
 	LWLockRelease(&ks_shared->index_lock);
+	/* A slot that waits to be reclaimed is none. */
 	if (part != NULL && part->dropped)
 	{
 		LWLockRelease(&part->lock);
@@ -212,11 +217,13 @@ evict_slot(KsPartition *part, SlotPrice limit)
 
 	if (!part->used)
 		return false;
+	/* Waits for whoever holds the slot's lock; no look-up can come to it now. */
 	LWLockAcquire(&part->lock, LW_EXCLUSIVE);
 	may_go = price_of(part) <= limit;
 	if (may_go && part->waiters >= 0)
 		ks_wait_unlink_all(part);
 	LWLockRelease(&part->lock);
+	/* Nobody can find the slot: its lock need not be held to free it. */
 	if (may_go)
 		free_slot(part);
 	return may_go;
@@ -235,6 +242,7 @@ evict_some(SlotPrice limit)
 	int price;
 	int i;
 
+	/* The cheapest price at which any slot goes; the hand gives each slot its turn. */
 	for (price = PRICE_NONE; price <= (int) limit && count == 0; price++)
 	{
 		for (i = 0; i < ks_shared->used_limit && count < wanted; i++)
@@ -256,13 +264,14 @@ evict_some(SlotPrice limit)
 static bool
 make_room(KsSlotUse use)
 {
-	TimestampTz now;
+	int64 now;
 
 	if (use == KS_SLOT_LOOK)
 		return false;
 	if (use == KS_SLOT_WRITE)
 		return evict_some(PRICE_WAITED) > 0;
-	now = GetCurrentTimestamp();
+	now = ks_clock_steady_ms();
+	/* A search that found nothing was made a moment ago. */
 	if (now < ks_shared->no_reads_until)
 		return false;
 	if (evict_some(PRICE_LOOKED) > 0)
@@ -303,11 +312,13 @@ take_slot(const KsPartitionKey *key, KsSlotUse use, const KsPartitionStart *star
 	IndexEntry *entry;
 	int32 slot = ks_pool_take(&ks_shared->partitions, ks_partitions);
 
+	/* The pool is empty: somebody else's idle slot has to go. */
 	if (slot < 0 && make_room(use))
 		slot = ks_pool_take(&ks_shared->partitions, ks_partitions);
 	if (slot < 0)
 		return false;
 	fill_slot(&ks_partitions[slot], key, start);
+	/* Cannot fail: the hash has room for as many keys as there are slots. */
 	entry = hash_search(partition_index, key, HASH_ENTER, NULL);
 	entry->slot = slot;
 	ks_shared->used_limit = Max(ks_shared->used_limit, slot + 1);
@@ -320,7 +331,12 @@ try_install(const KsPartitionKey *key, KsSlotUse use, uint64 generation, const K
 	KsInstallResult result = KS_INSTALLED;
 	KsPartition *part;
 
+	/* Exclusive: the index changes, and so may the owner of a slot. */
 	LWLockAcquire(&ks_shared->index_lock, LW_EXCLUSIVE);
+	/*
+	 * Read under the lock under which it is raised together with an eviction: what was
+	 * read from the tables is still true, or refused here.
+	 */
 	if (pg_atomic_read_u64(generation_of(key)) != generation)
 		result = KS_INSTALL_STALE;
 	part = find_slot(key);
@@ -338,6 +354,7 @@ try_install(const KsPartitionKey *key, KsSlotUse use, uint64 generation, const K
 	else if (result == KS_INSTALLED && !take_slot(key, use, start))
 		result = KS_INSTALL_NO_ROOM;
 	LWLockRelease(&ks_shared->index_lock);
+	/* Those whose slot was taken look again, without one. */
 	ks_wait_wake();
 	return result;
 }
@@ -359,6 +376,7 @@ drop_slots_of_dropped_databases(void)
 		KsPartitionKey key;
 
 		LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
+		/* Copied under the lock; the catalog is looked at without it. */
 		key = ks_partitions[i].key;
 		if (!ks_partitions[i].used || ks_partitions[i].dropped)
 			key.dbid = InvalidOid;
@@ -380,6 +398,7 @@ ks_partition_install(const KsPartitionKey *key, KsSlotUse use, uint64 generation
 {
 	KsInstallResult result;
 
+	/* An eviction may wake consumers, and must not allocate under the lock. */
 	ks_wait_prepare_wake();
 	result = try_install(key, use, generation, start);
 	if (result != KS_INSTALL_NO_ROOM || use != KS_SLOT_WRITE)
@@ -407,6 +426,7 @@ ks_partition_is_dropped(const KsPartitionKey *key)
 	part = find_slot(key);
 	if (part != NULL)
 	{
+		/* Not ks_partition_lock(), which finds no dropped slot. */
 		LWLockAcquire(&part->lock, LW_SHARED);
 		dropped = part->dropped;
 		LWLockRelease(&part->lock);
@@ -439,6 +459,7 @@ ks_partition_sweep(void)
 	drop_slots_of_dropped_databases();
 	if (!any_dropped())
 		return 0;
+	/* Only if there is something to reclaim: this stops all look-ups for a moment. */
 	LWLockAcquire(&ks_shared->index_lock, LW_EXCLUSIVE);
 	for (i = 0; i < ks_shared->used_limit; i++)
 	{

@@ -29,7 +29,10 @@
 #include "miscadmin.h"
 
 #include "base/debug.h"
+#include "state/partition_slots.h"
+#include "state/partition_state.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 bool
 ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info)
@@ -112,6 +115,10 @@ ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *sta
 	if (part == NULL)
 		return;
 	/* Once something is in flight or was committed, memory knows better. */
+	/*
+	 * The tables were read without a lock; another backend may have confirmed, and
+	 * reserved, since.
+	 */
 	if (!part->tail_checked)
 	{
 		move_to_active(part, start);
@@ -153,6 +160,10 @@ ks_partition_set_spare(const KsPartitionKey *key, KsSegmentRef spare)
 
 	if (part == NULL)
 		return;
+	/*
+	 * Published after the commit that made it: meanwhile another may have been, or the
+	 * segment have rolled.
+	 */
 	if (!OidIsValid(part->spare.relid) && spare.number > part->active.number)
 	{
 		part->spare = spare;
@@ -184,6 +195,7 @@ ks_partition_roll(const KsPartitionKey *key)
 
 	if (part == NULL)
 		return false;
+	/* An empty segment is not rolled: there would be one more for nothing. */
 	if (OidIsValid(part->spare.relid) && part->active_bytes > 0)
 	{
 		ks_partition_switch(part);
@@ -214,6 +226,7 @@ ks_partition_mark_dropped(const KsPartitionKey *key)
 
 	/* Whoever has read the tables before the drop must not install that. */
 	ks_slots_raise_generation(key);
+	/* Called after the commit record: takes LWLocks, and neither allocates nor throws. */
 	part = ks_partition_lock(key, LW_EXCLUSIVE);
 	if (part == NULL)
 		return;
@@ -230,6 +243,7 @@ ks_partition_mark_extension_dropped(Oid extension)
 	int i;
 
 	ks_slots_raise_all_generations();
+	/* One slot at a time, so that no look-up waits for the whole walk. */
 	LWLockAcquire(&ks_shared->index_lock, LW_SHARED);
 	used_limit = ks_shared->used_limit;
 	LWLockRelease(&ks_shared->index_lock);
@@ -245,6 +259,19 @@ ks_partition_mark_extension_dropped(Oid extension)
 		if (key.dbid == MyDatabaseId && key.extension == extension)
 			ks_partition_mark_dropped(&key);
 	}
+}
+
+void
+ks_partition_count_upkeep(const KsPartitionKey *key, int32 dropped, int32 rewritten, int32 compactions)
+{
+	KsPartition *part = ks_partition_lock(key, LW_EXCLUSIVE);
+
+	if (part == NULL)
+		return;
+	part->counters.segments_dropped += dropped;
+	part->counters.segments_rewritten += rewritten;
+	part->counters.compactions += compactions;
+	LWLockRelease(&part->lock);
 }
 
 bool

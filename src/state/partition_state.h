@@ -104,59 +104,20 @@ typedef struct KsPartitionCounters
 	int64 overruns;      /* segments that went on because no spare was there */
 	int64 overrun_bytes; /* what was written to them past their end */
 	int64 wakeups;
+	int64 segments_dropped;
+	int64 segments_rewritten;
+	int64 compactions; /* runs that came to their end */
 } KsPartitionCounters;
 
 extern int ks_max_partitions;
 extern int ks_max_in_flight;
 extern int ks_max_waiters;
 
-/* For ks_shmem.c. */
-extern void ks_state_define_settings(void);
-extern Size ks_state_shmem_size(void);
-extern void ks_state_shmem_init(void);
-
 /* Copy a partition's state; false when it is not in shared memory. */
 extern bool ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info);
 
-/*
- * Noted before the tables are read; an install of what they said is refused
- * when it has changed.
- */
-extern uint64 ks_partition_generation(const KsPartitionKey *key);
-
-/*
- * Put what the tables say into shared memory, unless another backend was first,
- * in a free slot or one that this use may have.  For KS_SLOT_WRITE 53400 when
- * there is none; for other uses the result says so.  Without room, and with the
- * result not stale, what was read is what is.
- */
-extern KsInstallResult ks_partition_install(const KsPartitionKey *key, KsSlotUse use, uint64 generation,
-											const KsPartitionStart *start);
-
 /* What the tables say, as if it had been installed and read. */
 extern void ks_partition_info_from_start(const KsPartitionStart *start, KsPartitionInfo *info);
-
-/* Is the partition known to have been dropped?  False when it has no slot any more. */
-extern bool ks_partition_is_dropped(const KsPartitionKey *key);
-
-/* Of the fixed pools of this room, how many entries are taken. */
-typedef struct KsStateUsage
-{
-	int32 partitions;
-	int32 in_flight;
-	int32 waiters;
-	int64 evictions; /* of partitions, since server start */
-} KsStateUsage;
-extern void ks_state_usage(KsStateUsage *usage);
-
-/* True for one caller in the server, then not for ten minutes. */
-extern bool ks_state_may_warn(void);
-
-/*
- * Give back the slots of what was dropped, databases too, provided that nobody is
- * linked to them; returns how many.  In a transaction.
- */
-extern int ks_partition_sweep(void);
 
 /*
  * The tables were looked at again before the first reservation: raise the next
@@ -178,13 +139,6 @@ extern void ks_partition_set_spare(const KsPartitionKey *key, KsSegmentRef spare
 extern bool ks_partition_roll(const KsPartitionKey *key);
 
 /*
- * Allocate what waking others needs.  Must have been called in this backend
- * before a transaction that will mark a partition dropped or reserve ends;
- * ks_inflight_prepare does it too.
- */
-extern void ks_wait_prepare_wake(void);
-
-/*
  * For COMMIT and ABORT callbacks: they throw nothing.  Log start only moves
  * forward.  After dropped, the key is found no more and its waiters are woken.
  */
@@ -192,25 +146,19 @@ extern void ks_partition_raise_log_start(const KsPartitionKey *key, int64 log_st
 extern void ks_partition_mark_dropped(const KsPartitionKey *key);
 extern void ks_partition_mark_extension_dropped(Oid extension);
 
+/* What maintenance did, committed; lost when the partition has no slot. */
+extern void ks_partition_count_upkeep(const KsPartitionKey *key, int32 dropped, int32 rewritten, int32 compactions);
+
 extern bool ks_partition_read_counters(const KsPartitionKey *key, KsPartitionCounters *counters);
 
-typedef enum KsWaitResult
-{
-	KS_WAIT_ENTERED, /* this backend will be woken */
-	KS_WAIT_READY,   /* there is something to read already, or it was dropped */
-	KS_WAIT_LOOK     /* nothing will wake it: look again after a while */
-} KsWaitResult;
+/* ---------- for the files of src/state ---------- */
 
-/*
- * Before waiting: ask to be woken when records past `offset` can be read, or
- * the partition is dropped.  May be called for several partitions.  When all
- * entries of waiters are taken, or the partition has no slot, the caller has to
- * look again by itself, after KS_WAIT_LOOK_AGAIN ms at most.
- */
-extern KsWaitResult ks_wait_add(const KsPartitionKey *key, int64 offset);
-#define KS_WAIT_LOOK_AGAIN 1000
+struct KsPartition;
 
-/* Take back all of this backend's ks_wait_add.  Throws nothing. */
-extern void ks_wait_end(void);
+/* Copy a partition's state; caller holds the lock. */
+extern void ks_partition_copy(const struct KsPartition *part, KsPartitionInfo *info);
+
+/* Roll to the spare; caller holds the lock and has seen that there is one. */
+extern void ks_partition_switch(struct KsPartition *part);
 
 #endif /* KS_STATE_PARTITION_STATE_H */

@@ -97,6 +97,7 @@ time_behind(int number, int pid, XLogRecPtr flush, XLogRecPtr here, TimestampTz 
 	if (ks_shared == NULL) /* not preloaded */
 		return 0;
 	mark = &ks_replica_marks[number];
+	/* Several sessions look at the marks; a mark is three words, so a spinlock does. */
 	SpinLockAcquire(&ks_shared->replica_lock);
 	if (mark->pid != pid || flush >= mark->flushed)
 	{
@@ -121,6 +122,7 @@ read_slot(int number, XLogRecPtr here, TimestampTz now, KsReplica *replica)
 	TimeOffset flush_lag;
 	TimestampTz reported;
 
+	/* As pg_stat_get_wal_senders() reads them: all fields of one moment. */
 	SpinLockAcquire(&slot->mutex);
 	replica->pid = slot->pid;
 	state = slot->state;
@@ -139,6 +141,7 @@ read_slot(int number, XLogRecPtr here, TimestampTz now, KsReplica *replica)
 	else if (replica->lag_bytes > 0 && reported != 0)
 		replica->lag = Max(Max(now - reported, 0) + Max(flush_lag, 0),
 						   time_behind(number, replica->pid, flush, here, now));
+	/* A receiver that applies nothing has no position of applying. */
 	replica->in_sync = state == WALSNDSTATE_STREAMING && !XLogRecPtrIsInvalid(apply) &&
 					   replica->lag >= 0 && replica->lag <= (int64) ks_replica_lag_time_max * 1000;
 	return true;
@@ -150,6 +153,7 @@ is_logical(int pid)
 	bool found = false;
 	int i;
 
+	/* Keeps slots from coming and going; each slot's own fields need its spinlock as well. */
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
 	for (i = 0; i < max_replication_slots && !found; i++)
 	{
@@ -205,6 +209,7 @@ ks_replicas_exist(void)
 		WalSnd *slot = &WalSndCtl->walsnds[i];
 		int pid;
 
+		/* pid is written under it */
 		SpinLockAcquire(&slot->mutex);
 		pid = slot->pid;
 		SpinLockRelease(&slot->mutex);

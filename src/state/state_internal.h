@@ -125,8 +125,8 @@ typedef struct KsShared
 	int32 used_limit; /* no slot at or past it was ever used */
 	int32 hand;       /* where the last search for a slot to evict ended */
 	int64 evictions;
-	TimestampTz no_reads_until; /* readers look for no slot to evict before that */
-	TimestampTz warned_at;      /* that there are too few slots; 0: never */
+	int64 no_reads_until; /* steady ms; readers look for no slot to evict before that */
+	int64 warned_at;      /* steady ms, that there are too few slots; 0: never */
 
 	/* Have their own locks */
 	KsPool partitions;
@@ -150,22 +150,6 @@ extern KsWaiter *ks_waiters;
 extern KsWakeupPlace *ks_wakeup_places; /* max_worker_processes of them */
 extern KsReplicaMark *ks_replica_marks; /* max_wal_senders of them */
 
-/*
- * Find a slot and lock it, or return NULL.  The lock of the index is let go
- * only when the slot is locked, so the slot is the key's own.
- */
-extern KsPartition *ks_partition_lock(const KsPartitionKey *key, LWLockMode mode);
-
-/* Copy a partition's state; caller holds the lock. */
-extern void ks_partition_copy(const KsPartition *part, KsPartitionInfo *info);
-
-/*
- * What was read from the tables so far may not be installed any more.  Throws
- * nothing.
- */
-extern void ks_slots_raise_generation(const KsPartitionKey *key);
-extern void ks_slots_raise_all_generations(void);
-
 /* The last stable offset; caller holds the lock. */
 static inline int64
 ks_partition_stable(const KsPartition *part)
@@ -185,25 +169,5 @@ ks_partition_visible_end(const KsPartition *part)
 {
 	return Min(ks_partition_stable(part), part->committed_end);
 }
-
-/*
- * Collect the waiters that can go on; caller holds the lock in exclusive mode,
- * releases it, and then calls ks_wait_wake.  Throws nothing.
- */
-extern void ks_wait_collect(KsPartition *part);
-extern void ks_wait_wake(void);
-
-/* The same for all its waiters, which are taken off the slot. */
-extern void ks_wait_unlink_all(KsPartition *part);
-
-/* Roll to the spare; caller holds the lock and has seen that there is one. */
-extern void ks_partition_switch(KsPartition *part);
-
-/* For state_shmem.c. */
-extern Size ks_slots_shmem_size(void);
-extern void ks_slots_init(bool found);
-extern void ks_wait_init(void);
-extern void ks_inflight_init(void);
-extern void ks_clock_init(KsClock *clock);
 
 #endif /* KS_STATE_STATE_INTERNAL_H */

@@ -19,7 +19,13 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "base/locks.h"
+#include "state/clock.h"
+#include "state/inflight.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/state_shmem.h"
+#include "state/wait.h"
 
 #define WARN_EVERY 600 /* s */
 
@@ -98,6 +104,7 @@ ks_state_shmem_init(void)
 	Size size = lay_out(NULL);
 	bool found;
 
+	/* Also where the memory is there already: under EXEC_BACKEND a process inherits no pointers. */
 	(void) lay_out(ShmemInitStruct("kstream", size, &found));
 	if (!found)
 	{
@@ -109,9 +116,10 @@ ks_state_shmem_init(void)
 		ks_wait_init();
 		ks_clock_init(&ks_shared->clock);
 	}
-	LWLockRegisterTranche(ks_shared->index_lock.tranche, "kstream_index");
-	LWLockRegisterTranche(ks_shared->partition_tranche, "kstream_partition");
+	LWLockRegisterTranche(ks_shared->index_lock.tranche, KS_TRANCHE_INDEX);
+	LWLockRegisterTranche(ks_shared->partition_tranche, KS_TRANCHE_PARTITION);
 	ks_slots_init(found);
+	/* Only now: from here on functions may use shared memory. */
 	ks_preloaded = true;
 }
 
@@ -129,11 +137,11 @@ ks_state_usage(KsStateUsage *usage)
 bool
 ks_state_may_warn(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = ks_clock_steady_ms();
 	bool may;
 
 	LWLockAcquire(&ks_shared->index_lock, LW_EXCLUSIVE);
-	may = ks_shared->warned_at == 0 || now - ks_shared->warned_at >= WARN_EVERY * USECS_PER_SEC;
+	may = ks_shared->warned_at == 0 || now - ks_shared->warned_at > WARN_EVERY * INT64CONST(1000);
 	if (may)
 		ks_shared->warned_at = now;
 	LWLockRelease(&ks_shared->index_lock);

@@ -32,7 +32,9 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "state/partition_slots.h"
 #include "state/state_internal.h"
+#include "state/wait.h"
 
 /* Entries of this backend. */
 static int32 *my_waits = NULL;
@@ -96,10 +98,15 @@ ks_wait_add(const KsPartitionKey *key, int64 offset)
 	KsPartition *part;
 	int32 entry;
 
+	/* Before an entry is taken, so that an error leaves none. */
 	make_room_for_wait();
 	entry = ks_pool_take(&ks_shared->waiters, ks_waiters);
 	if (entry < 0)
 		return KS_WAIT_LOOK;
+	/*
+	 * The end moves under this lock: it is compared and the entry made in one, so that no
+	 * commit falls between.
+	 */
 	part = ks_partition_lock(key, LW_EXCLUSIVE);
 	if (part == NULL)
 		result = ks_partition_is_dropped(key) ? KS_WAIT_READY : KS_WAIT_LOOK;
@@ -183,6 +190,7 @@ ks_wait_collect(KsPartition *part)
 	{
 		if (ks_waiters[entry].offset < end || part->dropped)
 		{
+			/* Into an array that was allocated beforehand; the lock is held. */
 			add_to_wake(ks_waiters[entry].procno);
 			part->counters.wakeups++;
 		}

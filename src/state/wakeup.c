@@ -71,10 +71,15 @@ ks_wakeup_register(void)
 	if (my_place >= 0)
 	{
 		ks_wakeup_places[my_place].procno = KS_MY_PROCNO;
+		/* A reader that sees the database sees the process. */
 		pg_write_barrier();
 		ks_wakeup_places[my_place].dbid = MyDatabaseId;
 	}
 	LWLockRelease(&ks_shared->index_lock);
+	/*
+	 * The place is visible before the partitions are looked at: whoever changes one after
+	 * that look finds it.
+	 */
 	pg_memory_barrier();
 	if (my_place < 0)
 		return false;
@@ -88,6 +93,7 @@ ks_wakeup_send(Oid dbid)
 	bool found = false;
 	int i;
 
+	/* The other half: the partition was changed before the places are read. */
 	pg_memory_barrier();
 	for (i = 0; i < max_worker_processes; i++)
 	{
@@ -144,6 +150,7 @@ ks_wakeup_list_partitions(KsPartitionKey *keys, int room)
 		if (!part->used || !part->in_use || part->key.dbid != MyDatabaseId ||
 			(OidIsValid(part->spare.relid) && !part->epoch_is_new))
 			continue;
+		/* The look before was without this lock; decide under it. */
 		LWLockAcquire(&part->lock, LW_SHARED);
 		if (needs_something(part))
 			keys[count++] = part->key;

@@ -44,6 +44,8 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/locks.h"
+#include "base/pool.h"
 #include "state/worker_status.h"
 
 #define MAX_ANNOUNCED 64
@@ -99,7 +101,7 @@ ks_worker_shmem_init(void)
 		shared->launcher = -1;
 		LWLockInitialize(&shared->lock, LWLockNewTrancheId());
 	}
-	LWLockRegisterTranche(shared->lock.tranche, "kstream_worker");
+	LWLockRegisterTranche(shared->lock.tranche, KS_TRANCHE_WORKER);
 }
 
 static void
@@ -146,6 +148,7 @@ ks_status_announce(Oid dbid)
 	else
 		shared->announced_too_many = true;
 	LWLockRelease(&shared->lock);
+	/* After the release; the launcher takes the list under the same lock. */
 	wake_launcher();
 }
 
@@ -221,6 +224,7 @@ take_slot(Oid dbid)
 	TimestampTz now = GetCurrentTimestamp();
 	int i;
 
+	/* none of its own: a free one, else that of a database without a worker */
 	if (slot == NULL)
 		slot = find_slot(InvalidOid);
 	if (slot == NULL)
@@ -235,7 +239,7 @@ take_slot(Oid dbid)
 	}
 	if (slot != NULL && slot->dbid != dbid)
 	{
-		memset(slot, 0, sizeof(KsDatabaseStatus));
+		ks_slot_zero(slot, 0, sizeof(KsDatabaseStatus));
 		slot->dbid = dbid;
 	}
 	if (slot != NULL)
@@ -265,12 +269,14 @@ ks_status_attach(KsWorkerRole role, bool *was_turn)
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	slot = take_slot(MyDatabaseId);
+	/* A second worker of the database would do everything twice. */
 	if (slot != NULL && slot->pid[role] != 0)
 		slot = NULL;
 	if (slot != NULL)
 	{
 		*was_turn = slot->outcome == KS_OUTCOME_TURN;
 		slot->pid[role] = MyProcPid;
+		/* The reservation has become a process. */
 		slot->reserved_at[role] = 0;
 		if (role == KS_WORKER_MAIN)
 		{
@@ -284,6 +290,7 @@ ks_status_attach(KsWorkerRole role, bool *was_turn)
 		return false;
 	my_slot = slot;
 	my_role = role;
+	/* However the process ends, its place is given back. */
 	on_shmem_exit(detach, (Datum) 0);
 	/* It may look into the next database now. */
 	wake_launcher();
@@ -339,6 +346,7 @@ ks_status_reserve(Oid dbid, KsWorkerRole role, int limit)
 	KsDatabaseStatus *slot = NULL;
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	/* Count and reservation under one lock: there are never more than the limit. */
 	if (count_workers(KS_WORKER_MAIN, now) + count_workers(KS_WORKER_LONG, now) < limit &&
 		(role != KS_WORKER_LONG || long_may_begin(limit, now)))
 		slot = take_slot(dbid);
@@ -409,6 +417,7 @@ ks_status_take_turn(void)
 	wanted = shared->turns_wanted > 0;
 	if (wanted)
 	{
+		/* One turn for one worker: of two that ask at once, only as many leave as wait. */
 		shared->turns_wanted--;
 		my_slot->outcome = KS_OUTCOME_TURN;
 	}
@@ -425,7 +434,7 @@ ks_status_forget(Oid dbid)
 	slot = find_slot(dbid);
 	if (slot != NULL && !is_counted(slot, KS_WORKER_MAIN, GetCurrentTimestamp()) &&
 		!is_counted(slot, KS_WORKER_LONG, GetCurrentTimestamp()))
-		memset(slot, 0, sizeof(KsDatabaseStatus));
+		ks_slot_zero(slot, 0, sizeof(KsDatabaseStatus));
 	LWLockRelease(&shared->lock);
 }
 

@@ -72,11 +72,13 @@ extern void ks_worker_shmem_init(void);
 /* The launcher: enter itself, be woken by workers that leave. */
 extern void ks_status_launcher_begin(void);
 
-/*
- * The launcher should look into a database: tell it.  Throws nothing.  The launcher takes the databases; false in the end, or *all when
- * there were too many to remember.
- */
+/* Ask the launcher to look into a database.  Throws nothing. */
 extern void ks_status_announce(Oid dbid);
+
+/*
+ * For the launcher: the next database that was announced; false after the last.
+ * *all: there were too many to remember, so any may have been.
+ */
 extern bool ks_status_next_announced(Oid *dbid, bool *all);
 
 /*

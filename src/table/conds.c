@@ -40,7 +40,8 @@
 
 #include "produce/partitioner.h"
 #include "record/time.h"
-#include "table/table.h"
+#include "record/tuple.h"
+#include "table/conds.h"
 #include "topic/placement.h"
 
 /* Is text of the server the same bytes as in a record? */
@@ -81,6 +82,7 @@ operator_strategy(int column, Oid opno, Oid collation, Oid *type)
 	{
 		case KS_COLUMN_PARTITION:
 		case KS_COLUMN_OFFSET:
+			/* The family has the operators between int2, int4 and int8, all with one meaning. */
 			if (!op_in_opfamily(opno, INTEGER_BTREE_FAM_OID))
 				return 0;
 			get_op_opfamily_properties(opno, INTEGER_BTREE_FAM_OID, false, &strategy, &left, type);
@@ -89,6 +91,7 @@ operator_strategy(int column, Oid opno, Oid collation, Oid *type)
 			*type = TIMESTAMPTZOID;
 			return timestamp_strategy(opno);
 		case KS_COLUMN_KEY:
+			/* A nondeterministic collation calls different bytes equal, whose hashes differ. */
 			*type = opno == TextEqualOperator ? TEXTOID : BYTEAOID;
 			if (opno == ByteaEqualOperator ||
 				(opno == TextEqualOperator && text_is_bytes() &&
@@ -130,6 +133,7 @@ match_operator(PlannerInfo *root, RelOptInfo *rel, OpExpr *clause, KsCond *cond)
 	if (list_length(clause->args) != 2)
 		return false;
 	cond->column = column_of(rel, left);
+	/* "5 < partition": turn it around. */
 	if (cond->column == 0)
 	{
 		Node *swap = left;
@@ -301,6 +305,7 @@ narrow_by_values(KsRange *range, const KsTopic *topic, const KsCond *cond, const
 	if (cond->column == KS_COLUMN_KEY)
 	{
 		counts = ks_placement_list(topic);
+		/* Somebody has placed keys by hand: any partition may have it. */
 		if (counts == NIL)
 			return;
 	}
@@ -346,6 +351,7 @@ narrow_by_array(KsRange *range, const KsTopic *topic, const KsCond *cond, Datum 
 	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign, &elements, &nulls, &count);
 	for (i = 0; i < count; i++)
 	{
+		/* A null element matches nothing. */
 		if (!nulls[i])
 			elements[kept++] = elements[i];
 	}

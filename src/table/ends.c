@@ -26,8 +26,8 @@
 #include "utils/memutils.h"
 
 #include "base/debug.h"
-#include "log/log.h"
-#include "table/table.h"
+#include "log/recovery.h"
+#include "table/ends.h"
 
 /* The ends of one topic in one query. */
 typedef struct QueryEnds
@@ -49,6 +49,7 @@ forget_ends(void *arg)
 
 	for (link = &all_ends; *link != NULL; link = &(*link)->next)
 	{
+		/* Queries end in any order (cursors), so it may be anywhere in the list. */
 		if (*link == arg)
 		{
 			*link = (*link)->next;
@@ -67,6 +68,7 @@ find_ends(EState *estate, const KsTopic *topic)
 		if (found->estate == estate && memcmp(&found->topic, &topic->uuid, sizeof(pg_uuid_t)) == 0)
 			return found;
 	}
+	/* Goes with the query, also by an error; the callback unlinks it. */
 	found = MemoryContextAllocZero(estate->es_query_cxt, sizeof(QueryEnds));
 	found->estate = estate;
 	found->topic = topic->uuid;
@@ -96,11 +98,13 @@ ks_query_end(EState *estate, const KsTopic *topic, int32 partition)
 	QueryEnds *entry;
 	KsPartitionInfo info;
 
+	/* A recheck has an executor state of its own, and belongs to its query. */
 	while (estate->es_epq_active != NULL)
 		estate = estate->es_epq_active->parentestate;
 	entry = find_ends(estate, topic);
 	if (partition >= entry->count)
 		grow_ends(entry, estate, Max(topic->partitions, partition + 1));
+	/* Read once, at the first scan of the query that asks. */
 	if (entry->ends[partition] < 0)
 	{
 		ks_log_info(topic, partition, &info);

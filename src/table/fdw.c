@@ -30,8 +30,15 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
-#include "table/table.h"
+#include "base/options.h"
+#include "table/fdw.h"
+#include "table/modify.h"
+#include "table/table_analyze.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
+#include "table/table_scan.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 /* Are these the columns of a topic's table? */
 static bool
@@ -104,6 +111,7 @@ ks_table_topic_to_plan(Oid relid, KsTopic *topic)
 	const char *name = named_topic(relid);
 
 	ks_require_preloaded();
+	/* Only the table was restored: the first use that is no plan binds the topic. */
 	if (name == NULL || !ks_topic_find(name, topic))
 		memset(topic, 0, sizeof(KsTopic));
 	else if (topic->relid != relid)
@@ -135,27 +143,21 @@ kstream_fdw_handler(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(routine);
 }
 
+/* What a topic's table has beside the options that a user gives. */
+static const KsOption table_option_defs[] = {
+	{"partitions", NULL, KS_OPTION_COUNT, 0, 0, 1, 1, PG_INT32_MAX, NULL, "A whole number, at least 1."},
+};
+static const KsOptionTable table_options = {"topic", table_option_defs, lengthof(table_option_defs)};
+
 static void
 check_table_option(DefElem *elem)
 {
 	if (strcmp(elem->defname, "topic") == 0)
 		ks_topic_check_name(defGetString(elem));
 	else if (strcmp(elem->defname, "partitions") == 0)
-	{
-		char *end;
-		long partitions = strtol(defGetString(elem), &end, 10);
-
-		if (*end != '\0' || partitions < 1 || partitions > PG_INT32_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("invalid value for topic option \"partitions\": \"%s\"", defGetString(elem))));
-	}
-	else if (ks_topic_option_exists(elem->defname))
-		ks_topic_option_check(elem->defname, defGetString(elem));
+		ks_option_check_text(&table_options, elem->defname, defGetString(elem));
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unrecognized topic option \"%s\"", elem->defname)));
+		ks_topic_option_check(elem->defname, defGetString(elem));
 }
 
 PG_FUNCTION_INFO_V1(kstream_fdw_validator);
@@ -167,6 +169,7 @@ kstream_fdw_validator(PG_FUNCTION_ARGS)
 
 	foreach (lc, options)
 	{
+		/* Called for the wrapper, the server and user mappings, too. */
 		if (PG_GETARG_OID(1) != ForeignTableRelationId)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

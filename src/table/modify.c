@@ -33,14 +33,16 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "admin/admin.h"
+#include "admin/deleterecords.h"
 #include "base/errors.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "produce/produce.h"
 #include "record/headers.h"
 #include "record/payload.h"
 #include "record/time.h"
-#include "table/table.h"
+#include "table/fdw.h"
+#include "table/modify.h"
+#include "table/table_row.h"
 
 typedef struct TableInsert
 {
@@ -75,6 +77,7 @@ begin_insert(ResultRelInfo *rel, bool copied)
 {
 	TupleDesc desc = RelationGetDescr(rel->ri_RelationDesc);
 	TableInsert *insert = palloc0(sizeof(TableInsert));
+	/* before the look-up: an invalidation in it makes the flush look again */
 	uint64 serial = ks_topic_cache_serial;
 	KsTopic topic;
 
@@ -109,6 +112,7 @@ record_from_row(TableInsert *insert, const Datum *values, const bool *isnull, Ks
 	memset(record, 0, sizeof(KsRecord));
 	record->key_len = -1;
 	record->value_len = -1;
+	/* COPY of what COPY TO wrote carries offsets; they are not taken over. */
 	if (!isnull[KS_COLUMN_OFFSET - 1] && !insert->ignore_offset)
 		ereport(ERROR,
 				(errcode(ERRCODE_GENERATED_ALWAYS),
@@ -158,6 +162,7 @@ complete_row(const TableInsert *insert, TupleTableSlot *slot, int32 partition, c
 	isnull[KS_COLUMN_PARTITION - 1] = false;
 	values[KS_COLUMN_TIMESTAMP - 1] = TimestampTzGetDatum(ks_timestamptz_from_ms(record->timestamp));
 	isnull[KS_COLUMN_TIMESTAMP - 1] = insert->append_time;
+	/* The row is read after this call, when scratch is reset. */
 	old = MemoryContextSwitchTo(slot->tts_mcxt);
 	row = heap_form_tuple(slot->tts_tupleDescriptor, values, isnull);
 	MemoryContextSwitchTo(old);
@@ -168,6 +173,7 @@ TupleTableSlot *
 ks_table_insert(EState *estate, ResultRelInfo *rel, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	TableInsert *insert = rel->ri_FdwState;
+	/* what one row needs */
 	MemoryContext old = MemoryContextSwitchTo(insert->scratch);
 	KsRecord record;
 	int32 partition;
@@ -200,6 +206,7 @@ ks_table_truncate(List *rels, DropBehavior behavior, bool restart_seqs)
 			KsPartitionInfo info;
 
 			CHECK_FOR_INTERRUPTS();
+			/* The end of now: records in flight stay, as they come after the truncation. */
 			ks_log_info(&topic, partition, &info);
 			(void) ks_admin_delete_records(&topic, partition, info.end);
 		}

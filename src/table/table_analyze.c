@@ -21,8 +21,10 @@
 #include "utils/sampling.h"
 
 #include "fetch/fetch.h"
-#include "log/log.h"
-#include "table/table.h"
+#include "log/recovery.h"
+#include "table/fdw.h"
+#include "table/table_analyze.h"
+#include "table/table_row.h"
 
 /* Records of one run. */
 #define RUN_LENGTH 10
@@ -74,6 +76,7 @@ init_sample(Sample *sample, Relation rel, HeapTuple *rows, int wanted)
 		ks_log_info(&sample->topic, partition, &info);
 		sample->starts[partition] = info.log_start;
 		sample->ends[partition] = info.end;
+		/* Offsets, not records: holes and compaction are accounted for by what is found. */
 		sample->offsets += info.end - info.log_start;
 	}
 	reservoir_init_selection_state(&sample->reservoir, wanted);
@@ -106,6 +109,7 @@ sample_record(Sample *sample, int32 partition, const KsRecord *record)
 		sample->rows[sample->count++] = make_row(sample, partition, record);
 		return;
 	}
+	/* Vitter's algorithm, as ANALYZE of a heap uses it. */
 	if (sample->skip < 0)
 		sample->skip = reservoir_get_next_S(&sample->reservoir, sample->seen - 1, sample->wanted);
 	if (sample->skip-- >= 1)
@@ -127,6 +131,7 @@ read_run(Sample *sample, int32 partition, int64 from, int64 records)
 	fetch.partition = partition;
 	fetch.from = from;
 	fetch.up_to = sample->ends[partition];
+	/* Retention may have passed `from` meanwhile. */
 	fetch.clamp = true;
 	fetch.max_records = records;
 	fetch.max_bytes = PG_INT64_MAX;
@@ -136,6 +141,7 @@ read_run(Sample *sample, int32 partition, int64 from, int64 records)
 			sample_record(sample, partition, &record);
 	}
 	ks_fetch_stop(&fetch);
+	/* How far it came, for the ratio of records to offsets. */
 	sample->seen_offsets += fetch.from - from;
 }
 
@@ -160,6 +166,7 @@ read_runs(Sample *sample)
 
 	for (i = 0; i < runs; i++)
 	{
+		/* a random place in part i, at least a run before its end */
 		int64 place = (int64) (part * i + (part - RUN_LENGTH) * sampler_random_fract(&sample->reservoir.randstate));
 
 		CHECK_FOR_INTERRUPTS();
@@ -205,6 +212,7 @@ acquire_rows(Relation rel, int elevel, HeapTuple *rows, int wanted, double *tota
 		read_runs(&sample);
 	qsort_arg(rows, sample.count, sizeof(HeapTuple), compare_rows, sample.desc);
 	*dead = 0;
+	/* Scaled up by the density that was found. */
 	*total = sample.seen_offsets == 0 ? 0 : floor(sample.offsets * (sample.seen / sample.seen_offsets) + 0.5);
 	ereport(elevel,
 			(errmsg("\"%s\": read %.0f of an estimated %.0f records; %d rows in sample",

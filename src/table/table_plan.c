@@ -35,8 +35,12 @@
 
 #include "base/compat.h"
 #include "base/plan_tree.h"
-#include "log/log.h"
-#include "table/table.h"
+#include "log/damage.h"
+#include "log/recovery.h"
+#include "table/conds.h"
+#include "table/fdw.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
 
 /* Of how many partitions the state is asked. */
 #define MAX_PROBES 64
@@ -111,10 +115,12 @@ sort_cond(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, SortedConds *
 		sorted->others = lappend(sorted->others, rinfo);
 		return;
 	}
+	/* Rows are checked for it, which has a selectivity and a cost. */
 	if (!ks_cond_is_exact(&cond))
 		sorted->others = lappend(sorted->others, rinfo);
 	if (cond.column == KS_COLUMN_TIMESTAMP)
 		sorted->times = lappend(sorted->times, rinfo);
+	/* Stable functions and parameters whose values are known count as constants here. */
 	value = estimate_expression_value(root, (Node *) cond.value);
 	if (IsA(value, Const))
 		ks_range_narrow(&sorted->range, &info->topic, &cond, ((Const *) value)->constvalue, ((Const *) value)->constisnull);
@@ -122,11 +128,17 @@ sort_cond(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, SortedConds *
 		guess_share(&cond, sorted);
 }
 
-/* Ask for a partition's state; a standby has to look into its tables for it. */
+/*
+ * Ask for a partition's state; a standby has to look into its tables for it.  A
+ * damaged partition counts as empty: the query may not want it.
+ */
 static void
 ask_partition(TableInfo *table, int32 partition, KsPartitionInfo *info)
 {
-	ks_log_info(&table->topic, partition, info);
+	char *damage;
+
+	if (!ks_log_look(&table->topic, partition, info, &damage))
+		memset(info, 0, sizeof(KsPartitionInfo));
 	table->starts[partition] = info->log_start;
 	table->ends[partition] = info->end;
 }
@@ -136,6 +148,7 @@ static double
 count_offsets(TableInfo *table, const KsRange *range)
 {
 	int members = bms_num_members(range->partitions);
+	/* evenly spread over the partitions that are left */
 	int step = (members + MAX_PROBES - 1) / MAX_PROBES;
 	int asked = 0;
 	int i = 0;
@@ -148,6 +161,7 @@ count_offsets(TableInfo *table, const KsRange *range)
 
 		if (i++ % step != 0)
 			continue;
+		/* Each is asked at most once per query. */
 		if (table->starts[partition] < 0)
 			ask_partition(table, partition, &info);
 		offsets += Max(Min(table->ends[partition], range->to) - Max(table->starts[partition], range->from), 0);
@@ -171,10 +185,12 @@ estimate(PlannerInfo *root, RelOptInfo *rel, List *clauses, Estimate *result)
 		sort_cond(root, rel, lfirst_node(RestrictInfo, lc), &sorted);
 	partitions = Max(bms_num_members(sorted.range.partitions) * sorted.parts, 1);
 	read = count_offsets(info, &sorted.range) * sorted.share * sorted.parts;
+	/* offset = something: at most one record in each partition. */
 	if (sorted.one_each)
 		read = Min(read, partitions);
 	read = clamp_row_est(read);
 	result->rows = clamp_row_est(read * clauselist_selectivity(root, sorted.others, rel->relid, JOIN_INNER, NULL));
+	/* Sealed segments and batches before the bound are passed over, not read. */
 	if (sorted.times != NIL)
 		read = clamp_row_est(read * clauselist_selectivity(root, sorted.times, rel->relid, JOIN_INNER, NULL));
 
@@ -302,6 +318,7 @@ useful_joins(PlannerInfo *root, RelOptInfo *rel)
 	ListCell *lc;
 	int column;
 
+	/* Equalities are not in joininfo but in equivalence classes. */
 	if (rel->has_eclass_joins)
 	{
 		for (column = KS_COLUMN_PARTITION; column <= KS_COLUMN_KEY; column++)
@@ -349,6 +366,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 
 		outer = bms_del_member(outer, rel->relid);
 		sets = add_relids(sets, outer);
+		/* All of them together may be better than each. */
 		together = bms_union(together, outer);
 	}
 	sets = add_relids(sets, together);
@@ -358,6 +376,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 		Estimate cost;
 
 		estimate(root, rel, list_concat_copy(rel->baserestrictinfo, param->ppi_clauses), &cost);
+		/* The core's guess does not know what a value saves. */
 		param->ppi_rows = cost.rows;
 		add_path(rel, (Path *) KS_CREATE_FOREIGNSCAN_PATH(root, rel, cost.rows, cost.startup, cost.total, NIL, lfirst(lc)));
 	}
@@ -388,6 +407,7 @@ ks_table_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, 
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
 		KsCond cond;
 
+		/* A gating Result node checks those. */
 		if (rinfo->pseudoconstant)
 			continue;
 		if (!ks_cond_match(root, rel, rinfo->clause, &cond))
@@ -397,6 +417,7 @@ ks_table_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, 
 		}
 		conds = lappend(conds, ks_cond_encode(&cond));
 		values = lappend(values, cond.value);
+		/* One that reading obeys is evaluated by an EvalPlanQual recheck only. */
 		if (ks_cond_is_exact(&cond))
 			recheck = lappend(recheck, rinfo->clause);
 		else

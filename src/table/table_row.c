@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 
 #include "record/record_value.h"
-#include "table/table.h"
+#include "table/table_row.h"
 
 /* The record at hand, for the context of errors. */
 typedef struct RecordName
@@ -62,6 +62,7 @@ convert_bytes(KsRowMaker *maker, int column, Oid type, int32 partition, const Ks
 	Datum result;
 	bool isnull;
 
+	/* Its errors name topic, partition and offset, not the content. */
 	context.callback = name_record;
 	context.arg = &name;
 	context.previous = error_context_stack;

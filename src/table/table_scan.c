@@ -15,8 +15,8 @@
  * level; so a record that can be read is read, and what this transaction
  * itself produced is not, as it has no offset before the commit.
  *
- * Locks and snapshot: as fetch.c, of one partition at a time, let go when the
- * scan leaves it; an error lets go of them through the query's resource owner.
+ * Locks and snapshot: as fetch.c, of one partition at a time, released when the
+ * scan leaves it; an error releases them through the query's resource owner.
  *
  * src/table/table_scan.c
  *-------------------------------------------------------------------------
@@ -32,7 +32,12 @@
 #include "base/compat.h"
 #include "fetch/fetch.h"
 #include "record/time.h"
-#include "table/table.h"
+#include "table/conds.h"
+#include "table/ends.h"
+#include "table/fdw.h"
+#include "table/table_plan.h"
+#include "table/table_row.h"
+#include "table/table_scan.h"
 #include KS_EXPLAIN_FORMAT_HEADER
 
 typedef struct ScanCond
@@ -81,6 +86,7 @@ init_conds(TableScan *scan, ForeignScanState *node)
 
 		ks_cond_decode(lfirst(cond), &item->cond);
 		item->value = ExecInitExpr(lfirst(value), &node->ss.ps);
+		/* Known before the query runs, which fix_ends() and EXPLAIN need. */
 		item->is_fixed = !is_unfixed(lfirst(value), node->ss.ps.state->es_param_list_info);
 	}
 }
@@ -111,6 +117,7 @@ fix_ends(TableScan *scan, ForeignScanState *node)
 	ks_range_init(&range, scan->topic.partitions);
 	for (i = 0; i < scan->cond_count; i++)
 	{
+		/* Others may leave a partition out, but their values may change with each rescan. */
 		if (scan->conds[i].cond.column == KS_COLUMN_PARTITION && scan->conds[i].is_fixed)
 			apply_cond(scan, node, &scan->conds[i], &range);
 	}
@@ -150,6 +157,7 @@ start_scan(TableScan *scan, ForeignScanState *node)
 	ks_range_init(&range, scan->topic.partitions);
 	for (i = 0; i < scan->cond_count; i++)
 		apply_cond(scan, node, &scan->conds[i], &range);
+	/* The set was built in per-tuple memory; a copy of it stays. */
 	MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
 	bms_free(scan->range.partitions);
 	scan->range = range;
@@ -179,6 +187,7 @@ next_partition(TableScan *scan, ForeignScanState *node)
 		fetch->since = scan->range.since;
 		fetch->max_records = PG_INT64_MAX;
 		fetch->max_bytes = PG_INT64_MAX;
+		/* Nothing to read: neither snapshot nor segment is touched. */
 		if (fetch->from < fetch->up_to && ks_fetch_start(fetch, 0))
 		{
 			scan->reading = true;
@@ -218,6 +227,7 @@ ks_table_iterate(ForeignScanState *node)
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	KsRecord record;
 
+	/* Not in ks_table_begin(): parameters have values only now. */
 	if (!scan->started)
 		start_scan(scan, node);
 	ExecClearTuple(slot);
@@ -275,6 +285,7 @@ explain_partitions(const TableScan *scan, const KsRange *range, struct ExplainSt
 	int shown = 0;
 
 	initStringInfo(&text);
+	/* EXPLAIN of a generic plan must not show what one value would leave. */
 	if (is_chosen_later(scan, KS_COLUMN_PARTITION) || is_chosen_later(scan, KS_COLUMN_KEY))
 		appendStringInfoString(&text, AT_RUN_TIME);
 	else if (members == 0)

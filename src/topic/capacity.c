@@ -26,26 +26,24 @@
 #include "access/table.h"
 #include "utils/rel.h"
 
+#include "catalog/topic_row.h"
+#include "state/state_shmem.h"
 #include "topic/capacity.h"
 #include "topic/topic.h"
+
+static void
+add_partitions(const KsTopicRow *row, void *arg)
+{
+	*(int64 *) arg += row->partitions;
+}
 
 /* Partitions of all topics of this database, by the latest catalog. */
 static int64
 count_partitions(void)
 {
-	Relation rel = ks_catalog_open(&ks_catalog()->topic);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	HeapTuple tuple;
 	int64 count = 0;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-
-		count += DatumGetInt32(heap_getattr(tuple, Anum_topic_partitions, RelationGetDescr(rel), &isnull));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	ks_topic_row_visit(add_partitions, &count);
 	return count;
 }
 

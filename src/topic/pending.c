@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "state/wait.h"
 #include "state/wakeup.h"
 #include "topic/pending.h"
 

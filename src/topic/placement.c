@@ -27,78 +27,37 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/xact.h"
-#include "catalog/indexing.h"
-#include "storage/lmgr.h"
-#include "utils/fmgroids.h"
-#include "utils/rel.h"
+#include "utils/inval.h"
 
+#include "base/locks.h"
+#include "catalog/placement_row.h"
 #include "topic/placement.h"
 
 List *
 ks_placement_list(const KsTopic *topic)
 {
-	Relation rel = ks_catalog_open(&ks_catalog()->key_placement);
-	List *counts = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-	bool by_hand = false;
-	bool isnull;
+	List *counts = ks_placement_row_list(topic->topic_id);
 
-	ScanKeyInit(&key, Anum_key_placement_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
-	scan = systable_beginscan(rel, ks_catalog()->key_placement_index, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		int32 partitions = DatumGetInt32(heap_getattr(tuple, Anum_key_placement_partitions, RelationGetDescr(rel), &isnull));
-
-		by_hand = by_hand || partitions == KS_PLACED_BY_HAND;
-		counts = lappend_int(counts, partitions);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return by_hand ? NIL : counts;
+	return list_member_int(counts, KS_PLACED_BY_HAND) ? NIL : counts;
 }
 
 bool
 ks_placement_has(const KsTopic *topic, int32 partitions)
 {
-	Relation rel = ks_catalog_open(&ks_catalog()->key_placement);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	bool found;
-
-	ScanKeyInit(&keys[0], Anum_key_placement_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
-	ScanKeyInit(&keys[1], Anum_key_placement_partitions, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partitions));
-	scan = systable_beginscan(rel, ks_catalog()->key_placement_index, true, NULL, 2, keys);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
+	return ks_placement_row_exists(topic->topic_id, partitions);
 }
 
 void
 ks_placement_add(const KsTopic *topic, int32 partitions)
 {
-	Relation rel;
-	HeapTuple tuple;
-	Datum values[Natts_key_placement];
-	bool isnull[Natts_key_placement] = {false};
+	LOCKTAG tag;
 
-	LockDatabaseObject(ks_catalog()->key_placement, topic->topic_id, 0, ShareUpdateExclusiveLock);
+	ks_tag_placement(&tag, ks_catalog()->key_placement, topic->topic_id);
+	ks_lock_wait(&tag, ShareUpdateExclusiveLock);
+	AcceptInvalidationMessages();
+	/* A request with several partitions of the topic asks for it again. */
 	if (ks_placement_has(topic, partitions))
 		return;
-	rel = table_open(ks_catalog()->key_placement, RowExclusiveLock);
-	values[Anum_key_placement_topic_id - 1] = Int32GetDatum(topic->topic_id);
-	values[Anum_key_placement_partitions - 1] = Int32GetDatum(partitions);
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, isnull);
-	CatalogTupleInsert(rel, tuple);
-	heap_freetuple(tuple);
-	table_close(rel, RowExclusiveLock);
-	/* A request with several partitions of the topic asks for it again. */
-	CommandCounterIncrement();
+	ks_placement_row_insert(topic->topic_id, partitions);
 	ks_topic_invalidate();
 }

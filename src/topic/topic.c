@@ -31,14 +31,11 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
 #include "access/reloptions.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -53,6 +50,8 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/errors.h"
+#include "catalog/ks_catalog.h"
+#include "catalog/topic_row.h"
 #include "topic/placement.h"
 #include "topic/topic.h"
 
@@ -71,8 +70,6 @@ typedef struct CachedUuid
 uint64 ks_topic_cache_serial = 1;
 void (*ks_topic_bind)(const char *name) = NULL;
 
-static KsCatalog catalog;
-static bool catalog_valid = false;
 static HTAB *cache = NULL;
 static HTAB *cached_relids = NULL; /* foreign tables of what is in cache */
 static HTAB *cached_uuids = NULL;  /* entries of cache, by their topics' ids */
@@ -87,16 +84,14 @@ forget_all(void)
 {
 	ks_topic_cache_serial++;
 	cache_valid = false;
-	catalog_valid = false;
+	ks_catalog_forget();
 }
 
 static void
 relation_changed(Datum arg, Oid relid)
 {
 	messages++;
-	if (!cache_valid && !catalog_valid)
-		return;
-	if (relid == InvalidOid || relid == catalog.topic ||
+	if (relid == InvalidOid || ks_catalog_is_topic_table(relid) ||
 		(cache_valid && hash_search(cached_relids, &relid, HASH_FIND, NULL) != NULL))
 		forget_all();
 }
@@ -121,150 +116,6 @@ ks_topic_invalidate(void)
 	CacheInvalidateRelcacheByRelid(ks_catalog()->topic);
 }
 
-static Oid
-catalog_relation(Oid namespace, const char *name)
-{
-	Oid relid = get_relname_relid(name, namespace);
-
-	if (!OidIsValid(relid))
-		elog(ERROR, "relation \"kstream.%s\" does not exist", name);
-	return relid;
-}
-
-/* Are two versions the same up to the second dot? */
-static bool
-same_major_minor(const char *a, const char *b)
-{
-	int dots = 0;
-
-	for (; *a == *b && *a != '\0'; a++, b++)
-	{
-		if (*a == '.' && ++dots == 2)
-			return true;
-	}
-	return *a == *b;
-}
-
-/*
- * The library serves every SQL version of its own major.minor, so that a
- * package update with a restart stops nobody.
- */
-static void
-check_version(const char *version)
-{
-	if (!same_major_minor(version, KSTREAM_VERSION))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("extension \"kstream\" has version %s, but the loaded library is of version %s",
-						version, KSTREAM_VERSION),
-				 errhint("Run ALTER EXTENSION kstream UPDATE, or restart the server if the library was updated after its start.")));
-}
-
-/* The owner of the extension, whose version must be one that we serve. */
-static Oid
-extension_owner(Oid extension)
-{
-	Relation rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-	Oid owner = InvalidOid;
-
-	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
-	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool isnull;
-		Datum version = heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(rel), &isnull);
-
-		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-		check_version(TextDatumGetCString(version));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return owner;
-}
-
-bool
-ks_catalog_exists(void)
-{
-	Oid namespace = get_namespace_oid("kstream", true);
-
-	return OidIsValid(get_extension_oid("kstream", true)) &&
-		   OidIsValid(namespace) &&
-		   OidIsValid(get_relname_relid("topic", namespace));
-}
-
-static pg_attribute_noreturn() void no_extension(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("extension \"kstream\" does not exist in this database"),
-			 errhint("Run CREATE EXTENSION kstream.")));
-}
-
-static void
-read_catalog(KsCatalog *fresh)
-{
-	Oid namespace;
-
-	if (!ks_catalog_exists())
-		no_extension();
-	namespace = get_namespace_oid("kstream", false);
-	fresh->extension = get_extension_oid("kstream", false);
-	fresh->owner = extension_owner(fresh->extension);
-	fresh->topic = catalog_relation(namespace, "topic");
-	fresh->topic_index = catalog_relation(namespace, "topic_pkey");
-	fresh->topic_name_index = catalog_relation(namespace, "topic_topic_key");
-	fresh->topic_uuid_index = catalog_relation(namespace, "topic_topic_uuid_key");
-	fresh->topic_relation_index = catalog_relation(namespace, "topic_relation_key");
-	fresh->partition = catalog_relation(namespace, "partition");
-	fresh->partition_index = catalog_relation(namespace, "partition_pkey");
-	fresh->leader_epoch = catalog_relation(namespace, "leader_epoch");
-	fresh->leader_epoch_index = catalog_relation(namespace, "leader_epoch_pkey");
-	fresh->segment = catalog_relation(namespace, "segment");
-	fresh->segment_index = catalog_relation(namespace, "segment_pkey");
-	fresh->segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
-	fresh->segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
-	fresh->producer_turn = catalog_relation(namespace, "producer_turn");
-	fresh->producer_batch[0] = catalog_relation(namespace, "producer_batch_0");
-	fresh->producer_batch[1] = catalog_relation(namespace, "producer_batch_1");
-	fresh->producer_batch_index[0] = catalog_relation(namespace, "producer_batch_0_key");
-	fresh->producer_batch_index[1] = catalog_relation(namespace, "producer_batch_1_key");
-	fresh->key_placement = catalog_relation(namespace, "key_placement");
-	fresh->key_placement_index = catalog_relation(namespace, "key_placement_pkey");
-}
-
-const KsCatalog *
-ks_catalog(void)
-{
-	int looks;
-
-	for (looks = 0; !catalog_valid && looks < MAX_LOOKS; looks++)
-	{
-		uint64 before = messages;
-		KsCatalog fresh;
-
-		read_catalog(&fresh);
-		KS_DEBUG_POINT("catalog.read");
-		/* relation_changed() looks for messages about this one from now on */
-		catalog = fresh;
-		catalog_valid = before == messages;
-	}
-	return &catalog;
-}
-
-Relation
-ks_catalog_open(const Oid *table)
-{
-	Relation rel = try_table_open(*table, AccessShareLock);
-
-	if (rel == NULL)
-		no_extension();
-	return rel;
-}
-
 /* The OPTIONS of a foreign table; NULL result and false when it is gone. */
 static bool
 read_table_options(Oid relid, List **options)
@@ -283,56 +134,34 @@ read_table_options(Oid relid, List **options)
 	return true;
 }
 
-/* The columns of a row, and the options if the table is there. */
-static bool
-fill_topic(Relation rel, HeapTuple tuple, KsTopic *topic)
+typedef enum LookResult
 {
-	TupleDesc desc = RelationGetDescr(rel);
-	bool isnull;
-	List *options;
-	char *name;
+	LOOK_NOTHING,
+	LOOK_ROW_ONLY, /* its table is gone */
+	LOOK_TOPIC
+} LookResult;
 
+/* What a look at the catalog found: the columns, and the options if the table is there. */
+static LookResult
+fill_topic(bool found, const KsTopicRow *row, KsTopic *topic)
+{
+	List *options;
+
+	if (!found)
+		return LOOK_NOTHING;
 	memset(topic, 0, sizeof(KsTopic));
 	topic->extension = ks_catalog()->extension;
-	topic->topic_id = DatumGetInt32(heap_getattr(tuple, Anum_topic_topic_id, desc, &isnull));
-	name = TextDatumGetCString(heap_getattr(tuple, Anum_topic_topic, desc, &isnull));
-	strlcpy(topic->name, name, sizeof(topic->name));
-	topic->uuid = *DatumGetUUIDP(heap_getattr(tuple, Anum_topic_topic_uuid, desc, &isnull));
-	topic->relid = DatumGetObjectId(heap_getattr(tuple, Anum_topic_relation, desc, &isnull));
-	topic->partitions = DatumGetInt32(heap_getattr(tuple, Anum_topic_partitions, desc, &isnull));
+	topic->topic_id = row->topic_id;
+	strlcpy(topic->name, row->name, sizeof(topic->name));
+	topic->uuid = row->uuid;
+	topic->relid = row->relid;
+	topic->partitions = row->partitions;
 	if (!read_table_options(topic->relid, &options))
-		return false;
+		return LOOK_ROW_ONLY;
 	ks_topic_options_read(options, &topic->options);
 	KS_DEBUG_POINT("topic.read");
 	topic->placed_by_hand = ks_placement_has(topic, KS_PLACED_BY_HAND);
-	return true;
-}
-
-typedef enum ScanResult
-{
-	SCAN_NOTHING,
-	SCAN_ROW_ONLY, /* its table is gone */
-	SCAN_TOPIC
-} ScanResult;
-
-/* Read the catalog by one of its indexes. */
-static ScanResult
-scan_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
-{
-	Relation rel = ks_catalog_open(&ks_catalog()->topic);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-	ScanResult result = SCAN_NOTHING;
-
-	ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, equal, value);
-	scan = systable_beginscan(rel, index, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		result = fill_topic(rel, tuple, topic) ? SCAN_TOPIC : SCAN_ROW_ONLY;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return result;
+	return LOOK_TOPIC;
 }
 
 static bool
@@ -341,13 +170,16 @@ is_in_range(const KsTopic *topic)
 	return topic->partitions >= 1 && topic->partitions <= KS_TOPIC_PARTITIONS_MAX;
 }
 
-/* The same for who works with the topic: XX001 when a loop over its partitions would have no end in sight. */
-static ScanResult
-scan_sound_topic(AttrNumber column, RegProcedure equal, Oid index, Datum value, Oid collation, KsTopic *topic)
+/*
+ * The same for a caller that works with the topic: XX001 when a loop over its
+ * partitions would have no end in sight.
+ */
+static LookResult
+fill_sound_topic(bool found, const KsTopicRow *row, KsTopic *topic)
 {
-	ScanResult result = scan_topic(column, equal, index, value, collation, topic);
+	LookResult result = fill_topic(found, row, topic);
 
-	if (result == SCAN_TOPIC && !is_in_range(topic))
+	if (result == LOOK_TOPIC && !is_in_range(topic))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("topic \"%s\" has an invalid number of partitions in the catalog: %d", topic->name, topic->partitions)));
@@ -398,7 +230,7 @@ bool
 ks_topic_find(const char *name, KsTopic *topic)
 {
 	CacheEntry *entry;
-	ScanResult result = SCAN_NOTHING;
+	LookResult result = LOOK_NOTHING;
 	int looks;
 
 	if (strlen(name) > KS_TOPIC_NAME_MAX)
@@ -416,25 +248,26 @@ ks_topic_find(const char *name, KsTopic *topic)
 	for (looks = 0; looks < MAX_LOOKS; looks++)
 	{
 		uint64 before = messages;
+		KsTopicRow row;
 
-		result = scan_sound_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
-								  CStringGetTextDatum(name), C_COLLATION_OID, topic);
+		result = fill_sound_topic(ks_topic_row_by_name(name, &row), &row, topic);
 		if (before != messages)
 			continue;
-		if (result == SCAN_TOPIC)
+		if (result == LOOK_TOPIC)
 			keep(topic);
-		return result == SCAN_TOPIC;
+		return result == LOOK_TOPIC;
 	}
 	/* Nobody shall rely on it longer than for this call. */
 	ks_topic_cache_serial++;
-	return result == SCAN_TOPIC;
+	return result == LOOK_TOPIC;
 }
 
 bool
 ks_topic_find_by_relation(Oid relid, KsTopic *topic)
 {
-	if (scan_topic(Anum_topic_relation, F_OIDEQ, ks_catalog()->topic_relation_index,
-				   ObjectIdGetDatum(relid), InvalidOid, topic) == SCAN_NOTHING)
+	KsTopicRow row;
+
+	if (fill_topic(ks_topic_row_by_table(relid, &row), &row, topic) == LOOK_NOTHING)
 		return false;
 	topic->partitions = Max(1, Min(topic->partitions, KS_TOPIC_PARTITIONS_MAX));
 	return true;
@@ -451,8 +284,9 @@ ks_topic_find_orphan(const char *name, KsTopic *topic)
 
 	for (looks = 0; looks < 2; looks++)
 	{
-		if (scan_topic(Anum_topic_topic, F_TEXTEQ, ks_catalog()->topic_name_index,
-					   CStringGetTextDatum(name), C_COLLATION_OID, topic) != SCAN_ROW_ONLY)
+		KsTopicRow row;
+
+		if (fill_topic(ks_topic_row_by_name(name, &row), &row, topic) != LOOK_ROW_ONLY)
 			return false;
 	}
 	return true;
@@ -461,15 +295,17 @@ ks_topic_find_orphan(const char *name, KsTopic *topic)
 bool
 ks_topic_find_by_id(int32 topic_id, KsTopic *topic)
 {
-	return scan_sound_topic(Anum_topic_topic_id, F_INT4EQ, ks_catalog()->topic_index,
-							Int32GetDatum(topic_id), InvalidOid, topic) == SCAN_TOPIC;
+	KsTopicRow row;
+
+	return fill_sound_topic(ks_topic_row_by_id(topic_id, &row), &row, topic) == LOOK_TOPIC;
 }
 
 bool
 ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
 {
-	return scan_sound_topic(Anum_topic_topic_uuid, F_UUID_EQ, ks_catalog()->topic_uuid_index,
-							UUIDPGetDatum(uuid), InvalidOid, topic) == SCAN_TOPIC;
+	KsTopicRow row;
+
+	return fill_sound_topic(ks_topic_row_by_uuid(uuid, &row), &row, topic) == LOOK_TOPIC;
 }
 
 bool
@@ -579,26 +415,7 @@ ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *ke
 void
 ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *row)
 {
-	Relation rel = ks_catalog_open(&ks_catalog()->partition);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple tuple;
-	bool isnull;
-
-	ScanKeyInit(&keys[0], Anum_partition_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic->topic_id));
-	ScanKeyInit(&keys[1], Anum_partition_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
-	scan = systable_beginscan(rel, ks_catalog()->partition_index, true, NULL, 2, keys);
-	tuple = systable_getnext(scan);
-	memset(row, 0, sizeof(KsPartitionRow));
-	if (HeapTupleIsValid(tuple))
-	{
-		TupleDesc desc = RelationGetDescr(rel);
-
-		row->log_start = DatumGetInt64(heap_getattr(tuple, Anum_partition_log_start_offset, desc, &isnull));
-		row->stable_offset = DatumGetInt64(heap_getattr(tuple, Anum_partition_stable_offset, desc, &isnull));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	(void) ks_partition_row_find(topic->topic_id, partition, row);
 	if (row->log_start < 0 || row->stable_offset < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -10,6 +10,8 @@
 
 #include "utils/acl.h"
 
+#include "catalog/ks_catalog.h"
+#include "catalog/partition_row.h"
 #include "state/partition_state.h"
 #include "topic/topic_options.h"
 
@@ -31,84 +33,6 @@ typedef struct KsTopic
 	bool placed_by_hand; /* see placement.h */
 	char name[KS_TOPIC_NAME_MAX + 1];
 } KsTopic;
-
-/* A partition by what SQL calls it. */
-typedef struct KsPartitionItem
-{
-	int32 topic_id;
-	int32 partition;
-} KsPartitionItem;
-
-/* Oids of kstream's own catalog in this database. */
-typedef struct KsCatalog
-{
-	Oid extension;
-	Oid owner; /* role that owns extension and logs */
-	Oid topic;
-	Oid topic_index;
-	Oid topic_name_index;
-	Oid topic_uuid_index;
-	Oid topic_relation_index;
-	Oid partition;
-	Oid partition_index;
-	Oid leader_epoch;
-	Oid leader_epoch_index;
-	Oid segment;
-	Oid segment_index;
-	Oid segment_base_index;
-	Oid segment_unfrozen_index; /* partial: sealed and not frozen */
-	Oid producer_turn;
-	Oid producer_batch[2]; /* take turns */
-	Oid producer_batch_index[2];
-	Oid key_placement;
-	Oid key_placement_index;
-} KsCatalog;
-
-/* Attribute numbers: must match src/sql/10_catalog.sql. */
-#define Anum_topic_topic_id 1
-#define Anum_topic_topic 2
-#define Anum_topic_topic_uuid 3
-#define Anum_topic_relation 4
-#define Anum_topic_partitions 5
-#define Anum_partition_topic_id 1
-#define Anum_partition_partition 2
-#define Anum_partition_log_start_offset 3
-#define Anum_partition_stable_offset 4
-#define Anum_leader_epoch_topic_id 1
-#define Anum_leader_epoch_partition 2
-#define Anum_leader_epoch_epoch 3
-#define Anum_leader_epoch_system_identifier 4
-#define Anum_leader_epoch_timeline 5
-#define Anum_leader_epoch_first_offset 6
-#define Anum_key_placement_topic_id 1
-#define Anum_key_placement_partitions 2
-#define Natts_key_placement 2
-#define Anum_segment_topic_id 1
-#define Anum_segment_partition 2
-#define Anum_segment_segment 3
-#define Anum_segment_relation 4
-#define Anum_segment_base_offset 5
-#define Anum_segment_rows 6
-#define Anum_segment_checksum 7
-#define Anum_segment_max_timestamp 8
-#define Anum_segment_bytes 9
-#define Anum_segment_frozen 10
-#define Anum_segment_last_segment 11
-#define Anum_segment_rewritten_at 12
-
-/* 55000 when the extension is not there or is another version's. */
-extern const KsCatalog *ks_catalog(void);
-
-/*
- * Open one of the catalog's tables, named by its member of *ks_catalog(), in
- * AccessShareLock mode.  55000 when the extension was dropped so lately that
- * this backend has not heard of it: who waits for records is woken by the
- * drop before the invalidation messages are sent.
- */
-extern Relation ks_catalog_open(const Oid *table);
-
-/* Is kstream's catalog there (it may be on its way out)? */
-extern bool ks_catalog_exists(void);
 
 /* Forget everything cached about the catalog and topics, in all backends. */
 extern void ks_topic_invalidate(void);
@@ -173,18 +97,10 @@ extern void ks_topic_check_owner(const KsTopic *topic);
 /* Looks nothing up. */
 extern void ks_topic_partition_key(const KsTopic *topic, int32 partition, KsPartitionKey *key);
 
-/* 42602 when Kafka would refuse the name. */
-extern void ks_topic_check_name(const char *name);
-
-/* The topic's name in a text argument, unchecked; palloc'd. */
-extern char *ks_topic_name_arg(Datum name);
-
-/* What the catalog says of a partition; zeros when it has no row; XX001 for negative offsets. */
-typedef struct KsPartitionRow
-{
-	int64 log_start;
-	int64 stable_offset; /* all before it was decided when this was noted */
-} KsPartitionRow;
+/*
+ * What the catalog says of a partition; zeros when it has no row; XX001 for negative
+ * offsets.
+ */
 extern void ks_topic_partition_row(const KsTopic *topic, int32 partition, KsPartitionRow *row);
 
 #endif /* KS_TOPIC_TOPIC_H */

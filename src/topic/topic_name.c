@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "topic/topic.h"
+#include "topic/topic_name.h"
 
 static bool
 is_legal(const char *name)

@@ -25,6 +25,7 @@
 #include "nodes/value.h"
 #include "utils/memutils.h"
 
+#include "base/option_text.h"
 #include "base/options.h"
 #include "topic/topic.h"
 #include "topic/topic_options.h"
@@ -161,14 +162,6 @@ ks_topic_options_for_new(List *options)
 			options = lappend(options, makeDefElem(pstrdup(option->name), (Node *) makeString(pstrdup(option->for_new)), -1));
 	}
 	return options;
-}
-
-bool
-ks_topic_option_exists(const char *name)
-{
-	bool kafka;
-
-	return ks_option_find(&topic_options, name, &kafka) != NULL && !kafka;
 }
 
 void

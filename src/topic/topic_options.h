@@ -73,9 +73,6 @@ extern void ks_topic_options_read(List *defelems, KsTopicOptions *options);
 /* Check one option of a foreign table, name and value in canonical form. */
 extern void ks_topic_option_check(const char *name, const char *value);
 
-/* Is this one of the options above? */
-extern bool ks_topic_option_exists(const char *name);
-
 /*
  * For a face that speaks Kafka's names.  The n-th option by Kafka's name (NULL: it
  * has none there), false past the last; is this one of these names; and the value of

@@ -61,14 +61,20 @@
 
 #include "base/compat.h"
 #include "base/debug.h"
+#include "base/locks.h"
 #include "base/yield.h"
+#include "catalog/compaction_row.h"
+#include "catalog/segment_row.h"
 #include "codec/batch.h"
 #include "log/garbage.h"
-#include "log/log.h"
+#include "log/log_scan.h"
+#include "log/recovery.h"
 #include "log/rewrite.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "upkeep/compact.h"
 #include "upkeep/upkeep.h"
 
 /* Below this many bytes a row a segment's batches are small. */
@@ -109,14 +115,10 @@ static int64
 read_cleaned_offset(const KsTopic *topic, int32 partition)
 {
 	KsOwnerScope scope;
-	int64 cleaned = 0;
-	bool isnull;
+	int64 cleaned;
 
 	ks_owner_begin(&scope);
-	if (ks_owner_execute("SELECT cleaned_offset FROM kstream.compaction"
-						 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)",
-						 topic->topic_id, partition) == 1)
-		cleaned = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	cleaned = ks_compaction_row_cleaned(topic->topic_id, partition);
 	ks_owner_end(&scope);
 	return cleaned;
 }
@@ -159,6 +161,7 @@ ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan
 		KsSegment *segment = list_nth(segments, i);
 		int64 end = sealed_end(segments, i);
 
+		/* Not sealed: it may still be written to. */
 		if (end < 0)
 			break;
 		if (end <= plan->first_dirty)
@@ -166,6 +169,7 @@ ks_compaction_plan(const KsTopic *topic, int32 partition, KsCompactionPlan *plan
 			plan->clean_bytes += segment->bytes;
 			continue;
 		}
+		/* min_compaction_lag: neither this one nor what follows. */
 		if (!is_past_lag(topic, segment, now))
 			break;
 		if (plan->dirty_bytes == 0)
@@ -189,6 +193,7 @@ is_overdue(const KsTopic *topic, const KsCompactionPlan *plan)
 	if (topic->options.max_compaction_lag == KS_UNLIMITED ||
 		!ks_segment_open(plan->oldest_dirty.relid, AccessShareLock, &heap, &index))
 		return false;
+	/* The segment is sealed, so any snapshot shows its rows. */
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (ks_segment_first_row(heap, index, snapshot, &row))
 		overdue = row.max_timestamp <
@@ -256,6 +261,7 @@ map_batch(const KsBatchRow *row)
 			continue;
 		if (!ks_keymap_put(run.keys, record.key, record.key_len, record.offset))
 		{
+			/* The map is full: the run ends before this record, and another one follows. */
 			run.end = record.offset;
 			return false;
 		}
@@ -277,6 +283,7 @@ map_keys(const KsTopic *topic, int32 partition)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 
+		/* Reading the dirty part takes long, under a lock on the topic's table. */
 		ks_yield_point();
 		has_room = map_batch(&row);
 		MemoryContextSwitchTo(old);
@@ -306,13 +313,7 @@ note_run_begun(const KsTopic *topic, int32 partition)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("INSERT INTO kstream.compaction AS c (topic_id, partition, target_offset, pid, started_at)"
-							" VALUES (%d, %d, " INT64_FORMAT ", %d, pg_catalog.clock_timestamp())"
-							" ON CONFLICT (topic_id, partition) DO UPDATE SET target_offset = EXCLUDED.target_offset,"
-							" pid = EXCLUDED.pid, started_at = EXCLUDED.started_at, finished_at = NULL,"
-							" next_segment = 0, segments_read = 0, segments_written = 0, records_read = 0, records_kept = 0,"
-							" bytes_before = 0, bytes_after = 0",
-							topic->topic_id, partition, run.end, MyProcPid);
+	ks_compaction_row_begin(topic->topic_id, partition, run.end);
 	ks_owner_end(&scope);
 }
 
@@ -330,11 +331,14 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 	 */
 	ks_log_info(topic, partition, &info);
 
-	/* The number of the partition is cut to 16 bits: some share a lock. */
-	SET_LOCKTAG_OBJECT(lock, MyDatabaseId, ks_catalog()->topic, (uint32) topic->topic_id, (uint16) (partition % PG_UINT16_MAX + 1));
-	lock.locktag_lockmethodid = USER_LOCKMETHOD;
+	ks_tag_compaction(&lock, ks_catalog()->topic, topic->topic_id, partition);
+	/*
+	 * For the session: it spans the transactions of the run's steps.  Not waited for:
+	 * another process does the work.
+	 */
 	if (LockAcquire(&lock, ShareUpdateExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
+	/* The map lives from step to step. */
 	context = AllocSetContextCreate(TopMemoryContext, "kstream compaction run", ALLOCSET_SMALL_SIZES);
 	run.context = context;
 	run.topic = topic->uuid;
@@ -342,6 +346,7 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 	run.lock = lock;
 	run.first_dirty = plan->first_dirty;
 	run.end = plan->end;
+	/* One time for the whole run, so that all of its steps judge tombstones alike. */
 	run.now = ks_clock_trusted_now();
 	run.keys = ks_keymap_create(context, plan->end - plan->first_dirty, maintenance_work_mem * INT64CONST(1024));
 	map_keys(topic, partition);
@@ -356,13 +361,11 @@ begin_run(const KsTopic *topic, int32 partition, const KsCompactionPlan *plan)
 static int32
 read_next_segment(const KsTopic *topic, int32 partition)
 {
-	bool isnull;
+	int32 number;
 
-	if (ks_owner_execute("SELECT next_segment FROM kstream.compaction"
-						 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)",
-						 topic->topic_id, partition) != 1)
+	if (!ks_compaction_row_next_segment(topic->topic_id, partition, &number))
 		elog(ERROR, "partition has no compaction");
-	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	return number;
 }
 
 /* Sealed neighbours from a number on that the run concerns, as many as fit; end is theirs, or 0. */
@@ -380,8 +383,10 @@ next_group(const KsTopic *topic, int32 partition, int32 from, int64 log_start, i
 		KsSegment *segment = list_nth(segments, i);
 		int64 segment_end = sealed_end(segments, i);
 
+		/* Done by an earlier step, or wholly below the log start, which retention removes. */
 		if (segment->number < from || (group == NIL && segment_end >= 0 && segment_end <= log_start))
 			continue;
+		/* A group ends where the run does, or where it would grow beyond segment_bytes. */
 		if (segment_end < 0 || segment->base_offset >= run.end ||
 			(group != NIL && bytes + segment->bytes > topic->options.segment_bytes))
 			break;
@@ -411,14 +416,6 @@ begin_rewrite(const KsTopic *topic, int32 partition, List *group, int64 end, KsR
 	rewrite->log_start = read_log_start(topic, partition);
 }
 
-static void
-mark_rewritten(const KsTopic *topic, int32 partition, int32 number)
-{
-	(void) ks_owner_execute("UPDATE kstream.segment SET rewritten_at = pg_catalog.now()"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, number);
-}
-
 static int64
 sum_bytes(List *segments)
 {
@@ -440,13 +437,16 @@ rewrite_group(KsRewrite *rewrite, KsMaintenance *done)
 	if (list_length(rewrite->segments) > 1 || is_worth_packing(rewrite->topic, first) ||
 		(rewrite->keys != NULL && ks_rewrite_is_needed(rewrite)))
 	{
+		/* The new table is written before the catalog is touched. */
 		ks_rewrite_run(rewrite);
 		ks_rewrite_swap(rewrite);
 		done->segments = list_length(rewrite->segments);
+		done->segments_rewritten = done->segments;
 		done->bytes = Max(bytes - rewrite->seal.bytes, 0);
 		return;
 	}
-	mark_rewritten(rewrite->topic, rewrite->partition, first->number);
+	/* Judged: it is not looked at again. */
+	ks_segment_row_set_rewritten(rewrite->topic->topic_id, rewrite->partition, first->number);
 	rewrite->seal.bytes = bytes;
 }
 
@@ -454,60 +454,27 @@ static void
 note_group_done(const KsRewrite *rewrite)
 {
 	const KsSegment *last = llast(rewrite->segments);
+	KsCompactionSums step;
 
-	(void) ks_owner_execute("UPDATE kstream.compaction SET next_segment = %d"
-							", segments_read = segments_read OPERATOR(pg_catalog.+) %d"
-							", segments_written = segments_written OPERATOR(pg_catalog.+) %d"
-							", records_read = records_read OPERATOR(pg_catalog.+) " INT64_FORMAT
-							", records_kept = records_kept OPERATOR(pg_catalog.+) " INT64_FORMAT
-							", bytes_before = bytes_before OPERATOR(pg_catalog.+) " INT64_FORMAT
-							", bytes_after = bytes_after OPERATOR(pg_catalog.+) " INT64_FORMAT
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)",
-							last->last_number + 1, list_length(rewrite->segments),
-							OidIsValid(rewrite->relid) ? 1 : 0, rewrite->records_read, rewrite->records_kept,
-							sum_bytes(rewrite->segments), rewrite->seal.bytes,
-							rewrite->topic->topic_id, rewrite->partition);
-}
-
-/* What the log tells of a run, from its row. */
-typedef struct RunResult
-{
-	int64 segments_read;
-	int64 segments_written;
-	int64 records_read;
-	int64 records_kept;
-	int64 bytes_before;
-	int64 bytes_after;
-} RunResult;
-
-static int64
-result_column(int column)
-{
-	bool isnull;
-
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull));
+	step.segments_read = list_length(rewrite->segments);
+	step.segments_written = OidIsValid(rewrite->relid) ? 1 : 0;
+	step.records_read = rewrite->records_read;
+	step.records_kept = rewrite->records_kept;
+	step.bytes_before = sum_bytes(rewrite->segments);
+	step.bytes_after = rewrite->seal.bytes;
+	ks_compaction_row_add_step(rewrite->topic->topic_id, rewrite->partition, last->last_number + 1, &step);
 }
 
 static void
-finish_run(const KsTopic *topic, int32 partition, RunResult *result)
+finish_run(const KsTopic *topic, int32 partition, KsCompactionSums *result)
 {
-	if (ks_owner_execute("UPDATE kstream.compaction SET cleaned_offset = target_offset"
-						 ", finished_at = pg_catalog.clock_timestamp(), pid = NULL"
-						 " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-						 " RETURNING segments_read, segments_written, records_read, records_kept, bytes_before, bytes_after",
-						 topic->topic_id, partition) != 1)
+	if (!ks_compaction_row_end(topic->topic_id, partition, result))
 		elog(ERROR, "partition has no compaction");
-	result->segments_read = result_column(1);
-	result->segments_written = result_column(2);
-	result->records_read = result_column(3);
-	result->records_kept = result_column(4);
-	result->bytes_before = result_column(5);
-	result->bytes_after = result_column(6);
 	end_run();
 }
 
 static char *
-describe_result(const KsTopic *topic, int32 partition, const RunResult *result)
+describe_result(const KsTopic *topic, int32 partition, const KsCompactionSums *result)
 {
 	return psprintf("compaction of topic \"%s\", partition %d, is finished: " INT64_FORMAT " segments read, " INT64_FORMAT
 					" written, " INT64_FORMAT " of " INT64_FORMAT " records kept, " INT64_FORMAT " bytes became " INT64_FORMAT,
@@ -521,7 +488,7 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 {
 	KsOwnerScope scope;
 	KsRewrite rewrite;
-	RunResult result;
+	KsCompactionSums result;
 	bool finished;
 	List *group;
 	int64 end;
@@ -538,14 +505,17 @@ continue_run(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		rewrite.keys = run.keys;
 		rewrite.keys_end = run.end;
 		rewrite.now = run.now;
+		/* A horizon beyond all time: tombstones stay. */
 		if (pg_add_s64_overflow(run.now, topic->options.delete_retention, &rewrite.new_horizon))
 			rewrite.new_horizon = PG_INT64_MAX;
 		rewrite_group(&rewrite, done);
 		note_group_done(&rewrite);
 	}
 	ks_owner_end(&scope);
-	if (finished)
-		done->event = describe_result(topic, partition, &result);
+	if (!finished)
+		return;
+	done->compactions = 1;
+	done->event = describe_result(topic, partition, &result);
 }
 
 /* ---------- topics that are not compacted ---------- */
@@ -565,6 +535,7 @@ pack_segment(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		KsSegment *segment = list_nth(segments, i);
 		int64 end = sealed_end(segments, i);
 
+		/* Still written to, or judged before. */
 		if (end < 0 || segment->rewritten)
 			continue;
 		ks_log_info(topic, partition, &info); /* as for a run */
@@ -572,6 +543,9 @@ pack_segment(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		begin_rewrite(topic, partition, list_make1(segment), end, &rewrite);
 		rewrite_group(&rewrite, done);
 		ks_owner_end(&scope);
+		if (done->segments > 0)
+			done->event = psprintf("segment %d of topic \"%s\", partition %d, is packed: " INT64_FORMAT " bytes became " INT64_FORMAT,
+								   segment->number, topic->name, partition, segment->bytes, rewrite.seal.bytes);
 		return true;
 	}
 	return false;
@@ -583,6 +557,9 @@ ks_compact_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
 	KsTopic topic;
 	KsCompactionPlan plan;
 
+	/*
+	 * Tried, never waited for: somebody drops or alters the topic, and another round will come.
+	 */
 	if (!ConditionalLockRelationOid(given->relid, ShareUpdateExclusiveLock) ||
 		!ks_topic_find_by_id(given->topic_id, &topic))
 		return false;

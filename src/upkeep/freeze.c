@@ -48,7 +48,9 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "log/segment.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "log/segment_table.h"
+#include "upkeep/freeze.h"
 #include "upkeep/upkeep.h"
 
 /* VACUUM (FREEZE, TRUNCATE off), never waiting for a page. */
@@ -88,6 +90,7 @@ freeze_table(Oid relid)
 
 	fill_params(&params);
 	KS_DEBUG_POINT("freeze.vacuum");
+	/* The visibility map may say already that there is nothing to do. */
 	if (!is_all_frozen(rel))
 		KS_TABLE_VACUUM(rel, &params, strategy);
 	frozen = is_all_frozen(rel);
@@ -115,6 +118,7 @@ is_ripe(const KsSegment *segment)
 
 	if (!TransactionIdIsNormal(segment->xmin))
 		return true;
+	/* Without a lock: only the kind of the relation is looked at, for its horizon. */
 	rel = RelationIdGetRelation(segment->relid);
 	if (!RelationIsValid(rel))
 		return false;
@@ -129,9 +133,7 @@ mark_frozen(const KsTopic *topic, int32 partition, const KsSegment *segment)
 	KsOwnerScope scope;
 
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.segment SET frozen = true"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, segment->number);
+	ks_segment_row_set_frozen(topic->topic_id, partition, segment->number);
 	ks_owner_end(&scope);
 }
 
@@ -162,6 +164,7 @@ ks_freeze_partition(const KsTopic *topic, int32 partition, KsMaintenance *done)
 		if (!is_ripe(&segment))
 			continue;
 		KS_DEBUG_POINT("freeze.found");
+		/* Only when something is ripe; the look before costs an index scan. */
 		if (!ConditionalLockRelationOid(topic->relid, ShareUpdateExclusiveLock))
 			return false;
 

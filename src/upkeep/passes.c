@@ -28,16 +28,27 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
-#include "admin/admin.h"
+#include "admin/drop.h"
 #include "base/events.h"
+#include "catalog/partition_row.h"
+#include "catalog/query.h"
+#include "catalog/segment_row.h"
 #include "group/expire.h"
+#include "offset/offset_expiry.h"
 #include "log/garbage.h"
 #include "produce/producer_batch.h"
+#include "staging/staging.h"
+#include "state/partition_slots.h"
 #include "state/replicas.h"
 #include "state/wakeup.h"
 #include "state/worker_status.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "upkeep/compact.h"
+#include "upkeep/freeze.h"
 #include "upkeep/passes.h"
+#include "upkeep/retention.h"
+#include "upkeep/roll.h"
+#include "upkeep/standby_end.h"
 
 /* Partitions helped at a time when it is urgent. */
 #define MAX_URGENT 1024
@@ -55,78 +66,10 @@ add_item(List *list, int32 topic_id, int32 partition, MemoryContext context)
 	return list;
 }
 
-/* Partitions that a query finds. */
-static List *
-query_partitions(MemoryContext context, const char *query)
-{
-	KsOwnerScope scope;
-	List *list = NIL;
-	uint64 count;
-	uint64 i;
-
-	ks_owner_begin(&scope);
-	count = ks_owner_execute("%s", query);
-	for (i = 0; i < count; i++)
-	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		bool isnull;
-
-		list = add_item(list, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)),
-						DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull)), context);
-	}
-	ks_owner_end(&scope);
-	return list;
-}
-
-static List *
-list_all(MemoryContext context)
-{
-	return query_partitions(context, "SELECT topic_id, partition FROM kstream.partition ORDER BY 1, 2");
-}
-
 static List *
 list_for_standbys(MemoryContext context)
 {
-	return ks_replicas_exist() ? list_all(context) : NIL;
-}
-
-static List *
-list_with_sealed(MemoryContext context)
-{
-	return query_partitions(context,
-							"SELECT topic_id, partition FROM kstream.partition p WHERE EXISTS"
-							" (SELECT FROM kstream.segment s"
-							" WHERE (s.topic_id, s.partition) OPERATOR(pg_catalog.=) (p.topic_id, p.partition)"
-							" AND s.rows IS NOT NULL) ORDER BY 1, 2");
-}
-
-static List *
-list_unfrozen(MemoryContext context)
-{
-	return query_partitions(context,
-							"SELECT DISTINCT topic_id, partition FROM kstream.segment"
-							" WHERE rows IS NOT NULL AND NOT frozen ORDER BY 1, 2");
-}
-
-/*
- * Of compacted topics the partitions with something dirty, of all those with a
- * segment that nobody has judged.
- */
-static List *
-list_compactable(MemoryContext context)
-{
-	return query_partitions(context,
-							"SELECT s.topic_id, s.partition FROM kstream.segment s"
-							" JOIN kstream.topic t ON t.topic_id OPERATOR(pg_catalog.=) s.topic_id"
-							" LEFT JOIN kstream.compaction c ON (c.topic_id, c.partition) OPERATOR(pg_catalog.=) (s.topic_id, s.partition)"
-							" WHERE s.rows IS NOT NULL AND (s.rewritten_at IS NULL"
-							" OR s.base_offset OPERATOR(pg_catalog.>=) COALESCE(c.cleaned_offset, 0)"
-							" AND EXISTS (SELECT FROM pg_catalog.pg_foreign_table f, pg_catalog.pg_options_to_table(f.ftoptions) o"
-							" WHERE f.ftrelid OPERATOR(pg_catalog.=) t.relation"
-							" AND o.option_name OPERATOR(pg_catalog.=) 'cleanup_policy'"
-							" AND o.option_value OPERATOR(pg_catalog.~~) '%compact%'))"
-							" GROUP BY s.topic_id, s.partition ORDER BY 1, 2");
+	return ks_replicas_exist() ? ks_partition_row_list(context) : NIL;
 }
 
 static int
@@ -135,7 +78,7 @@ compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(KsPartitionKey));
 }
 
-/* Partitions in want of a spare or an epoch's row. */
+/* Partitions that need a spare or an epoch's row. */
 static List *
 list_urgent(MemoryContext context)
 {
@@ -180,13 +123,15 @@ const KsPass ks_passes[] = {
 	{.name = "orphans", .name_step = ks_admin_remove_orphan, .list_names = ks_admin_list_orphans},
 	{.name = "segments", .partition_step = ks_maintain_partition, .list_urgent = list_urgent},
 	{.name = "standby", .partition_step = ks_maintain_standby_end, .list_partitions = list_for_standbys},
-	{.name = "retention", .partition_step = ks_retention_partition, .list_partitions = list_with_sealed},
-	{.name = "compaction", .is_long = true, .partition_step = ks_compact_partition, .list_partitions = list_compactable, .end_partition = ks_compact_end},
+	{.name = "retention", .partition_step = ks_retention_partition, .list_partitions = ks_segment_row_list_sealed},
+	{.name = "compaction", .is_long = true, .partition_step = ks_compact_partition, .list_partitions = ks_segment_row_list_compactable, .end_partition = ks_compact_end},
 	{.name = "garbage", .name_step = ks_garbage_drop, .list_names = ks_garbage_list},
-	{.name = "freeze", .is_long = true, .partition_step = ks_freeze_partition, .list_partitions = list_unfrozen},
+	{.name = "freeze", .is_long = true, .partition_step = ks_freeze_partition, .list_partitions = ks_segment_row_list_unfrozen},
 	{.name = "members", .name_step = ks_group_expire_members, .list_names = ks_group_list_peopled},
 	{.name = "offsets", .name_step = ks_group_expire_offsets, .list_names = ks_group_list_expirable},
 	{.name = "producers", .name_step = ks_producer_turn, .list_names = list_nameless},
+	{.name = "transactions", .name_step = ks_staging_expire, .list_names = ks_staging_list_expired},
+	{.name = "staging", .name_step = ks_staging_turn, .list_names = list_nameless},
 	{.name = "memory", .name_step = sweep, .list_names = list_nameless},
 };
 
@@ -222,7 +167,7 @@ list_items(void *arg)
 	else if (step->pass->list_partitions != NULL)
 		step->list = step->pass->list_partitions(step->context);
 	else
-		step->list = list_all(step->context);
+		step->list = ks_partition_row_list(step->context);
 	return true;
 }
 
@@ -301,9 +246,11 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	maintainer->failed = false;
 	PG_TRY();
 	{
+		/* One transaction a step, until one finds nothing to do. */
 		while (maintainer->in_transaction(maintainer, function, step))
 		{
 			ks_status_step_done(step->number, step->done.segments, step->done.bytes);
+			/* After the commit: shared memory must not know of what may be rolled back. */
 			if (function == step_of_partition)
 				ks_maintain_publish(&step->done);
 			if (step->done.event != NULL)
@@ -313,6 +260,7 @@ run_steps(StepArg *step, KsStep function, KsMaintainer *maintainer)
 	}
 	PG_CATCH();
 	{
+		/* Also on the way out of a canceled CALL: a run's lock and map must not stay. */
 		end_item(step);
 		PG_RE_THROW();
 	}
@@ -327,6 +275,7 @@ run_items(StepArg *step, KsMaintainer *maintainer)
 {
 	ListCell *lc;
 
+	/* The list is a transaction of its own; its items are looked at anew by their steps. */
 	(void) maintainer->in_transaction(maintainer, list_items, step);
 	foreach (lc, step->list)
 	{
@@ -365,6 +314,7 @@ ks_pass_run(int pass, bool urgent, KsMaintainer *maintainer)
 	prepare(&step, pass, urgent, maintainer);
 	if (!urgent)
 	{
+		/* A full round tries again what has failed. */
 		list_free_deep(failed_items[pass]);
 		failed_items[pass] = NIL;
 		INSTR_TIME_SET_CURRENT(start);

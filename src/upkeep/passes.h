@@ -38,7 +38,7 @@ typedef struct KsPass
 	 * NULL: all partitions of all topics.  It is made by one look at shared
 	 * memory or one query, for most databases hold many idle partitions.
 	 */
-	bool (*partition_step)(const KsTopic *topic, int32 partition, KsMaintenance *done);
+	KsMaintenanceStep partition_step;
 	List *(*list_partitions)(MemoryContext context);
 
 	/*

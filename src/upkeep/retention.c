@@ -20,7 +20,7 @@
  * offset and the leader epochs that ended before it.  The table becomes garbage
  * and is dropped in a later transaction (log/garbage.c): pg_dump, which locks
  * what its snapshot shows, must still find it.  Shared memory learns of the new
- * log start after the commit and before the locks are let go, so a reader that
+ * log start after the commit and before the locks are released, so a reader that
  * finds the segment gone finds its offset out of range as well.
  *
  * The log then starts where the last visible record of that segment ended, not
@@ -55,12 +55,15 @@
 #include "base/debug.h"
 #include "base/events.h"
 #include "base/subxact.h"
+#include "catalog/epoch_row.h"
 #include "log/garbage.h"
-#include "log/log.h"
+#include "log/recovery.h"
+#include "log/segment_table.h"
 #include "record/time.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
 #include "topic/pending.h"
+#include "upkeep/retention.h"
 #include "upkeep/upkeep.h"
 
 /* The oldest segment and the one after it; false unless both are there. */
@@ -106,6 +109,7 @@ complain_of_future(const KsTopic *topic, int32 partition, const KsSegment *oldes
 		ks_ms_from_timestamptz(oldest->max_timestamp) - FAR_AHEAD_MS <= ks_clock_trusted_now() ||
 		list_member_oid(complained_about, oldest->relid))
 		return;
+	/* The list is the process's, so that each table is complained about once. */
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	if (list_length(complained_about) >= MAX_COMPLAINTS)
 		complained_about = list_delete_first(complained_about);
@@ -154,6 +158,7 @@ visible_end(const KsSegment *segment, int64 next_base)
 	KsBatchRow row;
 	int64 end = Max(segment->base_offset, 0);
 
+	/* Somebody has it exclusively: its beginning is all that can be said. */
 	if (!ks_segment_try_lock(segment->relid, AccessShareLock))
 		return end;
 	if (ks_segment_problem(segment->relid) != NULL || !ks_segment_open(segment->relid, AccessShareLock, &heap, &index))
@@ -204,14 +209,8 @@ lock_rows(const KsTopic *topic, int32 partition, const KsSegment *next)
 	bool locked;
 
 	ks_owner_begin(&scope);
-	locked = ks_owner_execute("SELECT FROM kstream.partition"
-							  " WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							  " FOR NO KEY UPDATE SKIP LOCKED",
-							  topic->topic_id, partition) == 1 &&
-			 ks_owner_execute("SELECT FROM kstream.segment"
-							  " WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)"
-							  " FOR NO KEY UPDATE SKIP LOCKED",
-							  topic->topic_id, partition, next->number) == 1;
+	locked = ks_partition_row_try_lock(topic->topic_id, partition) &&
+			 ks_segment_row_try_lock(topic->topic_id, partition, next->number);
 	ks_owner_end(&scope);
 	return locked;
 }
@@ -221,20 +220,9 @@ static void
 begin_with(const KsTopic *topic, int32 partition, const KsSegment *next, int64 log_start)
 {
 	if (log_start < next->base_offset)
-		(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
-								" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-								log_start, topic->topic_id, partition, next->number);
-	(void) ks_owner_execute("UPDATE kstream.partition SET log_start_offset = " INT64_FORMAT
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d)"
-							" AND log_start_offset OPERATOR(pg_catalog.<) " INT64_FORMAT,
-							log_start, topic->topic_id, partition, log_start);
-	(void) ks_owner_execute("DELETE FROM kstream.leader_epoch e"
-							" WHERE (topic_id, partition) OPERATOR(pg_catalog.=) (%d, %d) AND EXISTS"
-							" (SELECT FROM kstream.leader_epoch l"
-							" WHERE (l.topic_id, l.partition) OPERATOR(pg_catalog.=) (e.topic_id, e.partition)"
-							" AND l.epoch OPERATOR(pg_catalog.>) e.epoch"
-							" AND l.first_offset OPERATOR(pg_catalog.<=) " INT64_FORMAT ")",
-							topic->topic_id, partition, log_start);
+		ks_segment_row_set_base_offset(topic->topic_id, partition, next->number, log_start);
+	ks_partition_row_move_log_start(topic->topic_id, partition, log_start);
+	ks_epoch_row_delete_ended(topic->topic_id, partition, log_start);
 }
 
 static void
@@ -268,14 +256,13 @@ take_out(const KsTopic *topic, int32 partition, const KsSegment *oldest, const K
 
 	ks_owner_begin(&scope);
 	KS_DEBUG_POINT("retention.before_drop");
-	(void) ks_owner_execute("DELETE FROM kstream.segment"
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							topic->topic_id, partition, oldest->number);
+	ks_segment_row_delete(topic->topic_id, partition, oldest->number);
 	if (get_rel_name(oldest->relid) != NULL)
 		leave_table(oldest->relid);
 	begin_with(topic, partition, next, log_start);
 	KS_DEBUG_POINT("retention.after_log_start");
 	ks_owner_end(&scope);
+	/* Shared memory hears of it at the commit. */
 	ks_pending_log_start(topic, partition, log_start);
 }
 
@@ -283,12 +270,14 @@ bool
 ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *done)
 {
 	KsTopic topic;
+	KsPartitionInfo info;
 	KsSegment oldest;
 	KsSegment next;
 	const char *reason;
 
 	if (!find_oldest(given, partition, &oldest, &next))
 		return false;
+	/* First without any lock: most looks find nothing to do. */
 	if (reason_to_go(given, partition, &oldest, &next) == NULL)
 	{
 		complain_of_future(given, partition, &oldest);
@@ -302,10 +291,14 @@ ks_retention_partition(const KsTopic *given, int32 partition, KsMaintenance *don
 		!find_oldest(&topic, partition, &oldest, &next) ||
 		(reason = reason_to_go(&topic, partition, &oldest, &next)) == NULL)
 		return false;
+	/* Rows first, the segment last: the order of the opening comment. */
 	if (!lock_rows(&topic, partition, &next) || !ks_segment_try_lock(oldest.relid, AccessExclusiveLock))
 		return false;
+	/* where the drop is counted, if there is a place for it */
+	ks_log_info(&topic, partition, &info);
 	take_out(&topic, partition, &oldest, &next);
 	done->segments = 1;
+	done->segments_dropped = 1;
 	done->bytes = oldest.bytes;
 	done->event = psprintf("segment %d of topic \"%s\", partition %d, is dropped: %s; offsets " INT64_FORMAT " to " INT64_FORMAT,
 						   oldest.number, topic.name, partition, reason, oldest.base_offset, next.base_offset - 1);

@@ -42,11 +42,13 @@
 #include "utils/snapmgr.h"
 
 #include "base/debug.h"
+#include "base/locks.h"
 #include "log/epoch.h"
-#include "log/log.h"
+#include "log/recovery.h"
 #include "log/seal.h"
 #include "state/clock.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "upkeep/roll.h"
 #include "upkeep/upkeep.h"
 
 /*
@@ -74,6 +76,7 @@ find_active_row(const KsTopic *topic, int32 partition, int32 number, KsSegment *
 			found = true;
 			break;
 		}
+		/* The last one before it, in the order of numbers. */
 		*previous = *segment;
 	}
 	list_free_deep(segments);
@@ -89,15 +92,8 @@ decide_base_offset(const KsTopic *topic, int32 partition, const KsSegment *activ
 
 	(void) ks_seal_read(topic, partition, previous, base_offset, &seal);
 	ks_owner_begin(&scope);
-	(void) ks_owner_execute("UPDATE kstream.segment SET base_offset = " INT64_FORMAT
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							base_offset, topic->topic_id, partition, active->number);
-	(void) ks_owner_execute("UPDATE kstream.segment SET rows = " INT64_FORMAT ", checksum = " INT64_FORMAT
-							", max_timestamp = '%s'::pg_catalog.timestamptz"
-							", bytes = " INT64_FORMAT
-							" WHERE (topic_id, partition, segment) OPERATOR(pg_catalog.=) (%d, %d, %d)",
-							seal.rows, seal.checksum, ks_seal_timestamp(&seal), seal.bytes,
-							topic->topic_id, partition, previous->number);
+	ks_segment_row_set_base_offset(topic->topic_id, partition, active->number, base_offset);
+	ks_segment_row_set_sealed(topic->topic_id, partition, previous->number, &seal);
 	ks_owner_end(&scope);
 }
 
@@ -167,6 +163,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	KsSegment active;
 	KsSegment previous;
 
+	/* Step 0 of the opening comment; 1 and 2 follow. */
 	if (info->epoch_is_new)
 	{
 		note_epoch(topic, partition, info, done);
@@ -178,6 +175,7 @@ do_due_work(const KsTopic *topic, int32 partition, const KsPartitionInfo *info, 
 	{
 		if (info->active_base < 0 || !OidIsValid(previous.relid))
 			return false;
+		/* A transaction may still write to the older segment. */
 		if (info->stable_offset < info->active_base)
 			return false;
 		decide_base_offset(topic, partition, &active, &previous, info->active_base);
@@ -217,8 +215,8 @@ lock_newest(const KsTopic *topic, int32 partition)
 
 	if (!ConditionalLockRelationOid(topic->relid, AccessShareLock))
 		return false;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ks_catalog()->leader_epoch, (uint32) topic->topic_id, (uint16) partition);
-	return LockAcquire(&tag, ShareUpdateExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ks_tag_newest_end(&tag, ks_catalog()->leader_epoch, topic->topic_id, partition);
+	return ks_lock_try(&tag, ShareUpdateExclusiveLock);
 }
 
 bool
@@ -234,10 +232,12 @@ ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done
 			 ((info.in_use && is_old(given, &info)) || is_spent(given, &info));
 	if (!info.in_use && !is_due)
 		return false;
+	/* Step 3, which needs no row of the catalog: the boundary is written down in a later step. */
 	if (is_due && ks_partition_roll(&done->key))
 		return true;
 	if (OidIsValid(info.spare.relid) && !info.epoch_is_new)
 		return false; /* it was made when all before was decided */
+	/* Another process does it, or the topic is being dropped. */
 	if (!lock_newest(given, partition))
 		return false;
 	if (!ks_topic_find_by_id(given->topic_id, &topic))
@@ -254,4 +254,6 @@ ks_maintain_publish(const KsMaintenance *done)
 		ks_partition_epoch_noted(&done->key, done->leader_epoch);
 	if (done->standby_end > 0)
 		ks_partition_standby_noted(&done->key, done->standby_end);
+	if (done->segments_dropped + done->segments_rewritten + done->compactions > 0)
+		ks_partition_count_upkeep(&done->key, done->segments_dropped, done->segments_rewritten, done->compactions);
 }

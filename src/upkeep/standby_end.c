@@ -31,8 +31,10 @@
 #include "executor/spi.h"
 #include "utils/hsearch.h"
 
-#include "log/log.h"
-#include "topic/owner.h"
+#include "catalog/owner.h"
+#include "log/recovery.h"
+#include "state/partition_slots.h"
+#include "upkeep/standby_end.h"
 #include "upkeep/upkeep.h"
 
 /* A partition without a slot that this process has looked at. */
@@ -43,6 +45,34 @@ typedef struct LookedAt
 } LookedAt;
 
 static HTAB *looked_at = NULL;
+
+/* Entries at which those of dropped topics are looked for: twice what was left last time. */
+#define FIRST_LIMIT 1024
+static long looked_at_limit = FIRST_LIMIT;
+
+/* Entries of topics that are gone would pile up. */
+static void
+forget_dropped(void)
+{
+	HASH_SEQ_STATUS seq;
+	LookedAt *entry;
+	KsTopic topic;
+	List *gone = NIL;
+	ListCell *lc;
+
+	/* first all, then out with them: a look-up may throw, which a walk does not survive */
+	hash_seq_init(&seq, looked_at);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		gone = lappend(gone, entry);
+	foreach (lc, gone)
+	{
+		entry = lfirst(lc);
+		if (entry->key.extension != ks_catalog()->extension || !ks_topic_find_by_uuid(&entry->key.topic, &topic))
+			(void) hash_search(looked_at, &entry->key, HASH_REMOVE, NULL);
+	}
+	list_free(gone);
+	looked_at_limit = Max(hash_get_num_entries(looked_at) * 2, FIRST_LIMIT);
+}
 
 /* True the first time, and when it has lost a slot since. */
 static bool
@@ -60,6 +90,8 @@ look_at(const KsPartitionKey *key)
 		info.entrysize = sizeof(LookedAt);
 		looked_at = hash_create("kstream partitions without a slot", 64, &info, HASH_ELEM | HASH_BLOBS);
 	}
+	if (hash_get_num_entries(looked_at) >= looked_at_limit)
+		forget_dropped();
 	entry = hash_search(looked_at, key, HASH_ENTER, &found);
 	if (found && entry->generation == generation)
 		return false;
@@ -76,6 +108,7 @@ undecided_end(const KsTopic *topic, int32 partition, const KsPartitionKey *key, 
 
 	if (!ks_partition_read(key, &info))
 	{
+		/* before the tables are read: unchanged afterwards means that no slot came and went */
 		uint64 generation = ks_partition_generation(key);
 
 		if (!look_at(key))
@@ -86,6 +119,7 @@ undecided_end(const KsTopic *topic, int32 partition, const KsPartitionKey *key, 
 		if (!ks_partition_read(key, &info))
 			return ks_partition_generation(key) == generation;
 	}
+	/* Something is in flight: its end comes by itself. */
 	if (info.stable_offset != info.next_offset || info.end <= info.standby_end)
 		return false;
 	*end = info.end;
@@ -96,18 +130,12 @@ static bool
 write_end(const KsTopic *topic, int32 partition, int64 end)
 {
 	KsOwnerScope scope;
-	uint64 rows;
+	bool written;
 
 	ks_owner_begin(&scope);
-	rows = ks_owner_execute("UPDATE kstream.partition p SET stable_offset = GREATEST(p.stable_offset, " INT64_FORMAT ")"
-							" FROM (SELECT topic_id, partition FROM kstream.partition"
-							" WHERE topic_id OPERATOR(pg_catalog.=) %d AND partition OPERATOR(pg_catalog.=) %d"
-							" FOR NO KEY UPDATE SKIP LOCKED) free"
-							" WHERE p.topic_id OPERATOR(pg_catalog.=) free.topic_id"
-							" AND p.partition OPERATOR(pg_catalog.=) free.partition",
-							end, topic->topic_id, partition);
+	written = ks_partition_row_raise_stable(topic->topic_id, partition, end);
 	ks_owner_end(&scope);
-	return rows == 1;
+	return written;
 }
 
 bool
@@ -119,6 +147,10 @@ ks_maintain_standby_end(const KsTopic *topic, int32 partition, KsMaintenance *do
 	if (!undecided_end(topic, partition, &done->key, &end))
 		return false;
 	ks_topic_partition_row(topic, partition, &row);
+	/*
+	 * The rows say it by themselves; remember that, so that the tables are not read again
+	 * for it.
+	 */
 	if (ks_log_standby_end(topic, partition, &row) >= end)
 	{
 		ks_partition_standby_noted(&done->key, end);

@@ -27,8 +27,11 @@
 
 #include "base/errors.h"
 #include "base/subxact.h"
+#include "log/damage.h"
 #include "state/worker_status.h"
 #include "topic/topic.h"
+#include "topic/topic_name.h"
+#include "upkeep/compact.h"
 #include "upkeep/passes.h"
 
 /* Who runs the passes in the foreground. */
@@ -115,6 +118,7 @@ in_transaction(KsMaintainer *maintainer, KsStep step, void *arg)
 	/* The session's default might be one that fails where another writes. */
 	XactIsoLevel = XACT_READ_COMMITTED;
 	done = run_step((Foreground *) maintainer, step, arg);
+	/* What a false step wrote must not stay. */
 	if (ks_pass_must_roll_back(done))
 		SPI_rollback();
 	else
@@ -155,6 +159,7 @@ kstream_run_maintenance(PG_FUNCTION_ARGS)
 	SPI_commit();
 	/* Of the CALL's portal: it outlives the transactions. */
 	foreground.context = PortalContext;
+	/* SPI_commit() resets the transaction's contexts. */
 	context = MemoryContextSwitchTo(PortalContext);
 	for (i = 0; i < ks_pass_count; i++)
 		ks_pass_run(i, false, &foreground.maintainer);
@@ -165,12 +170,29 @@ kstream_run_maintenance(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+typedef struct PlanArg
+{
+	const KsTopic *topic;
+	int32 partition;
+	KsCompactionPlan *plan;
+} PlanArg;
+
+static void
+look_at_plan(void *arg)
+{
+	PlanArg *wanted = arg;
+
+	ks_compaction_plan(wanted->topic, wanted->partition, wanted->plan);
+}
+
+/* NULL for a topic that is gone, and for a damaged partition. */
 PG_FUNCTION_INFO_V1(kstream_compaction_state);
 Datum
 kstream_compaction_state(PG_FUNCTION_ARGS)
 {
 	KsTopic topic;
 	KsCompactionPlan plan;
+	PlanArg plan_arg;
 	TupleDesc desc;
 	Datum values[4];
 	bool isnull[4] = {false};
@@ -185,7 +207,11 @@ kstream_compaction_state(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	ks_compaction_plan(&topic, PG_GETARG_INT32(1), &plan);
+	plan_arg.topic = &topic;
+	plan_arg.partition = PG_GETARG_INT32(1);
+	plan_arg.plan = &plan;
+	if (ks_damage_of(look_at_plan, &plan_arg) != NULL)
+		PG_RETURN_NULL();
 	values[0] = Int64GetDatum(plan.first_dirty);
 	values[1] = Int64GetDatum(plan.end);
 	values[2] = Int64GetDatum(plan.clean_bytes);

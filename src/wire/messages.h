@@ -278,6 +278,250 @@
 	F(FindCoordinatorResponse, int32, INT32, port, 0, 3, -1, -1, 0) \
 	S(FindCoordinatorResponse, FindCoordinatorResponseCoordinator, coordinators, 4, 99, -1, -1, 0)
 
+#define KW_OffsetCommitRequestRequestPartition(F, A, S, O) \
+	F(OffsetCommitRequestRequestPartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(OffsetCommitRequestRequestPartition, int64, INT64, committed_offset, 0, 99, -1, -1, 0) \
+	F(OffsetCommitRequestRequestPartition, int32, INT32, committed_leader_epoch, 6, 99, -1, -1, -1) \
+	F(OffsetCommitRequestRequestPartition, KwString, STRING, committed_metadata, 0, 99, 0, -1, 0)
+
+#define KW_OffsetCommitRequestRequestTopic(F, A, S, O) \
+	F(OffsetCommitRequestRequestTopic, KwString, STRING, name, 0, 9, -1, -1, 0) \
+	F(OffsetCommitRequestRequestTopic, KwUuid, UUID, topic_id, 10, 99, -1, -1, 0) \
+	S(OffsetCommitRequestRequestTopic, OffsetCommitRequestRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_OffsetCommitRequest(F, A, S, O) \
+	F(OffsetCommitRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(OffsetCommitRequest, int32, INT32, generation_id_or_member_epoch, 1, 99, -1, -1, -1) \
+	F(OffsetCommitRequest, KwString, STRING, member_id, 1, 99, -1, -1, 0) \
+	F(OffsetCommitRequest, KwString, STRING, group_instance_id, 7, 99, 7, -1, KW_NULL) \
+	F(OffsetCommitRequest, int64, INT64, retention_time_ms, 2, 4, -1, -1, -1) \
+	S(OffsetCommitRequest, OffsetCommitRequestRequestTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_OffsetCommitResponseResponsePartition(F, A, S, O) \
+	F(OffsetCommitResponseResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(OffsetCommitResponseResponsePartition, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_OffsetCommitResponseResponseTopic(F, A, S, O) \
+	F(OffsetCommitResponseResponseTopic, KwString, STRING, name, 0, 9, -1, -1, 0) \
+	F(OffsetCommitResponseResponseTopic, KwUuid, UUID, topic_id, 10, 99, -1, -1, 0) \
+	S(OffsetCommitResponseResponseTopic, OffsetCommitResponseResponsePartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_OffsetCommitResponse(F, A, S, O) \
+	F(OffsetCommitResponse, int32, INT32, throttle_time_ms, 3, 99, -1, -1, 0) \
+	S(OffsetCommitResponse, OffsetCommitResponseResponseTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_OffsetFetchRequestRequestTopic(F, A, S, O) \
+	F(OffsetFetchRequestRequestTopic, KwString, STRING, name, 0, 7, -1, -1, 0) \
+	A(OffsetFetchRequestRequestTopic, int32, INT32, partition_indexes, 0, 7, -1, -1, 0)
+
+#define KW_OffsetFetchRequestRequestTopics(F, A, S, O) \
+	F(OffsetFetchRequestRequestTopics, KwString, STRING, name, 8, 9, -1, -1, 0) \
+	F(OffsetFetchRequestRequestTopics, KwUuid, UUID, topic_id, 10, 99, -1, -1, 0) \
+	A(OffsetFetchRequestRequestTopics, int32, INT32, partition_indexes, 8, 99, -1, -1, 0)
+
+#define KW_OffsetFetchRequestRequestGroup(F, A, S, O) \
+	F(OffsetFetchRequestRequestGroup, KwString, STRING, group_id, 8, 99, -1, -1, 0) \
+	F(OffsetFetchRequestRequestGroup, KwString, STRING, member_id, 9, 99, 9, -1, KW_NULL) \
+	F(OffsetFetchRequestRequestGroup, int32, INT32, member_epoch, 9, 99, -1, -1, -1) \
+	S(OffsetFetchRequestRequestGroup, OffsetFetchRequestRequestTopics, topics, 8, 99, 8, -1, 0)
+
+#define KW_OffsetFetchRequest(F, A, S, O) \
+	F(OffsetFetchRequest, KwString, STRING, group_id, 0, 7, -1, -1, 0) \
+	S(OffsetFetchRequest, OffsetFetchRequestRequestTopic, topics, 0, 7, 2, -1, 0) \
+	S(OffsetFetchRequest, OffsetFetchRequestRequestGroup, groups, 8, 99, -1, -1, 0) \
+	F(OffsetFetchRequest, bool, BOOL, require_stable, 7, 99, -1, -1, 0)
+
+#define KW_OffsetFetchResponseResponsePartition(F, A, S, O) \
+	F(OffsetFetchResponseResponsePartition, int32, INT32, partition_index, 0, 7, -1, -1, 0) \
+	F(OffsetFetchResponseResponsePartition, int64, INT64, committed_offset, 0, 7, -1, -1, 0) \
+	F(OffsetFetchResponseResponsePartition, int32, INT32, committed_leader_epoch, 5, 7, -1, -1, -1) \
+	F(OffsetFetchResponseResponsePartition, KwString, STRING, metadata, 0, 7, 0, -1, 0) \
+	F(OffsetFetchResponseResponsePartition, int16, INT16, error_code, 0, 7, -1, -1, 0)
+
+#define KW_OffsetFetchResponseResponseTopic(F, A, S, O) \
+	F(OffsetFetchResponseResponseTopic, KwString, STRING, name, 0, 7, -1, -1, 0) \
+	S(OffsetFetchResponseResponseTopic, OffsetFetchResponseResponsePartition, partitions, 0, 7, -1, -1, 0)
+
+#define KW_OffsetFetchResponseResponsePartitions(F, A, S, O) \
+	F(OffsetFetchResponseResponsePartitions, int32, INT32, partition_index, 8, 99, -1, -1, 0) \
+	F(OffsetFetchResponseResponsePartitions, int64, INT64, committed_offset, 8, 99, -1, -1, 0) \
+	F(OffsetFetchResponseResponsePartitions, int32, INT32, committed_leader_epoch, 8, 99, -1, -1, -1) \
+	F(OffsetFetchResponseResponsePartitions, KwString, STRING, metadata, 8, 99, 8, -1, 0) \
+	F(OffsetFetchResponseResponsePartitions, int16, INT16, error_code, 8, 99, -1, -1, 0)
+
+#define KW_OffsetFetchResponseResponseTopics(F, A, S, O) \
+	F(OffsetFetchResponseResponseTopics, KwString, STRING, name, 8, 9, -1, -1, 0) \
+	F(OffsetFetchResponseResponseTopics, KwUuid, UUID, topic_id, 10, 99, -1, -1, 0) \
+	S(OffsetFetchResponseResponseTopics, OffsetFetchResponseResponsePartitions, partitions, 8, 99, -1, -1, 0)
+
+#define KW_OffsetFetchResponseResponseGroup(F, A, S, O) \
+	F(OffsetFetchResponseResponseGroup, KwString, STRING, group_id, 8, 99, -1, -1, 0) \
+	S(OffsetFetchResponseResponseGroup, OffsetFetchResponseResponseTopics, topics, 8, 99, -1, -1, 0) \
+	F(OffsetFetchResponseResponseGroup, int16, INT16, error_code, 8, 99, -1, -1, 0)
+
+#define KW_OffsetFetchResponse(F, A, S, O) \
+	F(OffsetFetchResponse, int32, INT32, throttle_time_ms, 3, 99, -1, -1, 0) \
+	S(OffsetFetchResponse, OffsetFetchResponseResponseTopic, topics, 0, 7, -1, -1, 0) \
+	F(OffsetFetchResponse, int16, INT16, error_code, 2, 7, -1, -1, 0) \
+	S(OffsetFetchResponse, OffsetFetchResponseResponseGroup, groups, 8, 99, -1, -1, 0)
+
+#define KW_JoinGroupRequestRequestProtocol(F, A, S, O) \
+	F(JoinGroupRequestRequestProtocol, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	F(JoinGroupRequestRequestProtocol, KwString, BYTES, metadata, 0, 99, -1, -1, 0)
+
+#define KW_JoinGroupRequest(F, A, S, O) \
+	F(JoinGroupRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(JoinGroupRequest, int32, INT32, session_timeout_ms, 0, 99, -1, -1, 0) \
+	F(JoinGroupRequest, int32, INT32, rebalance_timeout_ms, 1, 99, -1, -1, -1) \
+	F(JoinGroupRequest, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	F(JoinGroupRequest, KwString, STRING, group_instance_id, 5, 99, 5, -1, KW_NULL) \
+	F(JoinGroupRequest, KwString, STRING, protocol_type, 0, 99, -1, -1, 0) \
+	S(JoinGroupRequest, JoinGroupRequestRequestProtocol, protocols, 0, 99, -1, -1, 0) \
+	F(JoinGroupRequest, KwString, STRING, reason, 8, 99, 8, -1, KW_NULL)
+
+#define KW_JoinGroupResponseResponseMember(F, A, S, O) \
+	F(JoinGroupResponseResponseMember, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	F(JoinGroupResponseResponseMember, KwString, STRING, group_instance_id, 5, 99, 5, -1, KW_NULL) \
+	F(JoinGroupResponseResponseMember, KwString, BYTES, metadata, 0, 99, -1, -1, 0)
+
+#define KW_JoinGroupResponse(F, A, S, O) \
+	F(JoinGroupResponse, int32, INT32, throttle_time_ms, 2, 99, -1, -1, 0) \
+	F(JoinGroupResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(JoinGroupResponse, int32, INT32, generation_id, 0, 99, -1, -1, -1) \
+	F(JoinGroupResponse, KwString, STRING, protocol_type, 7, 99, 7, -1, KW_NULL) \
+	F(JoinGroupResponse, KwString, STRING, protocol_name, 0, 99, 7, -1, 0) \
+	F(JoinGroupResponse, KwString, STRING, leader, 0, 99, -1, -1, 0) \
+	F(JoinGroupResponse, bool, BOOL, skip_assignment, 9, 99, -1, -1, 0) \
+	F(JoinGroupResponse, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	S(JoinGroupResponse, JoinGroupResponseResponseMember, members, 0, 99, -1, -1, 0)
+
+#define KW_HeartbeatRequest(F, A, S, O) \
+	F(HeartbeatRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(HeartbeatRequest, int32, INT32, generation_id, 0, 99, -1, -1, 0) \
+	F(HeartbeatRequest, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	F(HeartbeatRequest, KwString, STRING, group_instance_id, 3, 99, 3, -1, KW_NULL)
+
+#define KW_HeartbeatResponse(F, A, S, O) \
+	F(HeartbeatResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	F(HeartbeatResponse, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_LeaveGroupRequestMemberIdentity(F, A, S, O) \
+	F(LeaveGroupRequestMemberIdentity, KwString, STRING, member_id, 3, 99, -1, -1, 0) \
+	F(LeaveGroupRequestMemberIdentity, KwString, STRING, group_instance_id, 3, 99, 3, -1, KW_NULL) \
+	F(LeaveGroupRequestMemberIdentity, KwString, STRING, reason, 5, 99, 5, -1, KW_NULL)
+
+#define KW_LeaveGroupRequest(F, A, S, O) \
+	F(LeaveGroupRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(LeaveGroupRequest, KwString, STRING, member_id, 0, 2, -1, -1, 0) \
+	S(LeaveGroupRequest, LeaveGroupRequestMemberIdentity, members, 3, 99, -1, -1, 0)
+
+#define KW_LeaveGroupResponseMemberResponse(F, A, S, O) \
+	F(LeaveGroupResponseMemberResponse, KwString, STRING, member_id, 3, 99, -1, -1, 0) \
+	F(LeaveGroupResponseMemberResponse, KwString, STRING, group_instance_id, 3, 99, 3, -1, 0) \
+	F(LeaveGroupResponseMemberResponse, int16, INT16, error_code, 3, 99, -1, -1, 0)
+
+#define KW_LeaveGroupResponse(F, A, S, O) \
+	F(LeaveGroupResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	F(LeaveGroupResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	S(LeaveGroupResponse, LeaveGroupResponseMemberResponse, members, 3, 99, -1, -1, 0)
+
+#define KW_SyncGroupRequestRequestAssignment(F, A, S, O) \
+	F(SyncGroupRequestRequestAssignment, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	F(SyncGroupRequestRequestAssignment, KwString, BYTES, assignment, 0, 99, -1, -1, 0)
+
+#define KW_SyncGroupRequest(F, A, S, O) \
+	F(SyncGroupRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(SyncGroupRequest, int32, INT32, generation_id, 0, 99, -1, -1, 0) \
+	F(SyncGroupRequest, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	F(SyncGroupRequest, KwString, STRING, group_instance_id, 3, 99, 3, -1, KW_NULL) \
+	F(SyncGroupRequest, KwString, STRING, protocol_type, 5, 99, 5, -1, KW_NULL) \
+	F(SyncGroupRequest, KwString, STRING, protocol_name, 5, 99, 5, -1, KW_NULL) \
+	S(SyncGroupRequest, SyncGroupRequestRequestAssignment, assignments, 0, 99, -1, -1, 0)
+
+#define KW_SyncGroupResponse(F, A, S, O) \
+	F(SyncGroupResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	F(SyncGroupResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(SyncGroupResponse, KwString, STRING, protocol_type, 5, 99, 5, -1, KW_NULL) \
+	F(SyncGroupResponse, KwString, STRING, protocol_name, 5, 99, 5, -1, KW_NULL) \
+	F(SyncGroupResponse, KwString, BYTES, assignment, 0, 99, -1, -1, 0)
+
+#define KW_DescribeGroupsRequest(F, A, S, O) \
+	A(DescribeGroupsRequest, KwString, STRING, groups, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsRequest, bool, BOOL, include_authorized_operations, 3, 99, -1, -1, 0)
+
+#define KW_DescribeGroupsResponseDescribedGroupMember(F, A, S, O) \
+	F(DescribeGroupsResponseDescribedGroupMember, KwString, STRING, member_id, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroupMember, KwString, STRING, group_instance_id, 4, 99, 4, -1, KW_NULL) \
+	F(DescribeGroupsResponseDescribedGroupMember, KwString, STRING, client_id, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroupMember, KwString, STRING, client_host, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroupMember, KwString, BYTES, member_metadata, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroupMember, KwString, BYTES, member_assignment, 0, 99, -1, -1, 0)
+
+#define KW_DescribeGroupsResponseDescribedGroup(F, A, S, O) \
+	F(DescribeGroupsResponseDescribedGroup, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroup, KwString, STRING, error_message, 6, 99, 6, -1, KW_NULL) \
+	F(DescribeGroupsResponseDescribedGroup, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroup, KwString, STRING, group_state, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroup, KwString, STRING, protocol_type, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroup, KwString, STRING, protocol_data, 0, 99, -1, -1, 0) \
+	S(DescribeGroupsResponseDescribedGroup, DescribeGroupsResponseDescribedGroupMember, members, 0, 99, -1, -1, 0) \
+	F(DescribeGroupsResponseDescribedGroup, int32, INT32, authorized_operations, 3, 99, -1, -1, INT64CONST(-2147483648))
+
+#define KW_DescribeGroupsResponse(F, A, S, O) \
+	F(DescribeGroupsResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	S(DescribeGroupsResponse, DescribeGroupsResponseDescribedGroup, groups, 0, 99, -1, -1, 0)
+
+#define KW_ListGroupsRequest(F, A, S, O) \
+	A(ListGroupsRequest, KwString, STRING, states_filter, 4, 99, -1, -1, 0) \
+	A(ListGroupsRequest, KwString, STRING, types_filter, 5, 99, -1, -1, 0)
+
+#define KW_ListGroupsResponseListedGroup(F, A, S, O) \
+	F(ListGroupsResponseListedGroup, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(ListGroupsResponseListedGroup, KwString, STRING, protocol_type, 0, 99, -1, -1, 0) \
+	F(ListGroupsResponseListedGroup, KwString, STRING, group_state, 4, 99, -1, -1, 0) \
+	F(ListGroupsResponseListedGroup, KwString, STRING, group_type, 5, 99, -1, -1, 0)
+
+#define KW_ListGroupsResponse(F, A, S, O) \
+	F(ListGroupsResponse, int32, INT32, throttle_time_ms, 1, 99, -1, -1, 0) \
+	F(ListGroupsResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	S(ListGroupsResponse, ListGroupsResponseListedGroup, groups, 0, 99, -1, -1, 0)
+
+#define KW_DeleteGroupsRequest(F, A, S, O) \
+	A(DeleteGroupsRequest, KwString, STRING, groups_names, 0, 99, -1, -1, 0)
+
+#define KW_DeleteGroupsResponseDeletableGroupResult(F, A, S, O) \
+	F(DeleteGroupsResponseDeletableGroupResult, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(DeleteGroupsResponseDeletableGroupResult, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DeleteGroupsResponseDeletableGroupResult, KwString, STRING, error_message, 3, 99, 3, -1, KW_NULL)
+
+#define KW_DeleteGroupsResponse(F, A, S, O) \
+	F(DeleteGroupsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DeleteGroupsResponse, DeleteGroupsResponseDeletableGroupResult, results, 0, 99, -1, -1, 0)
+
+#define KW_OffsetDeleteRequestRequestPartition(F, A, S, O) \
+	F(OffsetDeleteRequestRequestPartition, int32, INT32, partition_index, 0, 99, -1, -1, 0)
+
+#define KW_OffsetDeleteRequestRequestTopic(F, A, S, O) \
+	F(OffsetDeleteRequestRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(OffsetDeleteRequestRequestTopic, OffsetDeleteRequestRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_OffsetDeleteRequest(F, A, S, O) \
+	F(OffsetDeleteRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	S(OffsetDeleteRequest, OffsetDeleteRequestRequestTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_OffsetDeleteResponseResponsePartition(F, A, S, O) \
+	F(OffsetDeleteResponseResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(OffsetDeleteResponseResponsePartition, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_OffsetDeleteResponseResponseTopic(F, A, S, O) \
+	F(OffsetDeleteResponseResponseTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(OffsetDeleteResponseResponseTopic, OffsetDeleteResponseResponsePartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_OffsetDeleteResponse(F, A, S, O) \
+	F(OffsetDeleteResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(OffsetDeleteResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(OffsetDeleteResponse, OffsetDeleteResponseResponseTopic, topics, 0, 99, -1, -1, 0)
+
 #define KW_SaslHandshakeRequest(F, A, S, O) \
 	F(SaslHandshakeRequest, KwString, STRING, mechanism, 0, 99, -1, -1, 0)
 
@@ -730,6 +974,134 @@
 	F(OffsetForLeaderEpochResponse, int32, INT32, throttle_time_ms, 2, 99, -1, -1, 0) \
 	S(OffsetForLeaderEpochResponse, OffsetForLeaderEpochResponseOffsetForLeaderTopicResult, topics, 0, 99, -1, -1, 0)
 
+#define KW_AddPartitionsToTxnRequestTopic(F, A, S, O) \
+	F(AddPartitionsToTxnRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	A(AddPartitionsToTxnRequestTopic, int32, INT32, partitions, 0, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnRequestTransaction(F, A, S, O) \
+	F(AddPartitionsToTxnRequestTransaction, KwString, STRING, transactional_id, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequestTransaction, int64, INT64, producer_id, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequestTransaction, int16, INT16, producer_epoch, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequestTransaction, bool, BOOL, verify_only, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnRequestTransaction, AddPartitionsToTxnRequestTopic, topics, 4, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnRequest(F, A, S, O) \
+	S(AddPartitionsToTxnRequest, AddPartitionsToTxnRequestTransaction, transactions, 4, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnRequest, KwString, STRING, transactional_id, 0, 3, -1, -1, 0) \
+	F(AddPartitionsToTxnRequest, int64, INT64, producer_id, 0, 3, -1, -1, 0) \
+	F(AddPartitionsToTxnRequest, int16, INT16, producer_epoch, 0, 3, -1, -1, 0) \
+	S(AddPartitionsToTxnRequest, AddPartitionsToTxnRequestTopic, topics, 0, 3, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponsePartitionResult(F, A, S, O) \
+	F(AddPartitionsToTxnResponsePartitionResult, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnResponsePartitionResult, int16, INT16, partition_error_code, 0, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponseTopicResult(F, A, S, O) \
+	F(AddPartitionsToTxnResponseTopicResult, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponseTopicResult, AddPartitionsToTxnResponsePartitionResult, results_by_partition, 0, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponseResult(F, A, S, O) \
+	F(AddPartitionsToTxnResponseResult, KwString, STRING, transactional_id, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponseResult, AddPartitionsToTxnResponseTopicResult, topic_results, 4, 99, -1, -1, 0)
+
+#define KW_AddPartitionsToTxnResponse(F, A, S, O) \
+	F(AddPartitionsToTxnResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(AddPartitionsToTxnResponse, int16, INT16, error_code, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponse, AddPartitionsToTxnResponseResult, results_by_transaction, 4, 99, -1, -1, 0) \
+	S(AddPartitionsToTxnResponse, AddPartitionsToTxnResponseTopicResult, results_by_topic, 0, 3, -1, -1, 0)
+
+#define KW_AddOffsetsToTxnRequest(F, A, S, O) \
+	F(AddOffsetsToTxnRequest, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnRequest, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnRequest, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0)
+
+#define KW_AddOffsetsToTxnResponse(F, A, S, O) \
+	F(AddOffsetsToTxnResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(AddOffsetsToTxnResponse, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_EndTxnRequest(F, A, S, O) \
+	F(EndTxnRequest, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(EndTxnRequest, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(EndTxnRequest, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	F(EndTxnRequest, bool, BOOL, committed, 0, 99, -1, -1, 0)
+
+#define KW_EndTxnResponse(F, A, S, O) \
+	F(EndTxnResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(EndTxnResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(EndTxnResponse, int64, INT64, producer_id, 5, 99, -1, -1, -1) \
+	F(EndTxnResponse, int16, INT16, producer_epoch, 5, 99, -1, -1, -1)
+
+#define KW_TxnOffsetCommitRequestPartition(F, A, S, O) \
+	F(TxnOffsetCommitRequestPartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequestPartition, int64, INT64, committed_offset, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequestPartition, int32, INT32, committed_leader_epoch, 2, 99, -1, -1, -1) \
+	F(TxnOffsetCommitRequestPartition, KwString, STRING, committed_metadata, 0, 99, 0, -1, 0)
+
+#define KW_TxnOffsetCommitRequestTopic(F, A, S, O) \
+	F(TxnOffsetCommitRequestTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(TxnOffsetCommitRequestTopic, TxnOffsetCommitRequestPartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitRequest(F, A, S, O) \
+	F(TxnOffsetCommitRequest, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, KwString, STRING, group_id, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, int32, INT32, generation_id, 3, 99, -1, -1, -1) \
+	F(TxnOffsetCommitRequest, KwString, STRING, member_id, 3, 99, -1, -1, 0) \
+	F(TxnOffsetCommitRequest, KwString, STRING, group_instance_id, 3, 99, 3, -1, KW_NULL) \
+	S(TxnOffsetCommitRequest, TxnOffsetCommitRequestTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitResponsePartition(F, A, S, O) \
+	F(TxnOffsetCommitResponsePartition, int32, INT32, partition_index, 0, 99, -1, -1, 0) \
+	F(TxnOffsetCommitResponsePartition, int16, INT16, error_code, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitResponseTopic(F, A, S, O) \
+	F(TxnOffsetCommitResponseTopic, KwString, STRING, name, 0, 99, -1, -1, 0) \
+	S(TxnOffsetCommitResponseTopic, TxnOffsetCommitResponsePartition, partitions, 0, 99, -1, -1, 0)
+
+#define KW_TxnOffsetCommitResponse(F, A, S, O) \
+	F(TxnOffsetCommitResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(TxnOffsetCommitResponse, TxnOffsetCommitResponseTopic, topics, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsRequest(F, A, S, O) \
+	A(DescribeTransactionsRequest, KwString, STRING, transactional_ids, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsResponseTopicData(F, A, S, O) \
+	F(DescribeTransactionsResponseTopicData, KwString, STRING, topic, 0, 99, -1, -1, 0) \
+	A(DescribeTransactionsResponseTopicData, int32, INT32, partitions, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsResponseTransactionState(F, A, S, O) \
+	F(DescribeTransactionsResponseTransactionState, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, KwString, STRING, transaction_state, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int32, INT32, transaction_timeout_ms, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int64, INT64, transaction_start_time_ms, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(DescribeTransactionsResponseTransactionState, int16, INT16, producer_epoch, 0, 99, -1, -1, 0) \
+	S(DescribeTransactionsResponseTransactionState, DescribeTransactionsResponseTopicData, topics, 0, 99, -1, -1, 0)
+
+#define KW_DescribeTransactionsResponse(F, A, S, O) \
+	F(DescribeTransactionsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	S(DescribeTransactionsResponse, DescribeTransactionsResponseTransactionState, transaction_states, 0, 99, -1, -1, 0)
+
+#define KW_ListTransactionsRequest(F, A, S, O) \
+	A(ListTransactionsRequest, KwString, STRING, state_filters, 0, 99, -1, -1, 0) \
+	A(ListTransactionsRequest, int64, INT64, producer_id_filters, 0, 99, -1, -1, 0) \
+	F(ListTransactionsRequest, int64, INT64, duration_filter, 1, 99, -1, -1, -1) \
+	F(ListTransactionsRequest, KwString, STRING, transactional_id_pattern, 2, 99, 2, -1, KW_NULL)
+
+#define KW_ListTransactionsResponseTransactionState(F, A, S, O) \
+	F(ListTransactionsResponseTransactionState, KwString, STRING, transactional_id, 0, 99, -1, -1, 0) \
+	F(ListTransactionsResponseTransactionState, int64, INT64, producer_id, 0, 99, -1, -1, 0) \
+	F(ListTransactionsResponseTransactionState, KwString, STRING, transaction_state, 0, 99, -1, -1, 0)
+
+#define KW_ListTransactionsResponse(F, A, S, O) \
+	F(ListTransactionsResponse, int32, INT32, throttle_time_ms, 0, 99, -1, -1, 0) \
+	F(ListTransactionsResponse, int16, INT16, error_code, 0, 99, -1, -1, 0) \
+	A(ListTransactionsResponse, KwString, STRING, unknown_state_filters, 0, 99, -1, -1, 0) \
+	S(ListTransactionsResponse, ListTransactionsResponseTransactionState, transaction_states, 0, 99, -1, -1, 0)
+
 /* Every structure, those that others hold first. */
 #define KW_STRUCTS(X) \
 	X(ApiVersionsRequest) \
@@ -774,6 +1146,51 @@
 	X(FindCoordinatorRequest) \
 	X(FindCoordinatorResponseCoordinator) \
 	X(FindCoordinatorResponse) \
+	X(OffsetCommitRequestRequestPartition) \
+	X(OffsetCommitRequestRequestTopic) \
+	X(OffsetCommitRequest) \
+	X(OffsetCommitResponseResponsePartition) \
+	X(OffsetCommitResponseResponseTopic) \
+	X(OffsetCommitResponse) \
+	X(OffsetFetchRequestRequestTopic) \
+	X(OffsetFetchRequestRequestTopics) \
+	X(OffsetFetchRequestRequestGroup) \
+	X(OffsetFetchRequest) \
+	X(OffsetFetchResponseResponsePartition) \
+	X(OffsetFetchResponseResponseTopic) \
+	X(OffsetFetchResponseResponsePartitions) \
+	X(OffsetFetchResponseResponseTopics) \
+	X(OffsetFetchResponseResponseGroup) \
+	X(OffsetFetchResponse) \
+	X(JoinGroupRequestRequestProtocol) \
+	X(JoinGroupRequest) \
+	X(JoinGroupResponseResponseMember) \
+	X(JoinGroupResponse) \
+	X(HeartbeatRequest) \
+	X(HeartbeatResponse) \
+	X(LeaveGroupRequestMemberIdentity) \
+	X(LeaveGroupRequest) \
+	X(LeaveGroupResponseMemberResponse) \
+	X(LeaveGroupResponse) \
+	X(SyncGroupRequestRequestAssignment) \
+	X(SyncGroupRequest) \
+	X(SyncGroupResponse) \
+	X(DescribeGroupsRequest) \
+	X(DescribeGroupsResponseDescribedGroupMember) \
+	X(DescribeGroupsResponseDescribedGroup) \
+	X(DescribeGroupsResponse) \
+	X(ListGroupsRequest) \
+	X(ListGroupsResponseListedGroup) \
+	X(ListGroupsResponse) \
+	X(DeleteGroupsRequest) \
+	X(DeleteGroupsResponseDeletableGroupResult) \
+	X(DeleteGroupsResponse) \
+	X(OffsetDeleteRequestRequestPartition) \
+	X(OffsetDeleteRequestRequestTopic) \
+	X(OffsetDeleteRequest) \
+	X(OffsetDeleteResponseResponsePartition) \
+	X(OffsetDeleteResponseResponseTopic) \
+	X(OffsetDeleteResponse) \
 	X(SaslHandshakeRequest) \
 	X(SaslHandshakeResponse) \
 	X(SaslAuthenticateRequest) \
@@ -862,7 +1279,31 @@
 	X(OffsetForLeaderEpochRequest) \
 	X(OffsetForLeaderEpochResponseEpochEndOffset) \
 	X(OffsetForLeaderEpochResponseOffsetForLeaderTopicResult) \
-	X(OffsetForLeaderEpochResponse)
+	X(OffsetForLeaderEpochResponse) \
+	X(AddPartitionsToTxnRequestTopic) \
+	X(AddPartitionsToTxnRequestTransaction) \
+	X(AddPartitionsToTxnRequest) \
+	X(AddPartitionsToTxnResponsePartitionResult) \
+	X(AddPartitionsToTxnResponseTopicResult) \
+	X(AddPartitionsToTxnResponseResult) \
+	X(AddPartitionsToTxnResponse) \
+	X(AddOffsetsToTxnRequest) \
+	X(AddOffsetsToTxnResponse) \
+	X(EndTxnRequest) \
+	X(EndTxnResponse) \
+	X(TxnOffsetCommitRequestPartition) \
+	X(TxnOffsetCommitRequestTopic) \
+	X(TxnOffsetCommitRequest) \
+	X(TxnOffsetCommitResponsePartition) \
+	X(TxnOffsetCommitResponseTopic) \
+	X(TxnOffsetCommitResponse) \
+	X(DescribeTransactionsRequest) \
+	X(DescribeTransactionsResponseTopicData) \
+	X(DescribeTransactionsResponseTransactionState) \
+	X(DescribeTransactionsResponse) \
+	X(ListTransactionsRequest) \
+	X(ListTransactionsResponseTransactionState) \
+	X(ListTransactionsResponse)
 
 /* API name, key, lowest and highest version, first flexible version. */
 #define KW_APIS(X) \
@@ -870,7 +1311,15 @@
 	X(Fetch, 1, 4, 18, 12) \
 	X(ListOffsets, 2, 1, 11, 6) \
 	X(Metadata, 3, 0, 13, 9) \
+	X(OffsetCommit, 8, 2, 10, 8) \
+	X(OffsetFetch, 9, 1, 10, 6) \
 	X(FindCoordinator, 10, 0, 6, 3) \
+	X(JoinGroup, 11, 0, 9, 6) \
+	X(Heartbeat, 12, 0, 4, 4) \
+	X(LeaveGroup, 13, 0, 5, 4) \
+	X(SyncGroup, 14, 0, 5, 4) \
+	X(DescribeGroups, 15, 0, 6, 5) \
+	X(ListGroups, 16, 0, 5, 3) \
 	X(SaslHandshake, 17, 0, 1, 99) \
 	X(ApiVersions, 18, 0, 5, 3) \
 	X(CreateTopics, 19, 2, 7, 5) \
@@ -878,17 +1327,25 @@
 	X(DeleteRecords, 21, 0, 2, 2) \
 	X(InitProducerId, 22, 0, 5, 2) \
 	X(OffsetForLeaderEpoch, 23, 2, 4, 4) \
+	X(AddPartitionsToTxn, 24, 0, 5, 3) \
+	X(AddOffsetsToTxn, 25, 0, 4, 3) \
+	X(EndTxn, 26, 0, 5, 3) \
+	X(TxnOffsetCommit, 28, 0, 5, 3) \
 	X(DescribeAcls, 29, 1, 3, 2) \
 	X(DescribeConfigs, 32, 1, 4, 4) \
 	X(AlterConfigs, 33, 0, 2, 2) \
 	X(DescribeLogDirs, 35, 1, 5, 2) \
 	X(SaslAuthenticate, 36, 0, 2, 2) \
 	X(CreatePartitions, 37, 0, 3, 2) \
+	X(DeleteGroups, 42, 0, 3, 2) \
 	X(ElectLeaders, 43, 0, 2, 2) \
 	X(IncrementalAlterConfigs, 44, 0, 1, 1) \
 	X(ListPartitionReassignments, 46, 0, 0, 0) \
+	X(OffsetDelete, 47, 0, 0, 99) \
 	X(DescribeCluster, 60, 0, 2, 0) \
 	X(DescribeProducers, 61, 0, 0, 0) \
+	X(DescribeTransactions, 65, 0, 0, 0) \
+	X(ListTransactions, 66, 0, 2, 0) \
 	X(ListConfigResources, 74, 0, 1, 0) \
 	X(DescribeTopicPartitions, 75, 0, 0, 0)
 

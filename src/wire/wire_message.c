@@ -136,6 +136,7 @@ read_uvarint(Reader *reader)
 	uint32 value = 0;
 	int shift;
 
+	/* A sixth byte would be shifted by more than the value has bits. */
 	for (shift = 0; shift < 35; shift += 7)
 	{
 		const char *p = take(reader, 1);
@@ -156,6 +157,7 @@ read_length(Reader *reader, bool is_short)
 {
 	int64 length;
 
+	/* The varint of a flexible version is one more than the length: 0 is null. */
 	if (reader->flexible)
 		length = (int64) read_uvarint(reader) - 1;
 	else if (is_short)
@@ -258,6 +260,7 @@ least_bytes(const KwStruct *def, int16 version, bool flexible)
 	{
 		const KwField *field = &def->fields[i];
 
+		/* Tagged fields may be left out. */
 		if (!has_field(field, version) || field->tag >= 0)
 			continue;
 		if (field->is_array || field->type == KW_BYTES)
@@ -297,11 +300,13 @@ read_array(Reader *reader, const KwField *field, KwArray *array)
 		reader->failed = true;
 	if (reader->failed || count <= 0)
 		return;
+	/* Before the allocation: a count of 2^31 in ten bytes must not cost memory. */
 	if ((uint64) count * element_bytes(reader, field) > left(reader) || count > ELEMENTS_MAX - *reader->elements)
 	{
 		reader->failed = true;
 		return;
 	}
+	/* Counted over the whole message, nested arrays included. */
 	*reader->elements += count;
 	array->items = palloc0(count * size);
 	for (i = 0; i < count && !reader->failed; i++)
@@ -375,15 +380,18 @@ read_tagged(Reader *reader, const KwStruct *def, void *message)
 		Reader inner = *reader;
 		int i;
 
+		/* The value has an end of its own, beyond which it cannot read. */
 		inner.p = take(reader, size);
 		inner.end = reader->p;
 		for (i = 0; i < def->field_count && !reader->failed; i++)
 		{
 			const KwField *field = &def->fields[i];
 
+			/* An unknown tag matches no field, and has been passed over by take(). */
 			if (field->tag < 0 || (uint32) field->tag != tag || !has_field(field, reader->version))
 				continue;
 			read_field(&inner, field, message);
+			/* The value must fill its size. */
 			if (inner.failed || inner.p != inner.end)
 				reader->failed = true;
 		}
@@ -429,6 +437,10 @@ ks_wire_decode_header(const char *data, size_t len, KwHeader *header, size_t *us
 	header->correlation_id = (int32) read_uint(&reader, 4);
 	/* The client id has the old form of a string in every version. */
 	read_scalar(&reader, &client_id, &header->client_id);
+	/*
+	 * Whether the header is flexible depends on API and version; of an unknown one only
+	 * the fixed part is read.
+	 */
 	api = ks_wire_api(header->key);
 	reader.flexible = api != NULL && header->version >= api->flexible && header->version <= api->max_version;
 	if (reader.flexible)
@@ -529,6 +541,7 @@ write_array(Writer *writer, const KwField *field, const KwArray *array)
 	int32 count = array->count;
 	int32 i;
 
+	/* As with strings: null becomes empty where the version has no null. */
 	if (count < 0 && !is_nullable(field, writer->version))
 		count = 0;
 	write_length(writer, count, false);
@@ -642,6 +655,7 @@ write_tagged(Writer *writer, const KwStruct *def, const void *message)
 
 		if (!is_written_tagged(writer, &def->fields[i], message))
 			continue;
+		/* The size stands before the value, and is known after it. */
 		initStringInfo(&value);
 		inner.out = &value;
 		write_field(&inner, &def->fields[i], message);

@@ -82,6 +82,7 @@
 #include "base/compat.h"
 #include "group/shared.h"
 #include "state/wakeup.h"
+#include "worker/ks_launcher.h"
 #include "worker/ks_worker.h"
 
 /* ms */
@@ -117,7 +118,7 @@ int ks_max_workers = 4;
 
 /*
  * Since when (ms) the server has no slot for one worker more than so many, and
- * when that was told.  It is a lasting want only when it goes on for a while: a
+ * when that was logged.  It is a lasting want only when it goes on for a while: a
  * slot becomes free a moment after its worker has left.
  */
 static int64 short_since = 0;
@@ -149,6 +150,7 @@ forget_unseen(void)
 	hash_seq_init(&status, databases);
 	while ((database = hash_seq_search(&status)) != NULL)
 	{
+		/* One whose worker runs is kept, even if its database is gone: its exit must be noticed. */
 		if (database->seen || database->running)
 			continue;
 		ks_status_forget(database->dbid);
@@ -170,7 +172,12 @@ look_for_databases(void)
 	while ((database = hash_seq_search(&status)) != NULL)
 		database->seen = false;
 
+	/*
+	 * No database is connected to: only shared catalogs can be read, and a transaction is
+	 * enough for that.
+	 */
 	StartTransactionCommand();
+	/* As autovacuum's launcher does before it reads pg_database. */
 	(void) GetTransactionSnapshot();
 	rel = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(rel, 0, NULL);
@@ -178,6 +185,7 @@ look_for_databases(void)
 	{
 		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
 
+		/* A worker could not connect, or the drop of the database was interrupted. */
 		if (row->datallowconn && !database_is_invalid_form(row))
 			find_database(row->oid, true)->seen = true;
 	}
@@ -216,14 +224,20 @@ hear_announcements(void)
 		if (found)
 		{
 			database = find_database(dbid, true);
+			/* The extension may be there now; a look will tell. */
 			database->absent = false;
 			database->seen = true;
+			/*
+			 * A database that fails keeps its back-off, else announcements would make it a
+			 * busy loop.
+			 */
 			if (database->failures == 0 && due_at(database) > now)
 			{
 				database->left_at = 0;
 				database->start_at = now;
 			}
 		}
+		/* Announcements were dropped when their array was full: any database may be meant. */
 		if (all)
 		{
 			hash_seq_init(&status, databases);
@@ -249,6 +263,7 @@ worker_left(Database *database, KsWorkerOutcome outcome, int64 now)
 			database->failures = 0;
 			ks_status_forget(database->dbid);
 			break;
+		/* It gave way to DROP DATABASE and the like: not a failure, but too early to go back. */
 		case KS_OUTCOME_YIELDED:
 			database->start_at = now + RETRY_BUSY;
 			break;
@@ -256,9 +271,14 @@ worker_left(Database *database, KsWorkerOutcome outcome, int64 now)
 			database->left_at = now;
 			database->failures = 0;
 			break;
+		/* An error, a kill, or the setting was turned off. */
 		case KS_OUTCOME_NONE:
 			if (now - database->started > RETRY_MAX)
 				database->failures = 0;
+			/*
+			 * 1 s, 2 s, 4 s, ... as the opening comment says; the shift is bounded before
+			 * the minimum is taken.
+			 */
 			database->start_at = now + Min((int64) RETRY_MIN << Min(database->failures, 16), RETRY_MAX);
 			database->failures++;
 			break;
@@ -273,6 +293,7 @@ check_worker(Database *database, int64 now)
 	pid_t pid;
 
 	database->leaving = false;
+	/* Attached to shared memory: that is the truth, whoever started it. */
 	if (ks_status_is_running(database->dbid, KS_WORKER_MAIN, &outcome))
 	{
 		database->running = true;
@@ -280,6 +301,7 @@ check_worker(Database *database, int64 now)
 		database->leaving = outcome == KS_OUTCOME_TURN;
 		return;
 	}
+	/* None was started, so none can have left. */
 	if (!database->running)
 		return;
 	/* Not attached: not yet, or not any more? */
@@ -309,6 +331,7 @@ database_exists(Oid dbid)
 	(void) GetTransactionSnapshot();
 	rel = table_open(DatabaseRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dbid));
+	/* A new catalog snapshot, not one from before the drop. */
 	scan = table_beginscan_catalog(rel, 1, &key);
 	tuple = heap_getnext(scan, ForwardScanDirection);
 	exists = HeapTupleIsValid(tuple) && ((Form_pg_database) GETSTRUCT(tuple))->datallowconn;
@@ -325,6 +348,7 @@ warn_of_slots(int64 now)
 	if (short_since == 0)
 		short_since = now;
 	short_count = Max(short_count, ks_status_count_workers());
+	/* A slot that was free a moment later is nothing to warn of. */
 	if (now - short_since < WARN_AFTER || (warned_at != 0 && now - warned_at < WARN_EVERY))
 		return;
 	warned_at = now;
@@ -340,6 +364,7 @@ warn_of_slots(int64 now)
 static bool
 start_worker(Database *database, int64 now)
 {
+	/* Somebody drops, renames or copies it: a worker would make that fail. */
 	if (!ks_worker_database_is_free(database->dbid))
 	{
 		database->left_at = 0;
@@ -355,10 +380,12 @@ start_worker(Database *database, int64 now)
 		database->seen = false;
 		return true;
 	}
+	/* Counted before it runs, so that a burst of starts cannot exceed the limit. */
 	if (!ks_status_reserve(database->dbid, KS_WORKER_MAIN, ks_max_workers))
 		return false;
 	if (!ks_worker_start(database->dbid, KS_WORKER_MAIN, &database->handle))
 	{
+		/* The postmaster has no slot: give ours back, else it would be lost. */
 		ks_status_unreserve(database->dbid, KS_WORKER_MAIN);
 		database->handle = NULL;
 		warn_of_slots(now);
@@ -397,6 +424,7 @@ longest_waiting(int64 now, bool probing, int *count)
 		if (!waits(database, probing) || due_at(database) > now)
 			continue;
 		(*count)++;
+
 		if (first == NULL || due_at(database) < due_at(first))
 			first = database;
 	}
@@ -405,13 +433,13 @@ longest_waiting(int64 now, bool probing, int *count)
 
 /* A long worker whose main worker has given its slot up. */
 static bool
-look_after_long_worker(const Database *database)
+check_long_worker(const Database *database)
 {
 	int pid = ks_status_pid(database->dbid, KS_WORKER_LONG);
 
 	if (pid == 0 || database->running)
 		return false;
-	ks_worker_look_after(pid, ks_worker_database_is_free(database->dbid));
+	ks_worker_interrupt_if_blocking(pid, ks_worker_database_is_free(database->dbid));
 	return true;
 }
 
@@ -429,9 +457,10 @@ check_workers(int64 now, bool *probing, int *leaving)
 	while ((database = hash_seq_search(&status)) != NULL)
 	{
 		check_worker(database, now);
+		/* Its worker has not said yet whether the extension is there. */
 		*probing |= database->running && !database->present;
 		*leaving += database->running && database->leaving ? 1 : 0;
-		if (look_after_long_worker(database))
+		if (check_long_worker(database))
 			next = LOOK_AFTER;
 	}
 	return next;
@@ -456,7 +485,7 @@ next_start(int64 now, bool probing)
 
 /* One round; returns when to come back, in ms. */
 static int64
-look_after_workers(void)
+schedule_workers(void)
 {
 	int64 now = ks_monotonic_ms();
 	Database *database;
@@ -490,7 +519,9 @@ ks_launcher_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	/* No database: only shared catalogs, and DROP DATABASE is not hindered. */
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	/* Publishes our latch, so that backends can announce databases. */
 	ks_status_launcher_begin();
 
 	memset(&info, 0, sizeof(info));
@@ -507,15 +538,17 @@ ks_launcher_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
+		/* Before the look at pg_database, which may forget what is not there any more. */
 		hear_announcements();
 		if (ks_monotonic_ms() >= next_look)
 		{
 			look_for_databases();
 			next_look = ks_monotonic_ms() + LOOK_EVERY;
 		}
-		wait = Min(look_after_workers(), Max(next_look - ks_monotonic_ms(), 1));
+		wait = Min(schedule_workers(), Max(next_look - ks_monotonic_ms(), 1));
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 wait, KS_WAIT_EVENT("KstreamLauncherMain"));
+		/* After the wait and before the next look: what is announced in between sets it again. */
 		ResetLatch(MyLatch);
 	}
 }
@@ -569,6 +602,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 	if (access != OAT_POST_CREATE)
 		return;
 	/* Any extension: its name is not visible yet. */
+	/* Only noted here; the launcher hears of it when the transaction has committed. */
 	if (class == ExtensionRelationId)
 		ks_worker_note_database(MyDatabaseId);
 	else if (class == DatabaseRelationId)

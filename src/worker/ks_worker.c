@@ -72,12 +72,14 @@
 #include "base/compat.h"
 #include "base/debug.h"
 #include "base/events.h"
+#include "base/locks.h"
 #include "base/yield.h"
 #include "group/shared.h"
 #include "state/wakeup.h"
 #include "topic/capacity.h"
 #include "topic/topic.h"
 #include "upkeep/passes.h"
+#include "worker/ks_launcher.h"
 #include "worker/ks_worker.h"
 
 /* ms between two looks at who waits for us */
@@ -100,7 +102,7 @@ static int64 last_tick = 0;
 
 /* For lines of the log */
 static char database_name[NAMEDATALEN];
-static bool has_told = false; /* that it has come */
+static bool coming_is_logged = false; /* that it has come */
 
 bool
 ks_worker_start(Oid dbid, KsWorkerRole role, BackgroundWorkerHandle **handle)
@@ -111,6 +113,7 @@ ks_worker_start(Oid dbid, KsWorkerRole role, BackgroundWorkerHandle **handle)
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	/* The launcher decides when to start it again, with a back-off. */
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker.bgw_library_name, "kstream", BGW_MAXLEN);
 	strlcpy(worker.bgw_function_name, "ks_worker_main", BGW_MAXLEN);
@@ -118,6 +121,7 @@ ks_worker_start(Oid dbid, KsWorkerRole role, BackgroundWorkerHandle **handle)
 			 role == KS_WORKER_MAIN ? "worker" : "long worker", dbid);
 	strlcpy(worker.bgw_type, role == KS_WORKER_MAIN ? "kstream worker" : "kstream long worker", BGW_MAXLEN);
 	memcpy(worker.bgw_extra, &arg, sizeof(arg));
+	/* The postmaster signals us at its start and end: no polling. */
 	worker.bgw_notify_pid = MyProcPid;
 	return RegisterDynamicBackgroundWorker(&worker, handle);
 }
@@ -128,7 +132,7 @@ ks_worker_database_is_free(Oid dbid)
 	LOCKTAG tag;
 
 	/* The session's, so that it needs no transaction. */
-	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, dbid, 0);
+	ks_tag_database(&tag, dbid);
 	if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	(void) LockRelease(&tag, RowExclusiveLock, true);
@@ -140,9 +144,9 @@ ks_worker_database_is_free(Oid dbid)
  * the extension.
  */
 static void
-tell_of_leaving(KsWorkerOutcome outcome)
+log_leaving(KsWorkerOutcome outcome)
 {
-	if (my_role != KS_WORKER_MAIN || !has_told || outcome == KS_OUTCOME_TURN)
+	if (my_role != KS_WORKER_MAIN || !coming_is_logged || outcome == KS_OUTCOME_TURN)
 		return;
 	ks_log_event((errmsg("kstream worker leaves database \"%s\"", database_name),
 				  outcome == KS_OUTCOME_YIELDED  ? errdetail("The database is to be dropped, renamed, moved or copied.")
@@ -154,7 +158,7 @@ static pg_attribute_noreturn() void leave(KsWorkerOutcome outcome)
 {
 	/* A transaction at hand is aborted on the way out. */
 	ks_yield_hook = NULL;
-	tell_of_leaving(outcome);
+	log_leaving(outcome);
 	ks_status_set_outcome(outcome);
 	proc_exit(0);
 }
@@ -172,6 +176,10 @@ has_waiters(const PROCLOCK *held)
 		return false;
 	for (mine = 1; mine <= MaxLockMode; mine++)
 	{
+		/*
+		 * Somebody may wait for a third process: only a mode that conflicts with one we
+		 * hold is our doing.
+		 */
 		if ((held->holdMask & LOCKBIT_ON(mine)) == 0)
 			continue;
 		for (wanted = 1; wanted <= MaxLockMode; wanted++)
@@ -195,6 +203,10 @@ somebody_waits_for(PGPROC *proc)
 		LWLock *partition = LockHashPartitionLockByIndex(i);
 		PROCLOCK *held;
 
+		/*
+		 * The list of PROCLOCKs of this partition, and the waitMask of its locks, change
+		 * under its LWLock only.
+		 */
 		LWLockAcquire(partition, LW_SHARED);
 		for (held = KS_FIRST_PROCLOCK(&proc->myProcLocks[i]);
 			 held != NULL && !found;
@@ -211,11 +223,16 @@ yield(void)
 {
 	int64 now = ks_monotonic_ms();
 
+	/*
+	 * Not amid a critical section or where interrupts are held: leaving or an error would
+	 * be a crash.
+	 */
 	if (now - last_tick < TICK || InterruptHoldoffCount > 0 || CritSectionCount > 0)
 		return;
 	last_tick = now;
 	if (!ks_worker_database_is_free(MyDatabaseId))
 		leave(KS_OUTCOME_YIELDED);
+	/* Ends this step alone; what it had done is rolled back and done again later. */
 	if (somebody_waits_for(MyProc))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -224,7 +241,7 @@ yield(void)
 }
 
 void
-ks_worker_look_after(int pid, bool database_is_free)
+ks_worker_interrupt_if_blocking(int pid, bool database_is_free)
 {
 	PGPROC *proc = pid != 0 ? BackendPidGetProc(pid) : NULL;
 
@@ -252,12 +269,15 @@ check_stay(void)
 	last_tick = ks_monotonic_ms();
 	if (!ks_worker_enabled)
 		leave(KS_OUTCOME_NONE);
+	/* Step 1 of the opening comment. */
 	is_free = ks_worker_database_is_free(MyDatabaseId);
+	/* VACUUM in the long worker reaches no yield point for minutes; we look in its place. */
 	if (my_role == KS_WORKER_MAIN)
-		ks_worker_look_after(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
+		ks_worker_interrupt_if_blocking(ks_status_pid(MyDatabaseId, KS_WORKER_LONG), is_free);
 	if (!is_free)
 		leave(KS_OUTCOME_YIELDED);
 	SetCurrentStatementStartTimestamp();
+	/* A transaction of its own: DROP EXTENSION may have committed since the last one began. */
 	StartTransactionCommand();
 	exists = OidIsValid(get_extension_oid("kstream", true));
 	CommitTransactionCommand();
@@ -279,9 +299,14 @@ end_failed_step(KsMaintainer *maintainer, MemoryContext context)
 	ErrorData *error;
 
 	MemoryContextSwitchTo(context);
+	/*
+	 * Into a context that outlives the transaction; FlushErrorState() frees the original.
+	 */
 	error = CopyErrorData();
+	/* As PostgresMain does: no cancel may hit between the error and the end of its transaction. */
 	HOLD_INTERRUPTS();
 	error_context_stack = NULL;
+	/* Making way is what the step should do; it is no failure to report. */
 	if (!made_way(error))
 		EmitErrorReport();
 	AbortCurrentTransaction();
@@ -300,6 +325,7 @@ in_transaction(KsMaintainer *maintainer, KsStep step, void *arg)
 	MemoryContext context = CurrentMemoryContext;
 	volatile bool done = false;
 
+	/* Outside of the transaction, so that leaving has nothing to roll back. */
 	check_stay();
 	PG_TRY();
 	{
@@ -309,6 +335,7 @@ in_transaction(KsMaintainer *maintainer, KsStep step, void *arg)
 		done = step(arg);
 		KS_DEBUG_POINT("worker.step");
 		PopActiveSnapshot();
+		/* A step that found nothing to do may have written before it knew. */
 		if (ks_pass_must_roll_back(done))
 			AbortCurrentTransaction();
 		else
@@ -373,12 +400,14 @@ run_all_passes(KsMaintainer *maintainer)
 		if (!ks_passes[i].is_long)
 			run_pass(i, false, maintainer);
 	}
+	/* A long worker is at work already, or there is nothing for one. */
 	if (ks_status_is_running(MyDatabaseId, KS_WORKER_LONG, &outcome) || !has_long_work(maintainer))
 		return;
 	if (ks_status_reserve(MyDatabaseId, KS_WORKER_LONG, ks_max_workers))
 	{
 		if (ks_worker_start(MyDatabaseId, KS_WORKER_LONG, &handle))
 			return;
+		/* max_worker_processes is used up: fall through and do the long work here. */
 		ks_status_unreserve(MyDatabaseId, KS_WORKER_LONG);
 	}
 	/* Else it is done in another round, or another turn. */
@@ -426,8 +455,10 @@ run_main(KsMaintainer *maintainer)
 	{
 		check_stay();
 		KS_DEBUG_POINT("worker.loop");
+		/* Everything that a round leaves behind. */
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
+		/* Step 2 of the opening comment; step 3 follows. */
 		run_urgent_passes(maintainer);
 		if (ks_monotonic_ms() >= next_round)
 		{
@@ -439,6 +470,7 @@ run_main(KsMaintainer *maintainer)
 		pgstat_report_activity(STATE_IDLE, NULL);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 Min(TICK, ks_worker_naptime), KS_WAIT_EVENT("KstreamWorkerMain"));
+		/* Before the next round looks at what is urgent, so that no wake-up between is lost. */
 		ResetLatch(MyLatch);
 	}
 }
@@ -496,6 +528,7 @@ fix_settings(void)
 		KS_TRANSACTION_TIMEOUT_OFF{"row_security", "on"}};
 	int i;
 
+	/* PGC_S_OVERRIDE beats ALTER DATABASE, ALTER ROLE and the files. */
 	for (i = 0; i < (int) lengthof(settings); i++)
 		SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
 	for (i = 0; i < (int) lengthof(server_settings); i++)
@@ -508,14 +541,14 @@ fix_settings(void)
 
 /* Once it is clear that it stays. */
 static void
-tell_of_coming(void)
+log_coming(void)
 {
 	StartTransactionCommand();
 	strlcpy(database_name, get_database_name(MyDatabaseId), sizeof(database_name));
 	ks_capacity_warn();
 	CommitTransactionCommand();
 	ks_log_event((errmsg("kstream worker starts in database \"%s\"", database_name)));
-	has_told = true;
+	coming_is_logged = true;
 }
 
 void
@@ -530,13 +563,17 @@ ks_worker_main(Datum main_arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	/* Before the connection applies those of the database. */
 	save_server_settings();
 	BackgroundWorkerInitializeConnectionByOid(arg.dbid, InvalidOid, 0);
 	fix_settings();
+	/* Another worker of this database is attached: this one is one too many. */
 	if (!ks_status_attach(my_role, &came_for_turn))
 		proc_exit(0);
 	check_stay();
+	/* From here on long steps give way. */
 	ks_yield_hook = yield;
+	/* One round of the long passes, then it gives its slot back. */
 	if (my_role == KS_WORKER_LONG)
 	{
 		MemoryContextSwitchTo(TopMemoryContext);
@@ -544,7 +581,7 @@ ks_worker_main(Datum main_arg)
 		leave(KS_OUTCOME_NONE);
 	}
 	if (!came_for_turn)
-		tell_of_coming();
+		log_coming();
 	if (!ks_wakeup_register())
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

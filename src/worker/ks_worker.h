@@ -14,14 +14,6 @@
 
 extern bool ks_worker_enabled;
 extern int ks_worker_naptime; /* ms */
-extern int ks_max_workers;
-
-/* For _PG_init, when the postmaster loads the library. */
-extern void ks_worker_define_settings(void);
-extern void ks_worker_register_launcher(void);
-
-/* For _PG_init, always. */
-extern void ks_worker_init(void);
 
 /*
  * Start a worker in a database, for which a place was reserved; false when the
@@ -39,10 +31,9 @@ extern bool ks_worker_database_is_free(Oid dbid);
  * Look, for a long worker, whether it is in the way of others: VACUUM of a
  * segment has no yield points.
  */
-extern void ks_worker_look_after(int pid, bool database_is_free);
+extern void ks_worker_interrupt_if_blocking(int pid, bool database_is_free);
 
-/* Entry points. */
-extern PGDLLEXPORT void ks_launcher_main(Datum arg);
+/* The entry point of workers. */
 extern PGDLLEXPORT void ks_worker_main(Datum arg);
 
 #endif /* KS_WORKER_KS_WORKER_H */

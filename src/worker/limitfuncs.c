@@ -20,8 +20,9 @@
 #include "group/shared.h"
 #include "group/usage.h"
 #include "state/partition_state.h"
+#include "state/state_shmem.h"
 #include "state/worker_status.h"
-#include "worker/ks_worker.h"
+#include "worker/ks_launcher.h"
 
 #define POOL_COLUMNS 5
 

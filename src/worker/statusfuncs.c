@@ -47,6 +47,7 @@ put_pass(ReturnSetInfo *rsinfo, const char *name, const KsPassStatus *status)
 	Datum values[PASS_COLUMNS];
 	bool isnull[PASS_COLUMNS] = {false};
 	bool failed = status->failed_at != 0;
+	/* pid, topic and partition are those of the step at work */
 	bool running = status->pid != 0;
 	bool in_partition = running && status->topic_id != 0;
 
@@ -79,6 +80,7 @@ kstream_pass_states(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (!may_see())
 		return (Datum) 0;
+	/* A copy under the lock; a database without a worker so far shows zeros. */
 	(void) ks_status_read(&status);
 	for (i = 0; i < ks_pass_count; i++)
 		put_pass((ReturnSetInfo *) fcinfo->resultinfo, ks_passes[i].name, &status.passes[i]);

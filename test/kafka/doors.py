@@ -129,8 +129,19 @@ for what, wrong in (('a wrong password', dict(password='wrong')), ('an empty pas
     except Refused as no:
         got = no.args[0]
     is_(got, 58, 'PLAIN: ' + what)
+rules('host all empty 127.0.0.1/32 trust', 'host all nologin 127.0.0.1/32 trust', 'host all nobody 127.0.0.1/32 trust', 'host all all 127.0.0.1/32 scram-sha-256')
+is_(over_tls(user='empty', password='whatever').call(METADATA, 1, struct.pack('>i', 0)) != b'', True, 'trust: PLAIN with any password')
+for name in ('nologin', 'nobody'):
+    try:
+        over_tls(user=name, password='secret')
+        got = 'in'
+    except Refused as no:
+        got = no.args[0]
+    is_(got, 58, 'trust: ' + name)
+is_(enter(user='empty', password='x'), 58, 'trust: SCRAM wants a proof')
 c = Connection(port, login=False)
 is_(c.handshake('PLAIN'), 33, 'PLAIN is not offered without TLS')
+rules('hostssl all all 127.0.0.1/32 scram-sha-256')
 is_(enter(timeout=20), 58, 'still refused without TLS')
 rules('host all all 127.0.0.1/32 scram-sha-256')
 

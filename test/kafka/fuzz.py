@@ -12,16 +12,25 @@ import struct
 import sys
 import time
 
-from raw import Connection, Refused, batch, string
+from raw import API_VERSIONS, Connection, Refused, batch, string
 
 port, user, password, seconds = int(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
 seed = int(sys.argv[5]) if len(sys.argv) > 5 else int.from_bytes(os.urandom(4), 'big')
 rng = random.Random(seed)
 print('# seed %d' % seed, flush=True)
 
-APIS = [(0, 3, 13), (1, 4, 18), (2, 1, 11), (3, 0, 13), (10, 0, 6), (17, 0, 1), (18, 0, 5), (19, 2, 7), (20, 1, 6), (21, 0, 2),
-        (22, 0, 5), (23, 2, 4), (29, 1, 3), (32, 1, 4), (33, 0, 2), (35, 1, 5), (36, 0, 2), (37, 0, 3), (43, 0, 2), (44, 0, 1),
-        (46, 0, 0), (60, 0, 2), (61, 0, 0), (74, 0, 1), (75, 0, 0)]
+
+def served():
+    """What the server says that it serves: (key, lowest version, highest)."""
+    c = Connection(port, user, password)
+    answer = c.call(API_VERSIONS, 0)
+    c.close()
+    error, count = struct.unpack('>hi', answer[:6])
+    assert error == 0 and count >= 30, (error, count)
+    return [struct.unpack_from('>hhh', answer, 6 + 6 * n) for n in range(count)]
+
+
+APIS = served()
 EXTREMES = [b'\xff\xff\xff\xff', b'\x7f\xff\xff\xff', b'\x80\x00\x00\x00', b'\x00\x00\x00\x00', b'\xff\xff', b'\x00', b'\xff',
             b'\xff\xff\xff\xff\x0f', b'\x80\x80\x80\x80\x80\x80']
 
@@ -59,10 +68,21 @@ def mutate(frame):
     return bytes(frame)
 
 
+def group():
+    """A JoinGroup, or what is like one: most other calls of groups begin alike."""
+    body = string(rng.choice(('f', 'g', ''))) + struct.pack('>ii', rng.choice((6000, 10000, -1, 2 ** 31 - 1)), rng.choice((0, 1, 6000, -1)))
+    body += string(rng.choice(('', 'fuzz-1', 'x' * 2000))) + rng.choice((b'\xff\xff', string('static'))) + string('consumer')
+    body += struct.pack('>i', rng.choice((1, 1, 2, 0, 100000)))
+    for _ in range(rng.randint(1, 2)):
+        body += string('range') + rng.choice((struct.pack('>i', -1), struct.pack('>i', 3) + b'abc'))
+    return body
+
+
 def valid(c):
     return rng.choice((
         lambda: c.produce_body([('p', rng.randint(0, 2), batch([(b'k', b'v')] * rng.randint(1, 3), producer=rng.choice((-1, 5)),
                                                                 epoch=rng.choice((-1, 0, 1)), sequence=rng.randint(-1, 9)))]),
+        group,
         lambda: struct.pack('>iiiib', -1, 0, 0, 1000, 0) + struct.pack('>i', 1) + string('p') + struct.pack('>iiqi', 1, 0, 0, 1000),
         plausible))()
 

@@ -28,8 +28,8 @@ def data(value):
 
 
 class Connection:
-    def __init__(self, port, user=None, password=None, host='127.0.0.1', timeout=30, login=True):
-        self.socket = socket.create_connection((host, port), timeout)
+    def __init__(self, port, user=None, password=None, host='127.0.0.1', timeout=30, login=True, source=None):
+        self.socket = socket.create_connection((host, port), timeout, source and (source, 0))
         self.correlation = 0
         if login and user is not None:
             self.authenticate(user, password)
@@ -81,7 +81,7 @@ class Connection:
         (error, text_len) = struct.unpack('>hh', answer[:4])
         rest = answer[4 + max(text_len, 0):]
         if error != 0:
-            raise Refused(error)
+            raise Refused(error, answer)
         return rest[4:4 + struct.unpack('>i', rest[:4])[0]]
 
     def authenticate(self, user, password):

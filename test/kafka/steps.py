@@ -1,16 +1,22 @@
 """A client that a test leads step by step: each line that it reads is an expression, whose value it prints.
 
-Usage: steps.py PORT USER PASSWORD.  Known are c (a connection that has logged in) and what raw.py has.
+Usage: steps.py PORT USER PASSWORD [tls].  Known are c (a connection that has logged in) and what raw.py has.
 A connection that was closed prints "closed".
 """
 import os
+import ssl
 import sys
 import threading
 
 from raw import *  # noqa: F403: for the expressions
+from txn import *  # noqa: F403
+from words import *  # noqa: F403: for the expressions
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-c = Connection(port, user, password, timeout=60)
+c = Connection(port, timeout=60)
+if sys.argv[4:] == ['tls']:
+    c.socket = ssl._create_unverified_context().wrap_socket(c.socket)
+c.authenticate(user, password)
 print('in', flush=True)
 
 
@@ -77,6 +83,26 @@ def fetch_by_id(topic_id):
     answer = c.call(FETCH, 13, b'\0' + body)
     # tags, throttle, error, session, topics, id, partitions, partition
     return struct.unpack('>h', answer[1 + 4 + 2 + 4 + 1 + 16 + 1 + 4:][:2])[0]
+
+
+def cluster(topic):
+    return cluster_of(c, topic)
+
+
+def coordinator(group):
+    return coordinator_of(c, group)
+
+
+def fetch_in_rack(topic, rack):
+    return fetch_of_rack(c, topic, rack)
+
+
+def create_with(name, replicas):
+    return creation(c, 'r%d' % name, replicas)
+
+
+def assign_to(topic, node):
+    return creation(c, topic, -1, node)
 
 
 many = []

@@ -153,11 +153,15 @@ class Model(World):
         return None
 
     def regained(self, t, c, part, gen, row):
-        """Records that this transaction read in an earlier ownership may have been another's since."""
+        """Records that this transaction read in an earlier ownership may have been another's since, or it would read
+        them again."""
         read = t.state.reads.get(c, {}).get(part)
         if read is None or read == gen:
             return ''
-        return 'may' if row is not None and row.stamp == read else 'must'
+        if row is None or row.stamp != read:
+            return 'must'
+        p, saved = t.state.positions.get(c, {}).get(part), self.committed(t, c[0], part)
+        return 'must' if p and p.read == READ and not p.at & (saved or frozenset()) else 'may'
 
     def read(self, sources, rows, limit, small):
         """Compare what a poll returned; where each partition's reading ended."""

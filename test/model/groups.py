@@ -273,7 +273,8 @@ class Run:
         session.close()
 
     def private(self, s, topics, limit):
-        """Without a group: what was produced since this session's first look, again after a rollback."""
+        """Without a group: what was produced since this session's first look, again after a rollback; all of a partition
+        that was added after it."""
         model, session = self.model, self.sessions[s]
         if model.tx.get(s) or any(t.ddl for t in model.others(s)):
             return
@@ -288,7 +289,8 @@ class Run:
             check(code == '42704' and any(n not in model.topics for n in names), 'private poll: %s', code)
             return
         for p in parts:
-            at = known.setdefault(p, p.end)
+            first_look = known.setdefault(p.topic_id, len(model.topics[p.topic].parts))
+            at = known.setdefault(p, p.end if p.number < first_look else 0)
             got = [offset for topic, number, offset in rows if (topic, number) == (p.topic, p.number)]
             check(got == list(range(at, at + len(got))), '%s: private poll read %s; expected from %d on', p, got, at)
             check(len(rows) == limit or at + len(got) == p.end, '%s: private poll stopped at %d of %d', p, at + len(got), p.end)

@@ -3,7 +3,7 @@
 #
 #	kafka_settings(port)	lines for postgresql.conf
 #	wait_for_listener(port)	until one can connect
-#	kafka_client(port)		a client that has logged in as alice, by steps.py
+#	kafka_client(port[, 'tls'])	a client that has logged in as alice, by steps.py
 #	say_to(client, expression)	start it, do not wait
 #	answer(client)			its value
 #	told(client, expression)	both
@@ -39,10 +39,10 @@ sub wait_for_listener
 
 sub kafka_client
 {
-	my ($port) = @_;
+	my ($port, @how) = @_;
 	my %c = (in => '', out => '', err => '');
 
-	$c{run} = IPC::Run::start([ '/usr/bin/python3', '-B', "$programs/steps.py", $port, 'alice', 'secret' ],
+	$c{run} = IPC::Run::start([ '/usr/bin/python3', '-B', "$programs/steps.py", $port, 'alice', 'secret', @how ],
 		'<', \$c{in}, '>', \$c{out}, '2>', \$c{err}, IPC::Run::timeout(120));
 	$c{run}->pump until $c{out} =~ /\n/;
 	return \%c;

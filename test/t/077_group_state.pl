@@ -173,12 +173,13 @@ $session->quit;
 
 $node->safe_psql('postgres', <<'SQL');
 SELECT kstream.create_group('told', '{"session_timeout": "1 ms"}');
-SELECT kstream.subscribe('told', '{narrow}', 'quiet');
+SELECT count(*) FROM kstream.poll('told', '{narrow}', 'quiet', max_wait => '0');
 SELECT pg_sleep(0.01);
 SELECT kstream.subscribe('told', '{narrow}', 'quick');
 SELECT count(*) FROM kstream.groups WHERE group_id = 'told' AND members = 0;
 SQL
 ok($node->log_contains(qr/member "quiet" joined group "told"/), 'who joined');
+ok($node->log_contains(qr/member "quiet" of group "told" took over partitions: 1$/m), 'what it was given');
 ok($node->log_contains(qr/member "quiet" was removed from group "told"/), 'who was removed');
 ok($node->log_contains(qr/It did not call for session_timeout \(1 ms\)/), 'and why');
 ok($node->log_contains(qr/member "session-\d+-\d+" left group "kept"/), 'who left');

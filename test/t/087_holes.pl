@@ -79,7 +79,11 @@ SQL
 	poll("${_}_$case", $both) foreach qw(ge gl gn);
 	burn($topic, 10);
 	maintain();
-	$node->restart('immediate') if $case eq 'restarted';
+	if ($case eq 'restarted')
+	{
+		$node->stop('immediate');
+		$node->start;
+	}
 	maintain();
 	is(state_of($topic), '10|10|10|2', "$case: the log starts where it ends, the old segment is gone");
 	is($node->safe_psql('postgres', "SELECT earliest, latest FROM kstream.list_offsets('$topic')"), '10|10', "$case: list_offsets");

@@ -50,7 +50,7 @@ my %refused = (
 );
 my @answered = qw(text json try_json header add_header fetch fetch_batches list_offsets pending last_produced verify version
   reservations group_members group_shares lag_seconds
-  group_owner_in group_owner_out kafka_connection_list
+  group_owner_in group_owner_out kafka_connection_list kafka_request_list
   fdw_handler fdw_validator capture_key capture_state capture_trigger note_change);
 
 my $primary = new_node('primary', init => { allows_streaming => 1 }, conf => "autovacuum = off\n");

@@ -172,10 +172,12 @@ $node->_update_pid(0);
 
 # The log has the reasons, as sentences.
 my $log = slurp_file($node->logfile);
-like($log, qr/SASL authentication failed for user "$_->[0]"\n.*DETAIL:  $_->[1] The Kafka client is at 127\.0\.0\.1:\d+\.\n/, "the log says why $_->[0] was refused")
-  foreach [ 'alice', 'The password does not fit\.' ], [ 'nobody', 'Role "nobody" does not exist\.' ],
-  [ 'nologin', 'The role is not permitted to log in\.' ], [ 'alice', 'There is no line of pg_hba\.conf that fits\.' ];
-like($log, qr/a Kafka client has not authenticated\n.*DETAIL:  The Kafka client at 127\.0\.0\.1:\d+ sent Metadata first\.\n.*HINT:  Set its security\.protocol/,
+like($log, qr/SASL authentication failed for user "$_->[0]"\n.*DETAIL:  $_->[1] The Kafka client is at 127\.0\.0\.1:\d+\.$_->[2]\n/, "the log says why $_->[0] was refused")
+  foreach [ 'alice', 'The password does not fit\.', ' It fits line \d+ of pg_hba\.conf\.' ],
+  [ 'nobody', 'Role "nobody" does not exist\.', ' It fits line \d+ of pg_hba\.conf\.' ],
+  [ 'nologin', 'The role is not permitted to log in\.', ' It fits line \d+ of pg_hba\.conf\.' ],
+  [ 'alice', 'There is no line of pg_hba\.conf that fits\.', '' ];
+like($log, qr/a Kafka client has not authenticated\n.*DETAIL:  The Kafka client at 127\.0\.0\.1:\d+ sent Metadata first\.\n.*HINT:  Set its security\.protocol to SASL_PLAINTEXT or SASL_SSL, or set kstream\.kafka_anonymous_role\./,
 	'and of a client that did not authenticate');
 
 # A standby reads, and says where to write.

@@ -72,6 +72,7 @@ wait_for_listener($standby_port);
 my $s = kafka_client($standby_port);
 is(told($s, "c.fetch('p', 0, 0)[:2]"), '(0, 10)', 'a standby is read from');
 is(told($s, "c.fetch('idle', 0, 0)[:2]"), '(0, 0)', 'also where there is nothing');
+is(told($s, "error_of(9, 2, string('g') + struct.pack('>i', -1), 4)"), '0', 'OffsetFetch');
 is(told($s, "c.fetch('p', 0, 99)[:2]"), '(0, 10)', 'above its end it is empty: it may lag');
 is(told($s, "error_of(LIST_OFFSETS, 1, struct.pack('>ii', -1, 1) + string('p') + struct.pack('>iiq', 1, 0, -1), 15)"), '0', 'ListOffsets');
 is(told($s, "metadata('p')"), '0', 'Metadata');
@@ -83,6 +84,9 @@ is(answer($s), '(0, 15)', 'a reader that waits on the standby gets it');
 # It says where to write.
 is(told($s, "together(one('p', 0, 7, 15))"), '[6]', 'Produce on a standby');
 is(told($s, "error_of(INIT_PRODUCER_ID, 0, struct.pack('>hi', -1, 60000), 4)"), '14', 'InitProducerId on a standby');
+is(told($s, "error_of(8, 2, string('g') + struct.pack('>i', -1) + string('') + struct.pack('>qi', -1, 1) + string('p') + struct.pack('>iiq', 1, 0, 1) + string(''), 4 + 4 + 1 + 2 + 4)"),
+	'16', 'OffsetCommit on a standby');
+is(told($s, "error_of(11, 1, string('g') + struct.pack('>ii', 6000, 6000) + string('') + string('consumer') + struct.pack('>i', 0), 0)"), '16', 'JoinGroup on a standby');
 is(told($s, "create('fresh')"), '41', 'CreateTopics on a standby');
 is(told($s, "error_of(20, 1, struct.pack('>i', 1) + string('p') + struct.pack('>i', 1000), 4 + 4 + 3)"), '41', 'DeleteTopics on a standby');
 is(told($s, "error_of(21, 0, struct.pack('>i', 1) + string('p') + struct.pack('>iiqi', 1, 0, 1, 1000), 4 + 4 + 3 + 4 + 4 + 8)"), '6', 'DeleteRecords on a standby');

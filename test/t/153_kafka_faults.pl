@@ -142,6 +142,7 @@ is(told($c, "c.fetch('p', 0, 0)[0]"), '0', 'and its session lives');
 is(told($c, "[big := batch([(None, b'x' * 900000)])] and [c.produce('q', 0, big)[0] for _ in range(20)][-1]"), '0', 'eighteen megabytes');
 my $pid = session_pid();
 my $at = memory($pid);
+my ($read, $since) = (bytes_read($pid), time);
 say_to($c, "c.fetch('q', 0, 0, max_wait=60000, min_bytes=1 << 29, max_bytes=1 << 29)[0]");
 my $rounds = sub { return $node->safe_psql('postgres', "SELECT state FROM pg_stat_activity WHERE pid = $pid AND wait_event IS NOT NULL AND query = 'Fetch' AND state = 'active'") eq 'active' };
 foreach (1 .. 20)
@@ -151,6 +152,8 @@ foreach (1 .. 20)
 }
 wait_until('it waits', $rounds);
 cmp_ok(memory($pid) - $at, '<', 120_000, 'what a round has read is given back') or diag(memory($pid));
+# It looks around once a second, and not once for each of those twenty commits.
+cmp_ok((bytes_read($pid) - $read) / 18_000_000, '<', time - $since + 4, 'a commit that cannot be enough is no reason to read');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
 leave($c);
 
@@ -182,6 +185,7 @@ is(told($c, 'disconnect_many()'), '0', 'they go');
 leave($c);
 ok(wait_until('a client gets in', sub { my $d = eval { kafka_client($port) }; $d && $d->{out} =~ /in/ && leave($d) }), 'others get in again');
 
+sub bytes_read { return slurp_file("/proc/$_[0]/io") =~ /^rchar: (\d+)/m ? $1 : die; }
 sub cpu_of { return slurp_file("/proc/$_[0]/stat") =~ /\) (?:\S+ ){11}(\d+) (\d+)/ ? ($1 + $2) / 100 : die; }
 my $open = () = glob "/proc/$listener/fd/*";
 cmp_ok($open, '<', 60, 'the listener has kept no sockets');

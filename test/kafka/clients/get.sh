@@ -8,7 +8,8 @@
 # Packages come from the registries of their languages through the languages'
 # own tools as they are configured.  What cannot be had is told in a line and
 # left in DIRECTORY/absent/NAME; the others leave DIRECTORY/run/NAME, a line
-# that is a command.  What is there already is not fetched again.
+# that is a command.  What is there already is not fetched again.  TESTS="name ..."
+# is for these clients only.
 set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -26,6 +27,10 @@ client()
 {
 	local name=$1 log=$root/$1.log
 
+	case " ${TESTS:-$name} " in
+		*" $name "*) ;;
+		*) return ;;
+	esac
 	if "$2" > "$log" 2>&1; then
 		echo "${*:3}" > "$root/run/$name"
 	else
@@ -59,6 +64,13 @@ java()
 	javac -cp "$jars/*" -d "$jars/classes" "$sources/java/Interop.java"
 }
 
+tool_jars()
+{
+	[ -e "$root/tools/.done" ] || mvn -q -B -f "$sources/tools/pom.xml" dependency:copy-dependencies \
+		-DoutputDirectory="$root/tools" || return
+	touch "$root/tools/.done"
+}
+
 go_programs()
 {
 	cd "$sources/go" && go build -o "$root/go/" ./franz ./sarama
@@ -66,7 +78,7 @@ go_programs()
 
 node_packages()
 {
-	[ -e "$root/node/node_modules/.done" ] && return
+	[ -e "$root/node/node_modules/.done" ] && cmp -s "$sources/node/package.json" "$root/node/package.json" && return
 	mkdir -p "$root/node" && cp "$sources/node/package.json" "$root/node/" && cd "$root/node" &&
 		npm install --no-audit --no-fund && touch node_modules/.done
 }
@@ -80,6 +92,7 @@ python="env PYTHONPATH=$root/python /usr/bin/python3 -B $sources/python"
 for version in $java_versions; do
 	client "java-$version" java "java -XX:TieredStopAtLevel=1 -cp $root/java-$version/classes:$root/java-$version/* Interop"
 done
+client kafka-tools tool_jars "java -XX:TieredStopAtLevel=1 -cp $root/tools/*"
 client confluent-kafka pip_packages "$python/confluent.py"
 client aiokafka pip_packages "$python/aio.py"
 client kafka-python pip_packages "$python/kafkapython.py"
@@ -87,5 +100,6 @@ client librdkafka-debian debian_python "/usr/bin/python3 -B $sources/python/conf
 client franz-go go_programs "$root/go/franz"
 client sarama go_programs "$root/go/sarama"
 client kafkajs node_packages "env NODE_PATH=$root/node/node_modules node $sources/node/interop.js"
+client platformatic node_packages "env NODE_PATH=$root/node/node_modules node $sources/node/platformatic.js"
 client rskafka rust_program "$root/rust/debug/interop"
 chmod -R a+rX "$root"

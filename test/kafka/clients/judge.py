@@ -13,6 +13,10 @@ name=value with commas between them, both hexadecimal, "." is none.
 								a line "partition offset" for each (acks 0: by none)
 	consume TOPIC PARTITION FROM N	N records of an assigned partition; FROM is "beginning", "end" (say
 								"waiting" once the position is known) or a time in milliseconds
+	member TOPIC GROUP ASSIGNOR INSTANCE SECONDS	be a member of a group ("-": no static one) whose session timeout
+								is 6 s, from the earliest offset; answered by a line "partition offset"
+								for each record, committed after that; ends when none has come for
+								SECONDS
 	create TOPIC N NAME VALUE	a topic with a configuration
 	partitions TOPIC			the number of its partitions
 	list						names of topics, a line each
@@ -21,6 +25,11 @@ name=value with commas between them, both hexadecimal, "." is none.
 	grow TOPIC N				more partitions
 	trim TOPIC PARTITION OFFSET	delete the records before an offset
 	delete TOPIC
+	transact ID TOPIC MANY		so many transactions of the transactional id, each of the values ID-<transaction>-<n>,
+								n from 0 to 3, in partition n % 2; of three the last one is aborted
+	etl ID FROM TO GROUP N		consume N records of the partitions 0 and 1, committed ones, and produce their values
+								to TO, at most 10 in a transaction, with the group's offsets ("-": without)
+	fence ID TOPIC				let a second producer of the id begin, then the first one: a line "fenced" if it cannot
 
 Words of "has": the commands of administration, from "create" on, and
 	codec=NAME					a codec besides "none"
@@ -31,6 +40,11 @@ Words of "has": the commands of administration, from "create" on, and
 	sorted-header				headers are in the order of their names
 	null-both					records whose key and value are NULL
 	time						records are looked up by time
+	transact					"transact" and "fence"
+	etl							and "etl"
+	etl-group					and offsets of a group that it has not joined
+	group=ASSIGNOR				groups, by this assignor
+	static						its members may be static
 	no-consumer					it cannot consume a partition that it assigns itself
 
 Prints a line "ok", "not ok" or "skip" for each thing judged.
@@ -49,6 +63,7 @@ ADMIN = ('create', 'partitions', 'list', 'config', 'alter', 'grow', 'trim', 'del
 BASE = 1700000000000
 PARTITIONS = 3
 SECONDS = 60
+IDLE = 12  # seconds after which a member of a group ends
 
 sql = psycopg2.connect(dbname='postgres', user='postgres')
 sql.autocommit = True
@@ -262,6 +277,134 @@ def woken(client, topic):
     is_(seconds < 5, True, 'and without delay')
 
 
+class Group:
+    """Members of one group, told apart by their numbers, and what SQL has written for them."""
+
+    def __init__(self, topic, assignor):
+        self.topic, self.assignor = topic, assignor
+        self.members, self.told, self.written = {}, {}, 0
+        ask('SELECT kstream.create_topic(%s, %s)', topic, 6)
+
+    def start(self, name, instance='-'):
+        self.members[name] = Client()
+        self.told[name] = set()
+        self.members[name].send('member', self.topic, self.topic, self.assignor, instance, IDLE)
+
+    def write(self):
+        ask("SELECT kstream.produce(%s, NULL::text, g::text, partition => g %% 6) FROM generate_series(1, 12) g", self.topic)
+        self.written += 12
+
+    def listen(self, seconds=0.2):
+        """Take in what members tell; the names of those that are done."""
+        done = []
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for name, client in list(self.members.items()):
+                try:
+                    line = client.line(0.02)
+                except Failed as problem:
+                    if 'ended' in str(problem):
+                        raise Failed('%s: %s' % (name, problem))
+                    continue
+                if line == 'ok':
+                    done.append(name)
+                    self.stop(name)
+                elif line.startswith('error'):
+                    raise Failed('%s: %s' % (name, line[6:]))
+                else:
+                    self.told[name].add(tuple(map(int, line.split())))
+        return done
+
+    def stop(self, name, kill=False):
+        client = self.members.pop(name)
+        if not kill:
+            client.process.stdin.close()
+            client.process.wait(20)
+            return
+        client.process.kill()
+        # What it has told, it may have committed.
+        for line in (client.rest + client.process.stdout.read()).decode().split('\n')[:-1]:
+            if line[:1].isdigit():
+                self.told[name].add(tuple(map(int, line.split())))
+        client.process.wait(20)
+
+    def until(self, what, condition, writes=True):
+        """Write and listen until something holds; False: it does not within SECONDS."""
+        end = time.monotonic() + SECONDS
+        while not condition() and time.monotonic() < end:
+            if writes:
+                self.write()
+            self.listen()
+        if not condition():
+            raise Failed('%s: not within %d s' % (what, SECONDS))
+
+    def advance(self, what, *names):
+        """All of these read something new."""
+        before = {name: len(self.told[name]) for name in names}
+        self.until(what, lambda: all(len(self.told[name]) > before[name] for name in names))
+        say('ok', what)
+
+    def everything(self):
+        return {(p, o) for p in range(6) for o in range(self.written // 6)}
+
+    def committed(self):
+        return ask('SELECT partition, "offset" FROM kstream.committed_offsets WHERE group_id = %s AND topic = %s ORDER BY 1',
+                   self.topic, self.topic)
+
+
+def end_listener():
+    other = psycopg2.connect(dbname='postgres', user='postgres')
+    other.autocommit = True
+    other.cursor().execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'kstream kafka listener'")
+    other.close()
+
+
+def grouped(assignor):
+    """Two members share a group; its listener ends; one is killed; each record is told and committed."""
+    group = Group('%s.group.%s' % (NAME, assignor), assignor)
+    try:
+        what = 'group, %s: ' % assignor
+        group.start('first')
+        group.advance(what + 'a member reads', 'first')
+        group.start('second')
+        group.advance(what + 'two members read', 'first', 'second')
+        is_(ask('SELECT state, members, kind FROM kstream.groups WHERE group_id = %s', group.topic), [('Stable', 2, 'classic')],
+            what + 'SQL sees them')
+        end_listener()
+        group.advance(what + 'they go on after the end of the listener', 'first', 'second')
+        group.stop('first', kill=True)
+        there = group.written // 6
+        group.until(what + 'the other reads all', lambda: len({p for p, o in group.told['second'] if o >= there}) == 6)
+        group.until(what + 'it ends', lambda: 'second' not in group.members, writes=False)
+        is_(group.told['first'] | group.told['second'], group.everything(), what + 'each record was read')
+        is_(group.committed(), [(p, group.written // 6) for p in range(6)], what + 'and committed')
+    finally:
+        for name in list(group.members):
+            group.stop(name, kill=True)
+
+
+def static():
+    """A static member that comes back has its partitions again, and the group is not rebalanced."""
+    group = Group(NAME + '.static', 'range')
+
+    def generation():
+        return ask('SELECT epoch, members FROM kstream.groups WHERE group_id = %s', group.topic)
+
+    try:
+        group.start('first', 'one')
+        group.advance('static: a member reads', 'first')
+        group.start('second', 'two')
+        group.advance('static: two members read', 'first', 'second')
+        before = generation()
+        group.stop('second', kill=True)
+        group.start('again', 'two')
+        group.advance('static: the other comes back', 'first', 'again')
+        is_(generation(), before, 'static: without a rebalance')
+    finally:
+        for name in list(group.members):
+            group.stop(name, kill=True)
+
+
 def administered(client):
     """Topics are made, changed and dropped."""
     topic = NAME + '.admin'
@@ -291,6 +434,34 @@ def administered(client):
         is_(steps[step](), True, step)
 
 
+def transacted(client):
+    """Transactions, and what reads one and writes another."""
+    source, sink, group, many = NAME + '.source', NAME + '.sink', NAME + '-etl', 12
+    for topic in (source, sink):
+        ask('SELECT kstream.create_topic(%s, 2)', topic)
+
+    def values(topic):
+        return [[bytes(v).decode() for (v,) in ask('SELECT value FROM kstream.fetch(%s, %s, 0, 1000)', topic, p)] for p in (0, 1)]
+
+    client.run('transact', 'i-' + NAME, source, many)
+    kept = [t for t in range(many) if t % 3 != 2]
+    wanted = [['i-%s-%d-%d' % (NAME, t, n) for t in kept for n in (p, p + 2)] for p in (0, 1)]
+    is_(values(source), wanted, 'transactions: what was committed, once, in order')
+    is_(ask("SELECT count(*) FROM kstream.staged WHERE gid = %s", 'i-' + NAME), [(0,)], 'transactions: none is open')
+    is_(client.run('fence', 'i-' + NAME, source), ['fenced'], 'transactions: a producer that was replaced is fenced')
+    is_(values(source), wanted, 'transactions: and leaves nothing')
+    if not client.can('etl'):
+        return
+    client.run('etl', 'e-' + NAME, source, sink, group if client.can('etl-group') else '-', len(wanted[0]) * 2)
+    is_([sorted(v) for v in values(sink)], [sorted(v) for v in wanted], 'transactions: consumed and produced once')
+    if client.can('etl-group'):
+        is_(ask('SELECT partition, "offset" FROM kstream.committed_offsets WHERE group_id = %s ORDER BY 1', group),
+            [(p, ask('SELECT latest FROM kstream.list_offsets(%s) WHERE partition = %s', source, p)[0][0]) for p in (0, 1)],
+            'transactions: with the offsets')
+    else:
+        say('skip', 'transactions: offsets of a group that the client has not joined')
+
+
 def attempt(what, function, *args):
     try:
         return function(*args)
@@ -316,6 +487,15 @@ def main():
     else:
         attempt('a waiting fetch', woken, client, topic)
     attempt('administration', administered, client)
+    if client.can('transact'):
+        attempt('transactions', transacted, client)
+    else:
+        say('skip', 'transactions: the client has them not')
+    for word in sorted(client.has):
+        if word.startswith('group='):
+            attempt(word, grouped, word[6:])
+    if client.can('static'):
+        attempt('static', static)
     client.process.stdin.close()
     try:
         is_(client.process.wait(20), 0, 'the program ends')

@@ -17,13 +17,18 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -31,7 +36,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 public class Interop {
     static final String HAS = "codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header"
-        + " repeated-header null-both time create partitions list config alter grow trim delete";
+        + " repeated-header null-both time transact etl etl-group create partitions list config alter grow trim delete"
+        + " group=range group=cooperative-sticky static";
     static final BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     static final PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     static final Admin admin = Admin.create(login());
@@ -116,6 +122,101 @@ public class Interop {
         }
     }
 
+    static KafkaProducer<byte[], byte[]> transactional(String name) {
+        Map<String, Object> settings = login();
+        settings.put("transactional.id", name);
+        settings.put("linger.ms", 5);
+        var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+        producer.initTransactions();
+        return producer;
+    }
+
+    static void transact(String name, String topic, int many) {
+        try (var producer = transactional(name)) {
+            for (int t = 0; t < many; t++) {
+                producer.beginTransaction();
+                for (int n = 0; n < 4; n++)
+                    producer.send(new ProducerRecord<>(topic, n % 2, null, (name + "-" + t + "-" + n).getBytes(StandardCharsets.UTF_8)));
+                producer.flush();
+                if (t % 3 == 2)
+                    producer.abortTransaction();
+                else
+                    producer.commitTransaction();
+            }
+        }
+    }
+
+    static void fence(String name, String topic) {
+        var first = transactional(name);
+        var second = transactional(name);
+        try {
+            first.beginTransaction();
+            first.send(new ProducerRecord<>(topic, 0, null, new byte[] {1}));
+            first.commitTransaction();
+        } catch (ProducerFencedException | InvalidProducerEpochException problem) {
+            out.println("fenced");
+        }
+        first.close(Duration.ofSeconds(1));
+        second.close();
+    }
+
+    static void etl(String name, String source, String sink, String group, int many) {
+        Map<String, Object> settings = login();
+        settings.put("enable.auto.commit", false);
+        settings.put("isolation.level", "read_committed");
+        settings.put("group.id", group);
+        settings.put("max.poll.records", 10);
+        try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+            var producer = transactional(name)) {
+            consumer.assign(List.of(new TopicPartition(source, 0), new TopicPartition(source, 1)));
+            consumer.seekToBeginning(consumer.assignment());
+            long until = System.currentTimeMillis() + 30000;
+            while (many > 0 && System.currentTimeMillis() < until) {
+                var records = consumer.poll(Duration.ofSeconds(10));
+                if (records.isEmpty())
+                    continue;
+                producer.beginTransaction();
+                Map<TopicPartition, OffsetAndMetadata> places = new HashMap<>();
+                for (ConsumerRecord<byte[], byte[]> r : records) {
+                    producer.send(new ProducerRecord<>(sink, r.partition(), null, r.value()));
+                    places.put(new TopicPartition(source, r.partition()), new OffsetAndMetadata(r.offset() + 1));
+                    many--;
+                }
+                producer.sendOffsetsToTransaction(places, consumer.groupMetadata());
+                producer.commitTransaction();
+            }
+        }
+    }
+
+    static void member(String topic, String group, String assignor, String instance, int seconds) {
+        Map<String, Object> settings = login();
+        settings.put("group.id", group);
+        settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer."
+            + (assignor.equals("range") ? "RangeAssignor" : "CooperativeStickyAssignor"));
+        if (!instance.equals("-"))
+            settings.put("group.instance.id", instance);
+        settings.put("session.timeout.ms", 6000);
+        settings.put("heartbeat.interval.ms", 1000);
+        settings.put("auto.offset.reset", "earliest");
+        settings.put("enable.auto.commit", false);
+        try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            consumer.subscribe(List.of(topic));
+            for (long last = System.currentTimeMillis(); System.currentTimeMillis() < last + seconds * 1000L;) {
+                var records = consumer.poll(Duration.ofMillis(500));
+                if (records.isEmpty())
+                    continue;
+                for (ConsumerRecord<byte[], byte[]> r : records)
+                    out.println(r.partition() + " " + r.offset());
+                try {
+                    consumer.commitSync();
+                } catch (CommitFailedException | RebalanceInProgressException again) {
+                    System.err.println(again);
+                }
+                last = System.currentTimeMillis();
+            }
+        }
+    }
+
     static ConfigResource resource(String topic) {
         return new ConfigResource(ConfigResource.Type.TOPIC, topic);
     }
@@ -125,6 +226,10 @@ public class Interop {
             case "has" -> out.println(HAS);
             case "produce" -> produce(w[1], w[2], w[3], w[4].equals("1"), Integer.parseInt(w[5]));
             case "consume" -> consume(w[1], Integer.parseInt(w[2]), w[3], Integer.parseInt(w[4]));
+            case "transact" -> transact(w[1], w[2], Integer.parseInt(w[3]));
+            case "fence" -> fence(w[1], w[2]);
+            case "etl" -> etl(w[1], w[2], w[3], w[4], Integer.parseInt(w[5]));
+            case "member" -> member(w[1], w[2], w[3], w[4], Integer.parseInt(w[5]));
             case "create" -> admin.createTopics(List.of(
                 new NewTopic(w[1], Integer.parseInt(w[2]), (short) 1).configs(Map.of(w[3], w[4])))).all().get();
             case "partitions" -> out.println(admin.describeTopics(List.of(w[1])).allTopicNames().get().get(w[1]).partitions().size());

@@ -13,9 +13,9 @@ const admin = kafka.admin();
 const say = (line) => process.stdout.write(line + '\n');
 const decoded = (text) => (text === '-' ? null : Buffer.from(text, 'hex'));
 
-// kafkajs consumes with groups only, so it is judged by what it writes.
+// kafkajs consumes with groups only.
 const HAS = 'codec=gzip codec=snappy acks=0 acks=1 acks=all idempotent null-both no-consumer ' +
-  'create partitions list config alter grow trim delete';
+  'create partitions list config alter grow trim delete group=range';
 
 // An array is a name that is repeated; it keeps no order among names.
 function headers(text) {
@@ -45,9 +45,27 @@ async function produce(topic, codec, acks, idempotent, lines) {
   for (const message of messages) say(`${message.partition} ${next[message.partition]++}`);
 }
 
+async function member(topic, groupId, assignor, instance, seconds) {
+  const consumer = kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 1000, rebalanceTimeout: 10000 });
+  let last = Date.now();
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await consumer.run({
+    autoCommitThreshold: 1, // commitOffsets() would be the end of it at any rebalance
+    eachBatch: async ({ batch, heartbeat }) => {
+      for (const message of batch.messages) say(`${batch.partition} ${message.offset}`);
+      last = Date.now();
+      await heartbeat();
+    },
+  });
+  while (Date.now() < last + seconds * 1000) await new Promise((resolve) => { setTimeout(resolve, 200); });
+  await consumer.disconnect();
+}
+
 const resource = (topic) => ({ type: ConfigResourceTypes.TOPIC, name: topic });
 const commands = {
   has: () => say(HAS),
+  member,
   create: (topic, many, name, value) => admin.createTopics({
     topics: [{ topic, numPartitions: +many, replicationFactor: 1, configEntries: [{ name, value }] }],
   }),

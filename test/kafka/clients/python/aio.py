@@ -1,8 +1,10 @@
 """aiokafka, whose administration knows no IncrementalAlterConfigs."""
 import asyncio
+import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.errors import KafkaError
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 import loop
@@ -26,7 +28,7 @@ async def with_admin(function):
 
 class Kafka:
     HAS = ('codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header repeated-header time '
-           'create partitions list config alter grow trim delete')
+           'create partitions list config alter grow trim delete group=range')
 
     @waits
     async def produce(self, topic, codec, acks, idempotent, records):
@@ -61,6 +63,23 @@ class Kafka:
                 loop.say_record(m.partition, m.offset, m.timestamp, m.key, m.value, m.headers)
         finally:
             await consumer.stop()
+
+    @waits
+    async def member(self, topic, group, assignor, instance, seconds):
+        consumer = AIOKafkaConsumer(topic, **LOGIN, group_id=group, session_timeout_ms=6000, heartbeat_interval_ms=1000,
+                                    auto_offset_reset='earliest', enable_auto_commit=False)
+        await consumer.start()
+        last = time.monotonic()
+        while time.monotonic() < last + seconds:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for m in records:
+                    loop.say('%d %d' % (m.partition, m.offset))
+                last = time.monotonic()
+                try:
+                    await consumer.commit()
+                except KafkaError as problem:
+                    loop.complain(problem)
+        await consumer.stop()
 
     def create(self, topic, partitions, name, value):
         asyncio.run(with_admin(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1, topic_configs={name: value})])))

@@ -1,5 +1,8 @@
 """kafka-python, the release of the Python registry (Debian's is older, see ../../clients.py)."""
+import time
+
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 import loop
@@ -10,7 +13,7 @@ LOGIN = dict(bootstrap_servers=loop.BOOTSTRAP, security_protocol='SASL_PLAINTEXT
 
 class Kafka:
     HAS = ('codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent repeated-header time '
-           'create partitions list config alter grow trim delete')
+           'create partitions list config alter grow trim delete group=range')
 
     def __init__(self):
         self.admin = KafkaAdminClient(**LOGIN)
@@ -39,6 +42,21 @@ class Kafka:
         for _ in range(many):
             m = next(consumer)
             loop.say_record(m.partition, m.offset, m.timestamp, m.key, m.value, m.headers)
+        consumer.close()
+
+    def member(self, topic, group, assignor, instance, seconds):
+        consumer = KafkaConsumer(topic, **LOGIN, group_id=group, session_timeout_ms=6000, heartbeat_interval_ms=1000,
+                                 auto_offset_reset='earliest', enable_auto_commit=False)
+        last = time.monotonic()
+        while time.monotonic() < last + seconds:
+            for records in consumer.poll(500).values():
+                for m in records:
+                    loop.say('%d %d' % (m.partition, m.offset))
+                last = time.monotonic()
+                try:
+                    consumer.commit()
+                except KafkaError as problem:
+                    loop.complain(problem)
         consumer.close()
 
     def create(self, topic, partitions, name, value):

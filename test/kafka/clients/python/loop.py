@@ -25,6 +25,11 @@ def say(line):
     print(line, flush=True)
 
 
+def complain(problem):
+    """What a member goes on after: who reads on will read it again."""
+    print(problem, file=sys.stderr, flush=True)
+
+
 def say_record(partition, offset, time, key, value, headers):
     pairs = ','.join('%s=%s' % (n.encode().hex(), coded(v)) for n, v in headers or []) or '.'
     say('\t'.join(map(str, (partition, offset, time, coded(key), coded(value), pairs))))
@@ -41,6 +46,12 @@ def answer(kafka, words):
     elif words[0] == 'consume':
         topic, partition, first, many = words[1:]
         kafka.consume(topic, int(partition), first, int(many))
+    elif words[0] == 'transact':
+        kafka.transact(words[1], words[2], int(words[3]))
+    elif words[0] == 'etl':
+        kafka.etl(words[1], words[2], words[3], words[4], int(words[5]))
+    elif words[0] == 'member':
+        kafka.member(*words[1:5], int(words[5]))
     else:
         numbers = {'create': [1], 'grow': [1], 'trim': [1, 2]}.get(words[0], [])
         for line in getattr(kafka, words[0])(*[int(w) if n in numbers else w for n, w in enumerate(words[1:])]) or []:

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"kstream/clients/loop"
@@ -30,7 +32,8 @@ func client(options ...kgo.Opt) (*kgo.Client, error) {
 
 func (*kafka) Has() string {
 	return "codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header" +
-		" repeated-header null-both time create partitions list config alter grow trim delete"
+		" repeated-header null-both time transact create partitions list config alter grow trim delete" +
+		" group=range group=cooperative-sticky static"
 }
 
 func (*kafka) Produce(topic, codec, acks string, idempotent bool, records []loop.Record) error {
@@ -58,6 +61,53 @@ func (*kafka) Produce(topic, codec, acks string, idempotent bool, records []loop
 		records[n].Offset = sent[n].Offset
 	}
 	return err
+}
+
+func (*kafka) Transact(id, topic string, many int) error {
+	producer, err := client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(id))
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	for t := 0; t < many; t++ {
+		if err = producer.BeginTransaction(); err != nil {
+			return err
+		}
+		var sent []*kgo.Record
+		for n := 0; n < 4; n++ {
+			sent = append(sent, &kgo.Record{Topic: topic, Partition: int32(n % 2), Value: []byte(fmt.Sprintf("%s-%d-%d", id, t, n))})
+		}
+		if err = producer.ProduceSync(context.Background(), sent...).FirstErr(); err != nil {
+			return err
+		}
+		if err = producer.EndTransaction(context.Background(), kgo.TransactionEndTry(t%3 != 2)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (*kafka) Fence(id, topic string) error {
+	var producers []*kgo.Client
+	for n := 0; n < 2; n++ {
+		producer, err := client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(id))
+		if err != nil {
+			return err
+		}
+		defer producer.Close()
+		if _, _, err = producer.ProducerID(context.Background()); err != nil {
+			return err
+		}
+		producers = append(producers, producer)
+	}
+	if err := producers[0].BeginTransaction(); err != nil {
+		return err
+	}
+	err := producers[0].ProduceSync(context.Background(), &kgo.Record{Topic: topic, Value: []byte("zombie")}).FirstErr()
+	if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) {
+		fmt.Println("fenced")
+	}
+	return nil
 }
 
 func (*kafka) Consume(topic string, partition int32, from string, many int) error {
@@ -94,6 +144,34 @@ func (*kafka) Consume(topic string, partition int32, from string, many int) erro
 			loop.SayRecord(loop.Record{Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value, Headers: headers})
 			many--
 		})
+	}
+	return nil
+}
+
+func (*kafka) Member(topic, group, assignor, instance string, idle time.Duration) error {
+	balancer := map[string]kgo.GroupBalancer{"range": kgo.RangeBalancer(), "cooperative-sticky": kgo.CooperativeStickyBalancer()}[assignor]
+	options := []kgo.Opt{kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(balancer), kgo.SessionTimeout(6 * time.Second),
+		kgo.HeartbeatInterval(time.Second), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	if instance != "-" {
+		options = append(options, kgo.InstanceID(instance))
+	}
+	consumer, err := client(options...)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	for last := time.Now(); time.Since(last) < idle; consumer.AllowRebalance() {
+		limit, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		fetches := consumer.PollFetches(limit)
+		cancel()
+		if fetches.NumRecords() == 0 {
+			continue
+		}
+		fetches.EachRecord(func(r *kgo.Record) { fmt.Println(r.Partition, r.Offset) })
+		if err := consumer.CommitUncommittedOffsets(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		last = time.Now()
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type Kafka interface {
 	Has() string
 	Produce(topic, codec, acks string, idempotent bool, records []Record) error // sets the offsets
 	Consume(topic string, partition int32, from string, many int) error        // says each record
+	Member(topic, group, assignor, instance string, idle time.Duration) error   // says partition and offset
 	Create(topic string, partitions int32, name, value string) error
 	Partitions(topic string) (int, error)
 	List() ([]string, error)
@@ -42,6 +43,12 @@ type Kafka interface {
 	Grow(topic string, partitions int32) error
 	Trim(topic string, partition int32, offset int64) error
 	Delete(topic string) error
+}
+
+// Transactor is what a client has if it has transactions.
+type Transactor interface {
+	Transact(id, topic string, many int) error
+	Fence(id, topic string) error // says "fenced"
 }
 
 // Env is a variable of the judge: BOOTSTRAP, USER, PASSWORD.
@@ -113,6 +120,12 @@ func answer(kafka Kafka, w []string, in *bufio.Scanner) error {
 		}
 	case "consume":
 		return kafka.Consume(w[1], int32(Number(w[2])), w[3], int(Number(w[4])))
+	case "transact":
+		return kafka.(Transactor).Transact(w[1], w[2], int(Number(w[3])))
+	case "fence":
+		return kafka.(Transactor).Fence(w[1], w[2])
+	case "member":
+		return kafka.Member(w[1], w[2], w[3], w[4], time.Duration(Number(w[5]))*time.Second)
 	case "create":
 		return kafka.Create(w[1], int32(Number(w[2])), w[3], w[4])
 	case "partitions":

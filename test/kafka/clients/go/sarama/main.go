@@ -2,8 +2,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -39,7 +41,7 @@ var brokers = []string{loop.Env("BOOTSTRAP")}
 
 func (*kafka) Has() string {
 	return "codec=gzip codec=snappy codec=lz4 codec=zstd acks=0 acks=1 acks=all idempotent null-header" +
-		" repeated-header null-both time create partitions list config alter grow trim delete"
+		" repeated-header null-both time create partitions list config alter grow trim delete group=range"
 }
 
 func bytes(data []byte) sarama.Encoder {
@@ -121,6 +123,55 @@ func (*kafka) Consume(topic string, partition int32, from string, many int) erro
 		}
 	}
 	return nil
+}
+
+// A member tells each record, commits it, and when there was one last.
+type member struct{ came chan struct{} }
+
+func (*member) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (*member) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+func (m *member) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for r := range claim.Messages() {
+		fmt.Println(r.Partition, r.Offset)
+		session.MarkMessage(r, "")
+		session.Commit()
+		select {
+		case m.came <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func (*kafka) Member(topic, group, assignor, instance string, idle time.Duration) error {
+	config := login()
+	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	config.Consumer.Offsets.AutoCommit.Enable = false
+	config.Consumer.Group.Session.Timeout = 6 * time.Second
+	config.Consumer.Group.Heartbeat.Interval = time.Second
+	consumer, err := sarama.NewConsumerGroup(brokers, group, config)
+	if err != nil {
+		return err
+	}
+	limit, cancel := context.WithCancel(context.Background())
+	m := &member{make(chan struct{})}
+	go func() {
+		for {
+			select {
+			case <-m.came:
+			case <-time.After(idle):
+				cancel()
+				return
+			}
+		}
+	}()
+	for limit.Err() == nil {
+		if err := consumer.Consume(limit, []string{topic}, m); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	return consumer.Close()
 }
 
 func (k *kafka) Create(topic string, partitions int32, name, value string) error {
