@@ -92,10 +92,16 @@ def rdkafka_login(server):
 
 
 def java_login(server):
+    """A file, since the tools take no property on the command line whose value has an equals sign."""
     if not isinstance(server, Kstream):
         return ()
-    return *(f"{name}={value}" for name, value in server.login.items()), (
-        'sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="app" password="secret";')
+    name = os.path.join(server.where, "app.properties")
+    with open(name, "w") as text:
+        for property_, value in server.login.items():
+            text.write(f"{property_}={value}\n")
+        text.write('sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required '
+                   'username="app" password="secret";\n')
+    return "--command-config", name
 
 
 def java(server, topic, arguments):
@@ -103,8 +109,8 @@ def java(server, topic, arguments):
     records, size, batch, producers = arguments
     command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", os.path.join(servers.PEERS, "kafka", "*"),
                "org.apache.kafka.tools.ProducerPerformance", "--bootstrap-server", server.address, "--topic", topic,
-               "--num-records", str(records // producers), "--record-size", str(size), "--throughput", "-1", "--command-property",
-               f"batch.size={batch}", "linger.ms=5", "max.request.size=4194304", "buffer.memory=67108864", *java_login(server)]
+               "--num-records", str(records // producers), "--record-size", str(size), "--throughput", "-1",
+               *java_login(server), "--command-property", f"batch.size={batch}", "linger.ms=5", "max.request.size=4194304", "buffer.memory=67108864"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(producers)]
     rate = 0
     for one in running:
@@ -154,7 +160,7 @@ def consume_rdkafka(server, topic, arguments):
 def consume_java(server, topic, arguments):
     said = servers.run("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", os.path.join(servers.PEERS, "kafka", "*"),
                        "org.apache.kafka.tools.ConsumerPerformance", "--topic", topic, "--num-records", str(arguments[0]),
-                       "--bootstrap-server", server.address, "--command-property", *(java_login(server) or ("client.id=bench",)))
+                       "--bootstrap-server", server.address, *java_login(server))
     lines = [line for line in said.splitlines() if "," in line]
     head = [name.strip() for name in lines[-2].split(",")]
     return float(lines[-1].split(",")[head.index("fetch.nMsg.sec")]), arguments[0], ""
