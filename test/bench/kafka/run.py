@@ -17,6 +17,7 @@ $STAGE/out/bench-kafka/kafka.md after each cell.
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -78,7 +79,7 @@ class Kstream(servers.Server):
     def stop(self):
         # SIGTERM waits for sessions
         if self.processes and self.processes[0].poll() is None:
-            self.processes[0].send_signal(2)
+            self.processes[0].send_signal(signal.SIGINT)
             self.processes[0].wait(60)
         super().stop()
 
@@ -300,6 +301,7 @@ def main():
     os.makedirs(WORK, exist_ok=True)
     if not os.path.exists(RDKAFKA) or os.path.getmtime(RDKAFKA) < os.path.getmtime(os.path.join(HERE, "rdkafka.c")):
         servers.run("cc", "-O2", "-Wall", "-Wextra", "-o", RDKAFKA, os.path.join(HERE, "rdkafka.c"), "-lrdkafka", "-lpthread")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # the servers are stopped on the way
     comparison = Comparison()
     comparison.run()
     print(f"\n{', '.join(server.version for server in comparison.servers)}; {os.cpu_count()} processors, "
