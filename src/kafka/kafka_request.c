@@ -354,7 +354,7 @@ ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic
 	}
 	else
 	{
-		if (memcmp(id, &no_id, sizeof(no_id)) == 0 || !ks_topic_find_by_uuid((const pg_uuid_t *) id, topic))
+		if (memcmp(id, &no_id, sizeof(no_id)) == 0 || !ks_topic_find_by_uuid_cached((const pg_uuid_t *) id, topic))
 			return KS_KAFKA_UNKNOWN_TOPIC_ID;
 	}
 	return ks_topic_has_right(topic, any) ? KS_KAFKA_NONE : KS_E_TOPIC_AUTHORIZATION_FAILED;

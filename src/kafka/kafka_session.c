@@ -38,6 +38,7 @@
 #include "kafka/handover.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_memory.h"
 #include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_session.h"
@@ -197,6 +198,7 @@ ks_kafka_session_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(identity.database, identity.role, 0);
 	ks_kafka_slot_authenticated(connection.slot, identity.role);
 	pgstat_report_appname(connection.slot->client_id);
+	ks_kafka_memory_keep();
 	if (!ks_kafka_has_extension())
 		refuse_without_extension(sasl);
 	else if (ks_kafka_sasl_succeed(sasl))
