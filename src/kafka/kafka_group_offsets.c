@@ -195,15 +195,24 @@ fill_partition(KwOffsetFetchResponseResponsePartitions *entry, int32 partition, 
 	entry->metadata = ks_wire_string(commit->metadata != NULL ? commit->metadata : "");
 }
 
-/* Who wants stable offsets comes again while an open transaction may change one. */
-static void
-refuse_unstable(KsKafkaRequest *request, const KsGroupKey *key, int32 topic_id, KwOffsetFetchResponseResponsePartitions *entry)
+/*
+ * A transaction that is open has an offset for this partition: what is committed will
+ * not stand, if it commits.  Who wants no such offset is to ask again.
+ */
+static bool
+is_unstable(KsKafkaRequest *request, const KsGroupKey *key, int32 topic_id, int32 partition)
 {
 	const KwOffsetFetchRequest *wanted = request->body;
 
-	if (!wanted->require_stable || !ks_staging_offset_is_pending(key->name, topic_id, entry->partition_index))
-		return;
-	entry->committed_offset = KS_NO_OFFSET;
+	return wanted->require_stable && ks_staging_offset_is_pending(key->name, topic_id, partition);
+}
+
+static void
+set_unstable(KwOffsetFetchResponseResponsePartitions *entry)
+{
+	KsCommit none = {KS_NO_OFFSET, -1, NULL};
+
+	fill_partition(entry, entry->partition_index, &none);
 	entry->error_code = KS_KAFKA_UNSTABLE_OFFSET_COMMIT;
 }
 
@@ -226,11 +235,11 @@ fetch_topic(KsKafkaRequest *request, const KsGroupKey *key, bool exists, const K
 		if (error == KS_KAFKA_NONE && exists)
 			(void) ks_offset_find(key, topic.topic_id, wanted->partition_indexes.items[i], &commit);
 		fill_partition(&entry->partitions.items[i], wanted->partition_indexes.items[i], &commit);
-		if (error == KS_KAFKA_NONE)
-			refuse_unstable(request, key, topic.topic_id, &entry->partitions.items[i]);
 		/* By a name that is none there is nothing committed; that is no error to Kafka. */
 		if (error != KS_KAFKA_NONE && error != KS_E_UNKNOWN_TOPIC_OR_PARTITION)
 			entry->partitions.items[i].error_code = error;
+		if (error == KS_KAFKA_NONE && exists && is_unstable(request, key, topic.topic_id, wanted->partition_indexes.items[i]))
+			set_unstable(&entry->partitions.items[i]);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -276,7 +285,8 @@ fetch_everything(KsKafkaRequest *request, const KsGroupKey *key, KwOffsetFetchRe
 			KsCommitRow *row = list_nth(rows, first + i);
 
 			fill_partition(&entry->partitions.items[i], row->partition, &row->commit);
-			refuse_unstable(request, key, row->topic_id, &entry->partitions.items[i]);
+			if (is_unstable(request, key, row->topic_id, row->partition))
+				set_unstable(&entry->partitions.items[i]);
 		}
 	}
 	MemoryContextSwitchTo(old);

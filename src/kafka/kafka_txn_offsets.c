@@ -214,12 +214,13 @@ commit_offsets(KsKafkaRequest *request, void *arg)
 }
 
 /*
- * A member of a classic group commits for its generation, as in OffsetCommit.  Who names
- * none (a producer of assigned partitions, an older client) is not asked.
+ * From version 3 on clients say which member of the group it is, which its coordinator
+ * judges; older ones are judged by their producer alone.
  */
 static int16
-check_member(KsKafkaRequest *request, const KwTxnOffsetCommitRequest *wanted)
+check_member(KsKafkaRequest *request)
 {
+	const KwTxnOffsetCommitRequest *wanted = request->body;
 	KsGroupKey key;
 	int64 stamp;
 	int16 error;
@@ -229,9 +230,11 @@ check_member(KsKafkaRequest *request, const KwTxnOffsetCommitRequest *wanted)
 	error = ks_kafka_group_open(request, wanted->group_id, false, &key);
 	if (error == KS_E_GROUP_ID_NOT_FOUND)
 		return KS_E_UNKNOWN_MEMBER_ID;
-	return error != KS_KAFKA_NONE ? error
-								  : ks_kafka_group_may_commit(request, &key, wanted->generation_id, wanted->member_id,
-															  wanted->group_instance_id, &stamp);
+	if (error == KS_E_TOPIC_AUTHORIZATION_FAILED)
+		return KS_E_GROUP_AUTHORIZATION_FAILED;
+	if (error != KS_KAFKA_NONE)
+		return error;
+	return ks_kafka_group_may_commit(request, &key, wanted->generation_id, wanted->member_id, wanted->group_instance_id, &stamp);
 }
 
 bool
@@ -254,13 +257,11 @@ ks_kafka_handle_txn_offset_commit(KsKafkaRequest *request, void *response)
 		for (j = 0; j < topic->partitions.count; j++)
 			topic->partitions.items[j].partition_index = wanted->topics.items[i].partitions.items[j].partition_index;
 	}
-	error = check_member(request, wanted);
-	if (error != KS_KAFKA_NONE)
-	{
-		set_errors(answer, error);
-		return !request->gone;
-	}
-	error = ks_kafka_coordinate(request, commit_offsets, &commit);
+	error = check_member(request);
+	if (request->gone)
+		return false;
+	if (error == KS_KAFKA_NONE)
+		error = ks_kafka_coordinate(request, commit_offsets, &commit);
 	if (error == KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED && commit.in_group)
 		error = KS_E_GROUP_AUTHORIZATION_FAILED;
 	/* Clients take this one for a passing fault here. */
