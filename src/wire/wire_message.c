@@ -715,5 +715,5 @@ ks_wire_cstring(KwString string)
 	if (string.len < 0)
 		return NULL;
 	/* A field that its version does not have is empty and has no data. */
-	return string.len == 0 ? pstrdup("") : pnstrdup(string.data, string.len);
+	return pnstrdup(string.len == 0 ? "" : string.data, string.len);
 }
