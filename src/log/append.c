@@ -179,6 +179,23 @@ check_room(const KsAppend *append, const KsPartitionInfo *info)
 				 errhint("See kstream.verify().")));
 }
 
+/*
+ * The table of a segment is gone: retention dropped a segment that is not active any
+ * more, or somebody dropped the topic, which is an error.
+ */
+static void
+check_topic_remains(KsAppend *append, const KsPartitionKey *key)
+{
+	/*
+	 * The drop has committed, since opening waited for its lock; take its
+	 * invalidations, so that the cached topic does not hide it.
+	 */
+	AcceptInvalidationMessages();
+	if (!ks_topic_find(append->topic->name, append->topic) ||
+		memcmp(&append->topic->uuid, &key->topic, sizeof(pg_uuid_t)) != 0)
+		topic_is_gone(append);
+}
+
 /* Lock what this append may write to. */
 static void
 open_target(KsAppend *append, int64 now)
@@ -219,18 +236,7 @@ open_target(KsAppend *append, int64 now)
 		if (open_for_append(append, info.active.relid, &append->heap, &append->index, &append->others))
 			break;
 
-		/*
-		 * The table is gone: retention dropped a segment that is not active
-		 * any more, or somebody dropped the topic.
-		 */
-		/*
-		 * The drop has committed, since opening waited for its lock; take its
-		 * invalidations, so that the cached topic does not hide it.
-		 */
-		AcceptInvalidationMessages();
-		if (!ks_topic_find(append->topic->name, append->topic) ||
-			memcmp(&append->topic->uuid, &key.topic, sizeof(pg_uuid_t)) != 0)
-			topic_is_gone(append);
+		check_topic_remains(append, &key);
 		/* The second time that the same table is active and not there: no retention did that. */
 		if (info.active.relid == missing)
 			table_is_gone(append, info.active.number);
