@@ -597,7 +597,7 @@ remove_member(KsCoordinator *c, Group *group, Member *member, const char *what)
 	answer_waiting(c, group, KS_GROUP_JOIN, &member->joining, UNKNOWN_MEMBER_ID);
 	answer_waiting(c, group, KS_GROUP_SYNC, &member->syncing, UNKNOWN_MEMBER_ID);
 	if (what != NULL)
-		c->hooks->tell(&group->key, &member->id, what, group->generation, group->member_count - 1);
+		c->hooks->report(&group->key, &member->id, what, group->generation, group->member_count - 1);
 	if (group->leader == member)
 		group->leader = NULL;
 	dlist_delete(&member->node);
@@ -680,7 +680,7 @@ complete_join(KsCoordinator *c, Group *group, int64 now)
 	group->protocol = copy_text(c, vote(group));
 	group->state = KS_CLASSIC_COMPLETING;
 	publish(c, group);
-	c->hooks->tell(&group->key, NULL, NULL, group->generation, group->member_count);
+	c->hooks->report(&group->key, NULL, NULL, group->generation, group->member_count);
 	dlist_foreach (iter, &group->members)
 	{
 		Member *member = dlist_container(Member, node, iter.cur);

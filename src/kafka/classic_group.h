@@ -23,7 +23,7 @@ typedef struct KsClassicHooks
 	void (*answer)(void *caller, const KsGroupMessage *answer);
 
 	/* For the log: a member was removed because of `what`; or, member NULL, a generation has begun. */
-	void (*tell)(const KsGroupKey *key, const KwString *member, const char *what, int32 generation, int32 members);
+	void (*report)(const KsGroupKey *key, const KwString *member, const char *what, int32 generation, int32 members);
 } KsClassicHooks;
 
 /* Looked at with each call, so they may change. */

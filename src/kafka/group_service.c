@@ -109,7 +109,7 @@ printable(const KwString *text)
 }
 
 static void
-tell(const KsGroupKey *key, const KwString *member, const char *what, int32 generation, int32 members)
+report(const KsGroupKey *key, const KwString *member, const char *what, int32 generation, int32 members)
 {
 	if (member != NULL)
 		ks_log_event((errmsg("member \"%s\" of classic group \"%s\" was removed", printable(member), key->name),
@@ -124,7 +124,7 @@ static const KsClassicHooks hooks = {
 	.stamp = ks_classic_stamp,
 	.publish = ks_classic_publish,
 	.answer = answer,
-	.tell = tell,
+	.report = report,
 };
 
 /* ---------- sessions ---------- */

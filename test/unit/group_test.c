@@ -124,12 +124,12 @@ answer(void *caller, const KsGroupMessage *message)
 }
 
 static void
-tell(const KsGroupKey *group, const KwString *member, const char *what, int32 generation, int32 members)
+report(const KsGroupKey *group, const KwString *member, const char *what, int32 generation, int32 members)
 {
 	removals += member != NULL;
 }
 
-static const KsClassicHooks hooks = {enter, leave, stamp, publish, answer, tell};
+static const KsClassicHooks hooks = {enter, leave, stamp, publish, answer, report};
 
 static void *
 caller(int n)
