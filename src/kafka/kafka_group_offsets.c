@@ -194,6 +194,24 @@ fill_partition(KwOffsetFetchResponseResponsePartitions *entry, int32 partition, 
 	entry->metadata = ks_wire_string(commit->metadata != NULL ? commit->metadata : "");
 }
 
+/* Are only stable offsets wanted, and is this one not? */
+static bool
+is_unstable(const KsKafkaRequest *request, const KsGroupKey *key, const KsTopic *topic, int32 partition)
+{
+	const KwOffsetFetchRequest *wanted = request->body;
+
+	return wanted->require_stable && !ks_offset_is_stable(key, &topic->uuid, topic->topic_id, partition);
+}
+
+static void
+tell_unstable(KwOffsetFetchResponseResponsePartitions *entry, int32 partition)
+{
+	KsCommit none = {KS_NO_OFFSET, -1, NULL};
+
+	fill_partition(entry, partition, &none);
+	entry->error_code = KS_KAFKA_UNSTABLE_OFFSET_COMMIT;
+}
+
 static void
 fetch_topic(KsKafkaRequest *request, const KsGroupKey *key, bool exists, const KwOffsetFetchRequestRequestTopics *wanted,
 			KwOffsetFetchResponseResponseTopics *entry)
@@ -210,6 +228,12 @@ fetch_topic(KsKafkaRequest *request, const KsGroupKey *key, bool exists, const K
 	{
 		KsCommit commit = {KS_NO_OFFSET, -1, NULL};
 
+		CHECK_FOR_INTERRUPTS();
+		if (error == KS_KAFKA_NONE && exists && is_unstable(request, key, &topic, wanted->partition_indexes.items[i]))
+		{
+			tell_unstable(&entry->partitions.items[i], wanted->partition_indexes.items[i]);
+			continue;
+		}
 		if (error == KS_KAFKA_NONE && exists)
 			(void) ks_offset_find(key, topic.topic_id, wanted->partition_indexes.items[i], &commit);
 		fill_partition(&entry->partitions.items[i], wanted->partition_indexes.items[i], &commit);
@@ -260,7 +284,11 @@ fetch_everything(KsKafkaRequest *request, const KsGroupKey *key, KwOffsetFetchRe
 		{
 			KsCommitRow *row = list_nth(rows, first + i);
 
-			fill_partition(&entry->partitions.items[i], row->partition, &row->commit);
+			CHECK_FOR_INTERRUPTS();
+			if (is_unstable(request, key, &topic, row->partition))
+				tell_unstable(&entry->partitions.items[i], row->partition);
+			else
+				fill_partition(&entry->partitions.items[i], row->partition, &row->commit);
 		}
 	}
 	MemoryContextSwitchTo(old);

@@ -5,6 +5,13 @@
  * The offsets wait in staging and become the group's with the transaction's end.  Until
  * then nobody takes those partitions over (group/offset_row.c), so that what
  * the transaction has read is not read by another before it is known how it ends.
+ * An OffsetFetch of a member that wants stable offsets is told to wait (UNSTABLE_OFFSET_COMMIT).
+ *
+ * A member of a classic group says its generation.  A member that has been replaced is
+ * refused, or it would commit what its heir reads again.  The listener is asked last, when
+ * the rows are written under the locks of their partitions: if it knows a later generation
+ * by then, all is rolled back; if not, who fetches the offsets for a later generation
+ * finds the partition locked, or the rows.
  *
  * Locks: the transactional id, then the group's partitions if they are free, so that who
  * takes a partition over either comes before, or sees the offset.
@@ -22,6 +29,7 @@
 #include "group/group_row.h"
 #include "offset/offset_row.h"
 #include "kafka/kafka_commit.h"
+#include "kafka/kafka_group_call.h"
 #include "kafka/kafka_transactions.h"
 #include "kafka/kafka_txn_offsets.h"
 
@@ -108,6 +116,7 @@ typedef struct CommitOffsets
 	KsStagingTable *table;
 	KsGroupKey key;
 	bool in_group;
+	int16 refused; /* why the member may not */
 } CommitOffsets;
 
 static void
@@ -189,6 +198,22 @@ open_transaction(CommitOffsets *commit, int16 version)
 	return KS_KAFKA_NONE;
 }
 
+/* Rolls all back if the member that the request names is not one of the group's generation. */
+static void
+check_member(KsKafkaRequest *request, CommitOffsets *commit)
+{
+	const KwTxnOffsetCommitRequest *wanted = commit->wanted;
+
+	if (wanted->generation_id < 0 && wanted->member_id.len <= 0 && wanted->group_instance_id.len <= 0)
+		return;
+	commit->refused = ks_kafka_group_may_stage(request, &commit->key, wanted->generation_id, wanted->member_id,
+											   wanted->group_instance_id);
+	if (commit->refused != KS_KAFKA_NONE)
+		ereport(ERROR,
+				(errmsg("not a member of group \"%s\" in generation %d", commit->key.name, wanted->generation_id),
+				 ks_error(KS_E_UNKNOWN_MEMBER_ID, NULL)));
+}
+
 static void
 commit_offsets(KsKafkaRequest *request, void *arg)
 {
@@ -209,6 +234,8 @@ commit_offsets(KsKafkaRequest *request, void *arg)
 	commit->table = ks_staging_open();
 	stage_topics(commit);
 	ks_staging_close(commit->table);
+	KS_DEBUG_POINT("kafka.offsets_written");
+	check_member(request, commit);
 	KS_DEBUG_POINT("kafka.offsets_staged");
 }
 
@@ -235,10 +262,12 @@ ks_kafka_handle_txn_offset_commit(KsKafkaRequest *request, void *response)
 	error = ks_kafka_coordinate(request, commit_offsets, &commit);
 	if (error == KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED && commit.in_group)
 		error = KS_E_GROUP_AUTHORIZATION_FAILED;
+	if (commit.refused != KS_KAFKA_NONE)
+		error = commit.refused;
 	/* Clients take this one for a passing fault here. */
 	if (error == KS_KAFKA_CONCURRENT_TRANSACTIONS)
 		error = KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 	if (error != KS_KAFKA_NONE)
 		set_errors(answer, error);
-	return true;
+	return !request->gone;
 }

@@ -110,6 +110,13 @@ extern KsOffsetSetResult ks_offset_commit_up_to(const KsGroupKey *key, const pg_
 extern KsOffsetSetResult ks_offset_commit_empty(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id,
 												int32 partition, const KsCommit *commit);
 
+/*
+ * Will what is committed in a partition stay, as far as transactions of Kafka clients
+ * go?  False: one is about to commit there, or may be.  To be asked before the offset
+ * is read.  Waits for nobody.
+ */
+extern bool ks_offset_is_stable(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition);
+
 /* What is committed in a partition, false: nothing; and in all (KsCommitRow *).  palloc'd; they write nothing. */
 extern bool ks_offset_find(const KsGroupKey *key, int32 topic_id, int32 partition, KsCommit *commit);
 extern List *ks_offset_list(const KsGroupKey *key);
