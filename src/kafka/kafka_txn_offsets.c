@@ -33,9 +33,6 @@
 #include "kafka/kafka_transactions.h"
 #include "kafka/kafka_txn_offsets.h"
 
-/* Kafka's offset.metadata.max.bytes. */
-#define METADATA_MAX 4096
-
 /* What a request waits for locks, ms. */
 #define LOCK_TIMEOUT 10000
 
@@ -43,14 +40,12 @@
 static void
 open_group(KwString id, KsGroupKey *key)
 {
-	char *name = ks_wire_cstring(id);
-
-	if (id.len <= 0 || (int32) strlen(name) != id.len)
+	if (id.len <= 0 || !ks_kafka_is_text(id))
 		ereport(ERROR,
 				(errmsg("invalid group name"),
 				 ks_error(KS_E_INVALID_GROUP_ID, NULL)));
 	ks_group_note_use();
-	ks_group_open(name, true, key);
+	ks_group_open(ks_kafka_text(id), true, key);
 }
 
 /* ---------- AddOffsetsToTxn ---------- */
@@ -135,14 +130,15 @@ set_errors(KwTxnOffsetCommitResponse *answer, int16 error)
 static int16
 stage_offset(CommitOffsets *commit, const KsTopic *topic, const KwTxnOffsetCommitRequestPartition *wanted)
 {
-	const char *metadata = wanted->committed_metadata.len < 0 ? NULL : ks_wire_cstring(wanted->committed_metadata);
+	const char *metadata;
 
 	if (wanted->partition_index < 0 || wanted->partition_index >= topic->partitions)
 		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
-	if (wanted->committed_metadata.len > METADATA_MAX)
+	if (wanted->committed_metadata.len > KS_KAFKA_OFFSET_METADATA_MAX)
 		return KS_E_OFFSET_METADATA_TOO_LARGE;
-	if (wanted->committed_offset < 0)
+	if (wanted->committed_offset < 0 || !ks_kafka_is_text(wanted->committed_metadata))
 		return KS_KAFKA_INVALID_REQUEST;
+	metadata = wanted->committed_metadata.len < 0 ? NULL : ks_kafka_text(wanted->committed_metadata);
 	if (!ks_offset_lock(&commit->key, &topic->uuid, wanted->partition_index))
 		return KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 	ks_staging_write_offset(commit->table, &commit->transaction, commit->key.name, topic->topic_id, wanted->partition_index,
