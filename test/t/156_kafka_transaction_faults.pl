@@ -81,6 +81,8 @@ $holder->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_c
 sub current { return sql('SELECT current FROM kstream.staging_turn'); }
 sub bytes { return sql("SELECT pg_total_relation_size('kstream.staged_0') + pg_total_relation_size('kstream.staged_1')"); }
 
+sub bytes_of { return sql("SELECT pg_relation_size('kstream.staged_$_[0]')"); }
+
 sub pass
 {
 	sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
@@ -114,9 +116,29 @@ foreach my $turn (1 .. 6)
 cmp_ok(bytes(), '<', 1000000, 'nothing has grown');
 $holder->query('COMMIT');
 
+# Maintenance that is about to empty a table, which others empty meanwhile, and turn to.
+my $watcher = KstreamTest::session($node);
+is(told($c, "[busy.produce('c', 0, 'x' * 20000) or busy.commit() for n in range(5)]"), '[0, 0, 0, 0, 0]', 'much again');
+sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
+my $emptied = current();
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+my $slow = KstreamTest::session($node);
+$slow->start("SET kstream.debug_point = 'staging.looked=wait'; CALL kstream.run_maintenance()");
+wait_at_point($watcher);
+isnt(bytes_of($emptied), 0, 'a table is to be emptied');
+sql('CALL kstream.run_maintenance()');
+is(bytes_of($emptied), 0, 'others empty it');
+is(told($c, "[busy.produce('c', 0, 'x' * 20000) or busy.commit() for n in range(5)]"), '[0, 0, 0, 0, 0]', 'and go on');
+sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
+sql('CALL kstream.run_maintenance()');
+is(current(), $emptied, 'and turn to the emptied one');
+is(told($c, "(there := Producer(c, 'there', v2=True)).init() or there.produce('c', 1, 'there1') or there.commit()"), 0, 'a transaction there');
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+$slow->finish;
+is(told($c, "described(c, 'there')[:2]"), "(0, 'CompleteCommit')", 'is not forgotten by who comes late');
+
 # ---------- two requests of one transactional id ----------
 # A batch that comes late, when its transaction is being ended, is not part of the next one.
-my $watcher = KstreamTest::session($node);
 $watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
 sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.ended=wait'");
 my $ending = kafka_client($port);
