@@ -172,6 +172,24 @@ is(answer($staging), 0, 'the batch');
 is(told($c, 'r.commit()'), 0, 'the end');
 is(latest('race'), 'race1 race3', 'has it');
 
+# An end goes on when its client is tired of waiting: a large transaction would never end.
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.offsets_set=wait'");
+my $tired = kafka_client($port);
+sql('ALTER ROLE alice RESET ALL');
+is(told($c, "(r := Producer(c, 'large')).init() or r.add(('c', 1)) or r.produce('c', 1, 'large1')"), 0, 'a large transaction');
+told($tired, "(r := Producer(c, 'large')) and setattr(r, 'producer', " . told($c, 'r.producer') . ") or setattr(r, 'epoch', 0)");
+told($tired, "c.send(END_TXN, 2, r.who() + b'\\1')");
+wait_at_point($watcher);
+told($tired, 'c.close()');
+# Clients are looked at every two seconds.
+sql('SELECT pg_sleep(4.5)');
+is(told($c, 'r.commit()'), 51, 'is still being ended when its client has gone');
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM kstream.fetch('c', 1, 0, 100000) WHERE kstream.text(value) = 'large1'"), 'and ends');
+is(told($c, 'r.commit()'), 0, 'as the client is told when it comes again');
+is(latest('large'), 'large1', 'once');
+
 # ---------- maintenance that fails ----------
 foreach my $fault ('error', 'sigkill')
 {
