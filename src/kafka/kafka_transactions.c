@@ -487,7 +487,8 @@ commit_offsets(const KsStaged *staged)
 		if (!ks_topic_find_by_id(offset->topic_id, &topic))
 			continue;
 		ks_group_make_key(offset->group, &key);
-		if (ks_offset_set_staged(&key, &topic.uuid, topic.topic_id, offset->partition, offset->offset, offset->metadata) != KS_OFFSET_SET)
+		if (ks_offset_set_staged(&key, &topic.uuid, topic.topic_id, offset->partition, offset->offset, offset->metadata,
+								 offset->staged_at) != KS_OFFSET_SET)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					 errmsg("another transaction is at an offset of group \"%s\"", offset->group)));

@@ -625,9 +625,19 @@ ks_offset_lock(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
 	return lock_partition(key, topic, partition);
 }
 
+/* Was the row's offset committed after this time? */
+static bool
+is_newer(const Access *access, HeapTuple row, TimestampTz time)
+{
+	bool isnull;
+	Datum value = column(access, row, Anum_committed_offset_committed_at, &isnull);
+
+	return !isnull && DatumGetTimestampTz(value) > time;
+}
+
 KsOffsetSetResult
 ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
-					 int64 offset, const char *metadata)
+					 int64 offset, const char *metadata, TimestampTz staged_at)
 {
 	RowKey row_key = {key, topic_id, partition};
 	KsOffsetSetResult result = KS_OFFSET_SET;
@@ -645,10 +655,10 @@ ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_
 	/* Nobody's stamp: who takes the partition over sets one. */
 	if (row == NULL)
 		insert_row(&access, &row_key, 0, 0, &change);
-	else if (lock_row(&access, row))
-		update_row(&access, row, &change, &tid);
-	else
+	else if (!lock_row(&access, row))
 		result = KS_OFFSET_BUSY;
+	else if (!is_newer(&access, row, staged_at))
+		update_row(&access, row, &change, &tid);
 	end_access(&access);
 	return result;
 }

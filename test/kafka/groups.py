@@ -523,6 +523,11 @@ def test_exactly_once():
     same(p.offsets('once', 'g', 0, 4, member=(b.generation, b.id)), 0, 'its heir can')
     same(p.abort(), 0, 'and abort')
     same(fetch_stable(b.connection, 'once'), [(2, 0), (2, 0)], 'which leaves the offset')
+    same(p.offsets('once', 'g', 0, 3, member=(b.generation, b.id)), 0, 'it commits in a transaction')
+    same((b.commit(4), p.commit()), (0, 0), 'and then outside of it, before that ends')
+    same(fetch(b.connection, 'once')[1]['g', 0][0], 4, 'what was committed last stands')
+    same((p.offsets('once', 'g', 0, 3, member=(b.generation, b.id)), p.commit()), (0, 0), 'it goes back in a transaction')
+    same(fetch(b.connection, 'once')[1]['g', 0][0], 3, 'if it was told to')
     for m in (a, b):
         m.close()
 
