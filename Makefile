@@ -14,6 +14,7 @@
 #	make bench			measurements on the release build
 #	make bench-quick	four ratios of it in three minutes, to compare a change
 #	make bench-peers	the same work on kstream, Kafka, PgQ and others; see test/bench/peers
+#	make bench-kafka	Kafka's clients on kstream and on Apache Kafka
 #	make check-versions	the suites on PostgreSQL 15 to 18, as far as they can be had
 #	make check-assert	the suites on a PostgreSQL with assertions, built from source
 #	make check-sanitize	the suites with gcc's address and undefined behaviour sanitizers
@@ -38,7 +39,7 @@
 #	KSTREAM_STAGE=dir	where the private copies are kept
 
 SUITE_GOALS = check-unit check-regress check-isolation check-tap check-history check-style
-HOUSE  = demo check soak bench bench-quick bench-peers stage format check-mutants check-versions check-assert \
+HOUSE  = demo check soak bench bench-quick bench-peers bench-kafka stage format check-mutants check-versions check-assert \
 		 check-sanitize check-kafka deb check-deb $(SUITE_GOALS)
 
 ifneq (,$(filter $(HOUSE),$(MAKECMDGOALS)))
@@ -112,6 +113,12 @@ bench-peers:
 	@$(PRIVATE) release -- python3 test/bench/peers/run.py
 	@mkdir -p test/bench/results
 	@cp "$$($(PRIVATE) release -- printenv STAGE | tail -n 1)"/out/peers/* test/bench/results/
+
+# The quick form; BENCH_KAFKA=full is the other.
+bench-kafka:
+	@$(SETUP) build bench-kafka
+	@bash test/bench/peers/get.sh load kafka
+	@$(PRIVATE) release -- python3 test/bench/kafka/run.py
 
 stage:
 	@$(SETUP) build

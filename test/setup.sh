@@ -30,6 +30,9 @@ packages()
 		bench)
 			echo "python3-psycopg2"
 			;;
+		bench-kafka)
+			echo "librdkafka-dev"
+			;;
 		peers)
 			# queues to measure against, one a line
 			echo "postgresql-$major-pgq3"

@@ -15,6 +15,7 @@
  *		hba_rules.c			pg_hba.conf: by which method, if at all
  *		kafka_roles.c		what the catalog says of a role and its secret
  *		kafka_session.c		a session's life
+ *		kafka_log.c			how much clients may have logged
  *		kafka_connection.c	frames over the socket
  *		sasl.c, scram_server.c	authentication
  *		kafka_nodes.c		the servers that clients are told of

@@ -27,9 +27,11 @@
 #include "storage/proc.h"
 #include "storage/sinval.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "kafka/kafka_connection.h"
+#include "kafka/kafka_memory.h"
 
 /* The first byte of a TLS handshake; a frame of less than 16 MB begins with 0. */
 #define TLS_HANDSHAKE 0x16
@@ -40,8 +42,11 @@
 /* Frames are read ahead up to so many bytes. */
 #define GATHER_MAX (4 * 1024 * 1024)
 
-/* A buffer that a large frame has left larger than this is given back. */
-#define KEEP_SIZE (1024 * 1024)
+/* A buffer that a large frame has left larger than this is given back; the frames of a busy client fit. */
+#define KEEP_SIZE GATHER_MAX
+
+/* A client that says nothing for so long is idle, ms. */
+#define IDLE_AFTER 1000
 
 /* A client that reads nothing of its answer for so long is released, ms. */
 #define WRITE_LIMIT 60000
@@ -191,6 +196,31 @@ compact_buffer(KsKafkaConnection *connection)
 	}
 }
 
+/* An idle session needs no memory: the buffer is small again, unless the client is in the middle of a frame. */
+static void
+give_memory_back(KsKafkaConnection *connection)
+{
+	if (!ks_kafka_memory_is_large())
+		return;
+	if (connection->used == connection->in.len)
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(connection->in.data));
+
+		pfree(connection->in.data);
+		initStringInfo(&connection->in);
+		connection->used = 0;
+		MemoryContextSwitchTo(old);
+	}
+	ks_kafka_memory_release();
+}
+
+/* Of a wait that ends after rest ms (-1: never), until the session counts as idle. */
+static long
+until_idle(long rest)
+{
+	return ks_kafka_memory_is_large() && (rest < 0 || rest > IDLE_AFTER) ? IDLE_AFTER : rest;
+}
+
 bool
 ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char **frame, int32 *len)
 {
@@ -213,6 +243,7 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 			drain(connection, max);
 			(void) front_frame(connection, max, frame, len);
 			connection->used += 4 + *len;
+			ks_kafka_memory_used(*len);
 			return true;
 		}
 		/*
@@ -227,8 +258,11 @@ ks_kafka_read_frame(KsKafkaConnection *connection, int32 max, long limit, char *
 			if (rest <= 0)
 				return false;
 		}
-		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | (limit >= 0 ? WL_TIMEOUT : 0),
+		rest = until_idle(rest);
+		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH | (rest >= 0 ? WL_TIMEOUT : 0),
 								   connection->socket, rest, KS_WAIT_EVENT("KstreamKafkaRead"));
+		if (events & WL_TIMEOUT)
+			give_memory_back(connection);
 		if (events & WL_LATCH_SET)
 			ks_kafka_serve_interrupts();
 		if ((events & WL_SOCKET_READABLE) && read_some(connection) < 0)
@@ -259,6 +293,7 @@ ks_kafka_write(KsKafkaConnection *connection, const char *data, size_t len)
 {
 	size_t done = 0;
 
+	ks_kafka_memory_used(len);
 	while (done < len)
 	{
 		ssize_t n = connection->tls != NULL ? ks_kafka_tls_write(connection->tls, data + done, len - done)
@@ -294,6 +329,9 @@ ks_kafka_wait(KsKafkaConnection *connection, long limit, bool *gone)
 								   connection->socket, limit, KS_WAIT_EVENT("KstreamKafkaFetch"));
 
 	*gone = (events & WL_SOCKET_CLOSED) != 0;
+	/* The buffer holds the request that waits. */
+	if (events & WL_TIMEOUT)
+		ks_kafka_memory_release();
 	if (events & WL_LATCH_SET)
 		ks_kafka_serve_interrupts();
 }

@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "base/errors.h"
 #include "kafka/kafka_describe.h"
 #include "kafka/kafka_metadata.h"
@@ -73,6 +75,8 @@ describe_topic(KsKafkaRequest *request, const LogDirs *dirs, const KsTopic *topi
 	KS_KAFKA_STRUCTS(request, entry->partitions, DescribeLogDirsResponsePartition, topic->partitions);
 	for (i = 0; i < topic->partitions; i++)
 	{
+		/* A request may name half a million, each of which is compared. */
+		CHECK_FOR_INTERRUPTS();
 		if (!is_wanted(dirs->wanted, topic->name, i))
 			continue;
 		entry->partitions.items[n].partition_index = i;

@@ -35,6 +35,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "postmaster/postmaster.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -68,8 +69,8 @@
 /* Refusals are logged at most so often, ms, with their number. */
 #define REFUSAL_INTERVAL 1000
 
-/* A session that asked for its socket and says nothing more, ms. */
-#define SESSION_LIMIT 120000
+/* A session that asked for its socket and says nothing more: so long after authentication_timeout, ms. */
+#define SESSION_LIMIT 60000
 
 /* An accepted client and its session, until it is authenticated. */
 typedef struct Client
@@ -375,7 +376,7 @@ is_over(Client *client, TimestampTz now)
 
 	if (client->handle != NULL && GetBackgroundWorkerPid(client->handle, &pid) == BGWH_STOPPED)
 		return true;
-	return waited > (client->session == PGINVALID_SOCKET ? START_LIMIT : SESSION_LIMIT);
+	return waited > (client->session == PGINVALID_SOCKET ? START_LIMIT : AuthenticationTimeout * 1000L + SESSION_LIMIT);
 }
 
 static void

@@ -29,6 +29,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -188,11 +189,27 @@ static void
 set_sequence(KsClientBatch *batch, const KsBatchHeader *header)
 {
 	batch->sequence.producer_id = header->producer_id;
+	batch->sequence.named = batch->named;
 	batch->sequence.topic_id = batch->topic.topic_id;
 	batch->sequence.partition = batch->partition;
 	batch->sequence.epoch = header->producer_epoch;
 	batch->sequence.first = header->base_sequence;
 	batch->sequence.last = ks_sequence_last(header->base_sequence, header->record_count);
+}
+
+/* A batch for a place that there is not, or not for this role: those behind it must not pass it. */
+static int16
+refuse_unseen(uint32 named, const KwProduceRequestPartitionProduceData *data, int16 error)
+{
+	KsClientBatch batch = {.named = named, .partition = data->index};
+	KsBatchHeader header;
+
+	if (data->records.len > 0 && ks_batch_read_header(data->records.data, data->records.len, &header) == KS_BATCH_OK)
+	{
+		set_sequence(&batch, &header);
+		ks_kafka_sequence_refused(&batch.sequence);
+	}
+	return error;
 }
 
 /* Check a batch, and make its image: a varlena, as the log's rows have it. */
@@ -549,16 +566,17 @@ compare_batches(const void *a, const void *b)
 }
 
 static int16
-take_batch(Gathering *gather, const KsTopic *topic, const KwProduceRequestPartitionProduceData *data,
+take_batch(Gathering *gather, const KsTopic *topic, uint32 named, const KwProduceRequestPartitionProduceData *data,
 		   KwProduceResponsePartitionProduceResponse *entry)
 {
 	KsClientBatch *batch;
 	int16 error;
 
 	if (data->index < 0 || data->index >= topic->partitions)
-		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
+		return refuse_unseen(named, data, KS_E_UNKNOWN_TOPIC_OR_PARTITION);
 	batch = palloc0(sizeof(KsClientBatch));
 	batch->topic = *topic;
+	batch->named = named;
 	batch->partition = data->index;
 	batch->bytes = data->records;
 	batch->entry = entry;
@@ -589,6 +607,8 @@ take_topic(KsKafkaRequest *request, Gathering *gather, const KwProduceRequestTop
 {
 	KsTopic topic;
 	int16 error = ks_kafka_topic_find(wanted->name, &wanted->topic_id, ACL_INSERT, &topic);
+	uint32 named = wanted->name.len > 0 ? hash_bytes((const unsigned char *) wanted->name.data, wanted->name.len)
+										: hash_bytes((const unsigned char *) &wanted->topic_id, sizeof(wanted->topic_id));
 	int i;
 
 	entry->name = wanted->name;
@@ -600,7 +620,8 @@ take_topic(KsKafkaRequest *request, Gathering *gather, const KwProduceRequestTop
 
 		part->index = wanted->partition_data.items[i].index;
 		part->base_offset = -1;
-		part->error_code = error == KS_KAFKA_NONE ? take_batch(gather, &topic, &wanted->partition_data.items[i], part) : error;
+		part->error_code = error == KS_KAFKA_NONE ? take_batch(gather, &topic, named, &wanted->partition_data.items[i], part)
+												  : refuse_unseen(named, &wanted->partition_data.items[i], error);
 	}
 }
 

@@ -16,6 +16,7 @@
 typedef struct KsClientBatch
 {
 	KsTopic topic;
+	uint32 named; /* as in KsKafkaSequence */
 	int32 partition;
 	KwString bytes;
 	bool transactional; /* its request names a transactional id */

@@ -4,7 +4,8 @@
  *
  * An error inside a request's transaction becomes a number in its answer, and the
  * session goes on.  It is logged only if it is the server's fault: what a client does
- * wrong it is told, and a client that repeats it must not fill the log.
+ * wrong it is told, and a client that repeats it must not fill the log.  What was only
+ * tried (validate_only) ends with an error of no fault's SQLSTATE.
  *
  * src/kafka/kafka_request.c
  *-------------------------------------------------------------------------
@@ -33,6 +34,7 @@
 #include "kafka/kafka_metadata.h"
 #include "kafka/kafka_offsets.h"
 #include "kafka/kafka_produce.h"
+#include "kafka/kafka_log.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_topics.h"
 #include "kafka/kafka_transactions.h"
@@ -261,7 +263,8 @@ message_of(const ErrorData *error)
 			detail += strlen(joint);
 	}
 	text = detail != NULL ? psprintf("%s%s%s", error->message, joint, detail) : pstrdup(error->message);
-	text[pg_mbcliplen(text, strlen(text), MESSAGE_MAX)] = '\0';
+	/* It may end amid a character, which then is counted beyond the end. */
+	text[Min((size_t) pg_mbcliplen(text, strlen(text), MESSAGE_MAX), strlen(text))] = '\0';
 	return text;
 }
 
@@ -299,7 +302,8 @@ ks_kafka_transaction(KsKafkaRequest *request, KsKafkaWork work, void *arg, char 
 		MemoryContextSwitchTo(request->context);
 		error = CopyErrorData();
 		number = error_number(error, request->header.key);
-		if (number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR)
+		if ((number == KS_KAFKA_UNKNOWN_SERVER_ERROR || number == KS_KAFKA_KAFKA_STORAGE_ERROR) &&
+			error->sqlerrcode != ERRCODE_SUCCESSFUL_COMPLETION && ks_kafka_may_log())
 			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
@@ -350,7 +354,7 @@ ks_kafka_topic_find(KwString name, const KwUuid *id, AclMode any, KsTopic *topic
 	}
 	else
 	{
-		if (memcmp(id, &no_id, sizeof(no_id)) == 0 || !ks_topic_find_by_uuid((const pg_uuid_t *) id, topic))
+		if (memcmp(id, &no_id, sizeof(no_id)) == 0 || !ks_topic_find_by_uuid_cached((const pg_uuid_t *) id, topic))
 			return KS_KAFKA_UNKNOWN_TOPIC_ID;
 	}
 	return ks_topic_has_right(topic, any) ? KS_KAFKA_NONE : KS_E_TOPIC_AUTHORIZATION_FAILED;

@@ -8,6 +8,8 @@
  * latter are answered here too, since the listener counts; they are passed to the
  * client after it has proven who it is, for the answer carries them as a reason.
  *
+ * An error of a look-up refuses its client, and leaves the listener alive.
+ *
  * src/kafka/kafka_roles.c
  *-------------------------------------------------------------------------
  */
@@ -29,14 +31,20 @@
 #include "miscadmin.h"
 #include "storage/procarray.h"
 #include "utils/acl.h"
+#include "utils/catcache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/debug.h"
 #include "kafka/hba_rules.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_roles.h"
 #include "kafka/kafka_slots.h"
+
+/* So many names that no role has are remembered. */
+#define UNKNOWN_MAX 1000
 
 /*
  * Keys that no password gives, and a salt that is the same each time for a name, as
@@ -200,11 +208,44 @@ look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, 
 	}
 }
 
+/*
+ * The cache of the catalog remembers names of which there is no role, for ever: nothing
+ * to a session, but this process lives as long as the server, and any client may ask.
+ */
+static void
+forget_unknown_names(const KsKafkaAnswer *answer)
+{
+	static int unknown = 0;
+
+	if (OidIsValid(answer->role) || ++unknown < UNKNOWN_MAX)
+		return;
+	unknown = 0;
+	ResetCatalogCaches();
+}
+
 void
 ks_kafka_role_look_up(const KsKafkaQuestion *question, const struct sockaddr_storage *client, KsKafkaAnswer *answer)
 {
+	MemoryContext old = CurrentMemoryContext;
+
 	memset(answer, 0, sizeof(*answer));
-	StartTransactionCommand();
-	look_up(question, client, answer);
-	CommitTransactionCommand();
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		look_up(question, client, answer);
+		KS_DEBUG_POINT("kafka.looked_up");
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		/* One client's question must not end the process for all. */
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		memset(answer, 0, sizeof(*answer));
+		strlcpy(answer->reason, "The server could not look the role up.", sizeof(answer->reason));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	forget_unknown_names(answer);
 }

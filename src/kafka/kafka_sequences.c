@@ -8,7 +8,8 @@
  *
  * That of the session keeps order where nothing else does: a producer that is new in a
  * partition may begin with any sequence, so if its first batch fails for a passing
- * reason the second must not be taken for the first.  A client sends its batches of a
+ * reason (the topic was not there, the right to it came later) the second must not be
+ * taken for the first.  A client sends its batches of a
  * partition in order over one connection.  So the first sequence that was refused is
  * remembered, and until that very batch has been accepted (or the producer comes with
  * another epoch) everything else of it is out of order.
@@ -116,7 +117,7 @@ find_refused(const KsKafkaSequence *sequence)
 	{
 		KsKafkaSequence *found = lfirst(lc);
 
-		if (found->producer_id == sequence->producer_id && found->topic_id == sequence->topic_id &&
+		if (found->producer_id == sequence->producer_id && found->named == sequence->named &&
 			found->partition == sequence->partition)
 			return found;
 	}

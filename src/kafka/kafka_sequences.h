@@ -14,6 +14,7 @@
 typedef struct KsKafkaSequence
 {
 	int64 producer_id; /* -1: of no producer */
+	uint32 named;      /* hash of the name or id by which the client calls the topic, known even if there is none */
 	int32 topic_id;
 	int32 partition;
 	int16 epoch;

@@ -27,6 +27,7 @@
 #include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "postmaster/postmaster.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -37,13 +38,11 @@
 #include "kafka/handover.h"
 #include "kafka/kafka.h"
 #include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_memory.h"
 #include "kafka/kafka_produce.h"
 #include "kafka/kafka_request.h"
 #include "kafka/kafka_session.h"
 #include "kafka/sasl.h"
-
-/* A client has so long to begin, and for its TLS handshake, ms. */
-#define START_LIMIT 30000
 
 /* A client may be silent for so long, ms (Kafka's connections.max.idle.ms). */
 #define IDLE_LIMIT 600000
@@ -168,6 +167,7 @@ ks_kafka_session_main(Datum arg)
 	KsKafkaConnection connection;
 	KsKafkaIdentity identity;
 	KsKafkaSasl *sasl;
+	TimestampTz deadline;
 	uint64 cookie;
 	pgsocket listener;
 	pgsocket client;
@@ -182,12 +182,14 @@ ks_kafka_session_main(Datum arg)
 		proc_exit(0);
 	ks_kafka_connection_init(&connection, client);
 	connection.slot = ks_kafka_slot_take(peer_of(client));
-	if (connection.slot == NULL || !ks_kafka_connection_start(&connection, START_LIMIT))
+	/* As for every client of PostgreSQL, from its connection until it is in. */
+	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) AuthenticationTimeout * 1000);
+	if (connection.slot == NULL || !ks_kafka_connection_start(&connection, AuthenticationTimeout * 1000))
 		proc_exit(0);
 	connection.slot->tls = connection.tls != NULL;
 	/* PostgreSQL's cryptography wants an owner, which else comes with a transaction. */
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "kstream kafka login");
-	sasl = ks_kafka_sasl_authenticate(&connection, listener, &identity);
+	sasl = ks_kafka_sasl_authenticate(&connection, listener, deadline, &identity);
 	if (sasl == NULL)
 		proc_exit(0);
 	ResourceOwnerDelete(CurrentResourceOwner);
@@ -196,6 +198,7 @@ ks_kafka_session_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(identity.database, identity.role, 0);
 	ks_kafka_slot_authenticated(connection.slot, identity.role);
 	pgstat_report_appname(connection.slot->client_id);
+	ks_kafka_memory_keep();
 	if (!ks_kafka_has_extension())
 		refuse_without_extension(sasl);
 	else if (ks_kafka_sasl_succeed(sasl))

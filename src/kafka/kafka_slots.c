@@ -26,6 +26,7 @@
 #include "base/pool.h"
 #include "group/classic_slot.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka_log.h"
 #include "kafka/kafka_slots.h"
 
 /* APIs that are counted; there are none above. */
@@ -53,7 +54,7 @@ ks_kafka_shmem_size(void)
 {
 	if (ks_kafka_port == 0)
 		return 0;
-	return MAXALIGN(offsetof(Shared, slots) + ks_kafka_max_connections * sizeof(KsKafkaSlot));
+	return MAXALIGN(offsetof(Shared, slots) + ks_kafka_max_connections * sizeof(KsKafkaSlot)) + ks_kafka_log_shmem_size();
 }
 
 void
@@ -64,10 +65,11 @@ ks_kafka_shmem_init(void)
 
 	if (ks_kafka_port == 0)
 		return;
-	shared = ShmemInitStruct("kstream kafka", ks_kafka_shmem_size(), &found);
+	ks_kafka_log_shmem_init();
+	shared = ShmemInitStruct("kstream kafka", ks_kafka_shmem_size() - ks_kafka_log_shmem_size(), &found);
 	if (found)
 		return;
-	memset(shared, 0, ks_kafka_shmem_size());
+	memset(shared, 0, ks_kafka_shmem_size() - ks_kafka_log_shmem_size());
 	for (i = 0; i < API_MAX; i++)
 	{
 		pg_atomic_init_u64(&shared->served[i].requests, 0);

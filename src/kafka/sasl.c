@@ -3,8 +3,10 @@
  *	  A client proves that it is a role.
  *
  * Before that a client may send ApiVersions, SaslHandshake and SaslAuthenticate, in
- * frames of at most 64 KiB, and has LOGIN_LIMIT in all.  The process holds no
- * database connection, no lock and no transaction meanwhile.
+ * frames of at most 64 KiB and REQUESTS_MAX of them, and has authentication_timeout for
+ * all of it, the TLS handshake too.  The process holds no database connection, no lock
+ * and no transaction meanwhile, and of a request no memory when it has been answered,
+ * but what belongs to the exchange that it began (kept in the context of the caller).
  *
  * SCRAM-SHA-256 is offered, and over TLS also PLAIN, with the secrets of pg_authid.
  * Where pg_hba.conf says trust, PLAIN is content with any password; SCRAM has no way to
@@ -30,12 +32,13 @@
 
 #include "kafka/kafka.h"
 #include "kafka/kafka_api_versions.h"
+#include "kafka/kafka_log.h"
 #include "kafka/kafka_request.h"
 #include "kafka/sasl.h"
 #include "kafka/scram_server.h"
 
-/* A client has so long to prove who it is, ms (as authentication_timeout). */
-#define LOGIN_LIMIT 60000
+/* More than any client needs before it has proven who it is. */
+#define REQUESTS_MAX 50
 
 /* A refused client waits so long for the word, ms. */
 #define FAILURE_DELAY 500
@@ -52,9 +55,9 @@ struct KsKafkaSasl
 	KsKafkaConnection *connection;
 	pgsocket listener;
 	KsKafkaIdentity *identity;
-	TimestampTz deadline;
-	bool handshaken; /* the mechanism was agreed on */
-	bool bare;       /* messages come without a header */
+	MemoryContext context; /* of what lasts */
+	bool handshaken;       /* the mechanism was agreed on */
+	bool bare;             /* messages come without a header */
 	KsKafkaScram scram;
 	KsKafkaAnswer keys;
 	bool plain;       /* the mechanism is PLAIN */
@@ -127,12 +130,13 @@ refuse(KsKafkaSasl *sasl)
 	const char *user = sasl->scram.user != NULL ? sasl->scram.user : "";
 	const char *reason = sasl->keys.reason[0] != '\0' ? sasl->keys.reason : "The password does not fit.";
 
-	ereport(LOG,
-			(errcode(ERRCODE_INVALID_PASSWORD),
-			 errmsg("SASL authentication failed for user \"%s\"", user),
-			 sasl->keys.line[0] != '\0'
-				 ? errdetail("%s The Kafka client is at %s. It fits %s.", reason, sasl->connection->slot->address, sasl->keys.line)
-				 : errdetail("%s The Kafka client is at %s.", reason, sasl->connection->slot->address)));
+	if (ks_kafka_may_log())
+		ereport(LOG,
+				(errcode(ERRCODE_INVALID_PASSWORD),
+				 errmsg("SASL authentication failed for user \"%s\"", user),
+				 sasl->keys.line[0] != '\0'
+					 ? errdetail("%s The Kafka client is at %s. It fits %s.", reason, sasl->connection->slot->address, sasl->keys.line)
+					 : errdetail("%s The Kafka client is at %s.", reason, sasl->connection->slot->address)));
 	(void) pg_usleep(FAILURE_DELAY * 1000L);
 	if (!sasl->anonymous)
 		(void) send_message(sasl, KS_KAFKA_SASL_AUTHENTICATION_FAILED, "Authentication failed", "");
@@ -147,7 +151,8 @@ ask_listener(KsKafkaSasl *sasl)
 	KsKafkaQuestion question = {.tls = tls != NULL, .anonymous = sasl->anonymous, .has_peer = peer != NULL};
 
 	strlcpy(question.role, sasl->scram.user, sizeof(question.role));
-	strlcpy(question.peer, peer != NULL ? peer : "", sizeof(question.peer));
+	/* A name that is too long for a role is not cut to one. */
+	strlcpy(question.peer, peer != NULL && strlen(peer) < sizeof(question.peer) ? peer : "", sizeof(question.peer));
 	if (!ks_kafka_handover_ask(sasl->listener, &question, &sasl->keys))
 		return false;
 	if (sasl->keys.method == KS_KAFKA_REFUSED)
@@ -208,9 +213,9 @@ challenge(KsKafkaSasl *sasl, KwString message)
 	return send_message(sasl, KS_KAFKA_NONE, NULL, ks_kafka_scram_challenge(&sasl->scram, &sasl->keys));
 }
 
-/* Returns false when the conversation is over, well or not. */
+/* In the context of what lasts, for there are a few of them at most.  False when the conversation is over, well or not. */
 static bool
-take_message(KsKafkaSasl *sasl, KwString message)
+step(KsKafkaSasl *sasl, KwString message)
 {
 	const char *last;
 
@@ -227,6 +232,16 @@ take_message(KsKafkaSasl *sasl, KwString message)
 	else
 		succeed(sasl, last);
 	return false;
+}
+
+static bool
+take_message(KsKafkaSasl *sasl, KwString message)
+{
+	MemoryContext old = MemoryContextSwitchTo(sasl->context);
+	bool more = step(sasl, message);
+
+	MemoryContextSwitchTo(old);
+	return more;
 }
 
 static bool
@@ -273,11 +288,12 @@ is_for_strangers(int16 key)
 static void
 report_stranger(const KsKafkaSasl *sasl, const KwApi *api)
 {
-	ereport(LOG,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("a Kafka client has not authenticated"),
-			 errdetail("The Kafka client at %s sent %s first.", sasl->connection->slot->address, api->name),
-			 errhint("Set its security.protocol to SASL_PLAINTEXT or SASL_SSL, or set kstream.kafka_anonymous_role.")));
+	if (ks_kafka_may_log())
+		ereport(LOG,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("a Kafka client has not authenticated"),
+				 errdetail("The Kafka client at %s sent %s first.", sasl->connection->slot->address, api->name),
+				 errhint("Set its security.protocol to SASL_PLAINTEXT or SASL_SSL, or set kstream.kafka_anonymous_role.")));
 }
 
 /* A client that does not authenticate.  Its request is served when it is in. */
@@ -345,10 +361,24 @@ take_request(KsKafkaSasl *sasl, const char *frame, int32 len)
 	}
 }
 
+/* One frame; false when the conversation is over. */
+static bool
+take_frame(KsKafkaSasl *sasl, const char *frame, int32 len)
+{
+	KwString message = {frame, len};
+
+	if (sasl->bare && sasl->handshaken)
+		return take_message(sasl, message);
+	return take_request(sasl, frame, len);
+}
+
 KsKafkaSasl *
-ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsKafkaIdentity *identity)
+ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, TimestampTz deadline, KsKafkaIdentity *identity)
 {
 	KsKafkaSasl *sasl = palloc0(sizeof(KsKafkaSasl));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "kstream kafka login", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = CurrentMemoryContext;
+	int requests = 0;
 	char *frame;
 	int32 len;
 	bool more = true;
@@ -356,22 +386,19 @@ ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsK
 	sasl->connection = connection;
 	sasl->listener = listener;
 	sasl->identity = identity;
-	sasl->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOGIN_LIMIT);
+	sasl->context = old;
 	while (more)
 	{
-		long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), sasl->deadline);
+		long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 
-		if (left <= 0 || !ks_kafka_read_frame(connection, KS_KAFKA_FRAME_MAX_BEFORE, left, &frame, &len))
+		MemoryContextReset(context);
+		if (left <= 0 || ++requests > REQUESTS_MAX || !ks_kafka_read_frame(connection, KS_KAFKA_FRAME_MAX_BEFORE, left, &frame, &len))
 			return NULL;
-		if (sasl->bare && sasl->handshaken)
-		{
-			KwString message = {frame, len};
-
-			more = take_message(sasl, message);
-		}
-		else
-			more = take_request(sasl, frame, len);
+		MemoryContextSwitchTo(context);
+		more = take_frame(sasl, frame, len);
+		MemoryContextSwitchTo(old);
 	}
+	MemoryContextDelete(context);
 	return sasl->last != NULL ? sasl : NULL;
 }
 

@@ -20,10 +20,11 @@ typedef struct KsKafkaIdentity
 /*
  * Speak with the client until it has proven who it is; its last answer is held
  * back (ks_kafka_sasl_succeed), since the database has still to let it in.  False: the
- * client has failed, or is gone, or has taken too long.
+ * client has failed, or is gone, or has taken longer than the deadline.
  */
 typedef struct KsKafkaSasl KsKafkaSasl;
-extern KsKafkaSasl *ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, KsKafkaIdentity *identity);
+extern KsKafkaSasl *ks_kafka_sasl_authenticate(KsKafkaConnection *connection, pgsocket listener, TimestampTz deadline,
+											   KsKafkaIdentity *identity);
 
 /* Tell the client that it is in. */
 extern bool ks_kafka_sasl_succeed(KsKafkaSasl *sasl);

@@ -150,7 +150,7 @@ check_tail(const KsAppend *append, const KsPartitionKey *key)
 	 * of shared memory.
 	 */
 	ks_log_recover(append->topic, append->partition, &start);
-	ks_partition_confirm_tail(key, &start);
+	ks_partition_confirm_tail(key, &start, true);
 }
 
 static bool

@@ -744,7 +744,7 @@ ks_offset_commit_empty(const KsGroupKey *key, const pg_uuid_t *topic, int32 topi
 	Change change = {0};
 	int64 stamp;
 
-	if (!lock_partition(key, topic, partition))
+	if (!lock_partition(key, topic, partition) || ks_staging_offset_is_pending(key->name, topic_id, partition))
 		return KS_OFFSET_BUSY;
 	/* Only now: who joined before this has seen the offset, or will. */
 	if (!stamp_of_empty(key, &stamp))
@@ -840,7 +840,7 @@ ks_offset_remove(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, 
 	HeapTuple row;
 	bool done;
 
-	if (!lock_partition(key, topic, partition))
+	if (!lock_partition(key, topic, partition) || ks_staging_offset_is_pending(key->name, topic_id, partition))
 		return false;
 	ItemPointerSetInvalid(&tid);
 	begin_access(&access, RowExclusiveLock);

@@ -41,6 +41,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/debug.h"
 #include "base/locks.h"
 #include "catalog/producer_row.h"
 #include "log/log_scan.h"
@@ -130,6 +131,11 @@ ks_producer_read(int64 producer_id, int32 topic_id, int32 partition, KsProducerS
 	ScanKeyData keys[3];
 
 	memset(state, 0, sizeof(*state));
+	if (KS_MUTANT("producer_unread"))
+	{
+		UnregisterSnapshot(snapshot);
+		return;
+	}
 	ScanKeyInit(&keys[0], Anum_producer_batch_producer_id, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(producer_id));
 	ScanKeyInit(&keys[1], Anum_producer_batch_topic_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
 	ScanKeyInit(&keys[2], Anum_producer_batch_partition, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));

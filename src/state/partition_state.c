@@ -91,13 +91,14 @@ ks_partition_info_from_start(const KsPartitionStart *start, KsPartitionInfo *inf
 }
 
 /*
- * The newest segment that holds something is another than when the slot was made:
- * its rows were restored since.  Not over a roll that the tables do not show.
+ * The newest segment that holds something is another than when the slot was made,
+ * or holds more: its rows were restored since.  Not over a roll that the tables do
+ * not show.
  */
 static void
 move_to_active(KsPartition *part, const KsPartitionStart *start)
 {
-	if (start->active.number <= part->active.number || part->boundary_is_open)
+	if (start->active.number < part->active.number || part->boundary_is_open)
 		return;
 	part->active = start->active;
 	part->active_base = start->active_base;
@@ -108,7 +109,7 @@ move_to_active(KsPartition *part, const KsPartitionStart *start)
 }
 
 void
-ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *start)
+ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *start, bool finally)
 {
 	KsPartition *part = ks_partition_lock(key, LW_EXCLUSIVE);
 
@@ -125,7 +126,7 @@ ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *sta
 		part->next_offset = Max(part->next_offset, start->next_offset);
 		part->epoch_first = part->next_offset;
 		part->committed_end = Max(part->committed_end, start->committed_end);
-		part->tail_checked = true;
+		part->tail_checked = finally;
 	}
 	LWLockRelease(&part->lock);
 }

@@ -120,11 +120,12 @@ extern bool ks_partition_read(const KsPartitionKey *key, KsPartitionInfo *info);
 extern void ks_partition_info_from_start(const KsPartitionStart *start, KsPartitionInfo *info);
 
 /*
- * The tables were looked at again before the first reservation: raise the next
- * offset and the committed end to what they show, and go on in the segment that
- * they show to be the active one, if it is newer.
+ * The tables were looked at again, before the first reservation (finally) or by
+ * maintenance: raise the next offset and the committed end to what they show, and
+ * go on in the segment that they show to be the active one, if it is newer.
+ * Nothing happens once it was done finally.
  */
-extern void ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *start);
+extern void ks_partition_confirm_tail(const KsPartitionKey *key, const KsPartitionStart *start, bool finally);
 
 /* The row of the leader epoch was committed. */
 extern void ks_partition_epoch_noted(const KsPartitionKey *key, int32 leader_epoch);

@@ -61,11 +61,18 @@ typedef struct CacheEntry
 	KsTopic topic;
 } CacheEntry;
 
+typedef struct CachedUuid
+{
+	pg_uuid_t uuid; /* hash key */
+	CacheEntry *entry;
+} CachedUuid;
+
 uint64 ks_topic_cache_serial = 1;
 void (*ks_topic_bind)(const char *name) = NULL;
 
 static HTAB *cache = NULL;
 static HTAB *cached_relids = NULL; /* foreign tables of what is in cache */
+static HTAB *cached_uuids = NULL;  /* entries of cache, by their topics' ids */
 static bool cache_valid = false;
 static uint64 messages = 0; /* relcache invalidations seen */
 
@@ -199,6 +206,9 @@ make_cache_valid(void)
 	info.keysize = sizeof(Oid);
 	info.entrysize = sizeof(Oid);
 	cached_relids = hash_create("kstream topic relations", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	info.keysize = sizeof(pg_uuid_t);
+	info.entrysize = sizeof(CachedUuid);
+	cached_uuids = hash_create("kstream topic ids", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	cache_valid = true;
 }
 
@@ -206,11 +216,14 @@ static void
 keep(const KsTopic *topic)
 {
 	CacheEntry *entry;
+	CachedUuid *by_uuid;
 
 	make_cache_valid();
 	entry = hash_search(cache, topic->name, HASH_ENTER, NULL);
 	entry->topic = *topic;
 	(void) hash_search(cached_relids, &topic->relid, HASH_ENTER, NULL);
+	by_uuid = hash_search(cached_uuids, &topic->uuid, HASH_ENTER, NULL);
+	by_uuid->entry = entry;
 }
 
 bool
@@ -293,6 +306,26 @@ ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic)
 	KsTopicRow row;
 
 	return fill_sound_topic(ks_topic_row_by_uuid(uuid, &row), &row, topic) == LOOK_TOPIC;
+}
+
+bool
+ks_topic_find_by_uuid_cached(const pg_uuid_t *uuid, KsTopic *topic)
+{
+	CachedUuid *cached = cache_valid ? hash_search(cached_uuids, uuid, HASH_FIND, NULL) : NULL;
+	KsTopic named;
+
+	/* The entry of the name may be of another topic by now. */
+	if (cached != NULL && memcmp(&cached->entry->topic.uuid, uuid, sizeof(*uuid)) == 0)
+	{
+		*topic = cached->entry->topic;
+		return true;
+	}
+	if (!ks_topic_find_by_uuid(uuid, topic))
+		return false;
+	/* Let the cache, which goes by names, have it. */
+	if (ks_topic_find(topic->name, &named) && memcmp(&named.uuid, uuid, sizeof(*uuid)) == 0)
+		*topic = named;
+	return true;
 }
 
 bool

@@ -55,6 +55,12 @@ extern bool ks_topic_find_by_id(int32 topic_id, KsTopic *topic);
 extern bool ks_topic_find_by_uuid(const pg_uuid_t *uuid, KsTopic *topic);
 
 /*
+ * The same by way of the session's cache, as ks_topic_find() finds names: for clients that
+ * name a topic by its id in each request.
+ */
+extern bool ks_topic_find_by_uuid_cached(const pg_uuid_t *uuid, KsTopic *topic);
+
+/*
  * The topic whose table this was, whether the table is still there or not;
  * options are not set, and numbers that no topic can have are brought into
  * range, so that such a topic can be dropped.

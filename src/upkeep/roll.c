@@ -19,7 +19,7 @@
  *    that finds the segment full.)
  *
  * A partition that nothing was produced to since server start needs the last
- * alone, with the spare for it.
+ * alone, with the spare for it; and a look whether rows were restored into it.
  *
  * The spare is known to producers only after the transaction that made it has
  * committed.  A crash between the two leaves a spare that the next recovery,
@@ -46,6 +46,8 @@
 #include "log/epoch.h"
 #include "log/recovery.h"
 #include "log/seal.h"
+#include "log/segment.h"
+#include "log/segment_table.h"
 #include "state/clock.h"
 #include "catalog/owner.h"
 #include "upkeep/roll.h"
@@ -207,6 +209,39 @@ read_state(const KsTopic *topic, int32 partition, const KsPartitionKey *key, KsP
 	return info->in_memory;
 }
 
+/* Does a segment's table, which may be gone, hold another number of bytes than that? */
+static bool
+differs_in_size(Oid relid, int64 bytes)
+{
+	Relation heap;
+	Relation index;
+	bool differs;
+
+	if (!ks_segment_open(relid, AccessShareLock, &heap, &index))
+		return false;
+	differs = ks_segment_size(heap) != bytes;
+	ks_segment_close(heap, index, AccessShareLock);
+	return differs;
+}
+
+/*
+ * A restore of the data alone fills tables of partitions that were looked at when
+ * they were empty.  What was produced to has been looked at again for that (append.c);
+ * readers of the others would see the old end until then.
+ */
+static void
+look_for_restored(const KsTopic *topic, int32 partition, const KsPartitionKey *key, const KsPartitionInfo *info)
+{
+	KsPartitionStart start;
+	KsSegment next;
+
+	if (!differs_in_size(info->active.relid, info->active_bytes) &&
+		(!ks_segment_after(topic, partition, info->active.number, &next) || !differs_in_size(next.relid, 0)))
+		return;
+	ks_log_recover(topic, partition, &start);
+	ks_partition_confirm_tail(key, &start, false);
+}
+
 /* Lock the newest end of a partition, to the end of the transaction. */
 static bool
 lock_newest(const KsTopic *topic, int32 partition)
@@ -228,6 +263,8 @@ ks_maintain_partition(const KsTopic *given, int32 partition, KsMaintenance *done
 
 	if (!read_state(given, partition, &done->key, &info))
 		return false;
+	if (info.in_memory && !info.tail_checked)
+		look_for_restored(given, partition, &done->key, &info);
 	is_due = info.active_bytes > 0 &&
 			 ((info.in_use && is_old(given, &info)) || is_spent(given, &info));
 	if (!info.in_use && !is_due)

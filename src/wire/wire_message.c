@@ -700,7 +700,8 @@ ks_wire_new(const KwStruct *def)
 void *
 ks_wire_new_array(const KwStruct *def, int32 count)
 {
-	char *items = palloc0(Max(count * def->size, 1));
+	/* A null array has -1 elements. */
+	char *items = palloc0(Max(Max(count, 0) * def->size, 1));
 	int32 i;
 
 	for (i = 0; i < count; i++)
@@ -711,5 +712,8 @@ ks_wire_new_array(const KwStruct *def, int32 count)
 char *
 ks_wire_cstring(KwString string)
 {
-	return string.len >= 0 ? pnstrdup(string.data, string.len) : NULL;
+	if (string.len < 0)
+		return NULL;
+	/* A field that its version does not have is empty and has no data. */
+	return pnstrdup(string.len == 0 ? "" : string.data, string.len);
 }

@@ -166,7 +166,7 @@ extern char *ks_wire_cstring(KwString string);
 static inline bool
 ks_wire_string_is(KwString string, const char *text)
 {
-	return string.len == (int32) strlen(text) && memcmp(string.data, text, string.len) == 0;
+	return string.len == (int32) strlen(text) && (string.len == 0 || memcmp(string.data, text, string.len) == 0);
 }
 
 #endif /* KS_WIRE_WIRE_MESSAGE_H */

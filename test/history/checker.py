@@ -12,6 +12,10 @@ are seconds of one monotonic clock:
     sent    before COMMIT was sent, or None
     acked   after its answer came, or None
 
+A batch of an idempotent producer is a transaction too, "retried": its client sent it,
+unchanged, until it was acknowledged, so that it is there exactly once whatever came
+between; "sent" is before it was sent first.
+
 A place ("k") is a topic and a partition, written "topic/0".  Values are unique.
 
 test/history/checker.py
@@ -41,11 +45,12 @@ CLASSES = (
 class Txn:
     """One attempt at a transaction, as its client saw it."""
     __slots__ = ('name', 'process', 'isolation', 'outcome', 'begun', 'sent', 'acked', 'writes', 'undone',
-                 'reads', 'offsets', 'moves', 'error', 'index')
+                 'reads', 'offsets', 'moves', 'error', 'retried', 'index')
 
     def __init__(self, **fields):
         self.name = self.process = self.isolation = self.error = None
         self.outcome = 'fail'
+        self.retried = False
         self.begun = self.sent = self.acked = None
         self.writes = []        # [k, value] in the order of produce
         self.undone = []        # [k, value] of savepoints that were rolled back
@@ -82,12 +87,17 @@ class History:
         self.findings = {}      # class -> [text], found while it ran
 
     def settle(self):
-        """Decide what the clients could not know; returns how many there were."""
+        """Decide what the clients could not know; returns how many there were.
+
+        A batch that was never acknowledged is there as a whole or not at all.
+        """
         settled = 0
+        there = {value for rows in self.final.values() for _, value in rows}
         for txn in self.txns:
             if txn.outcome == 'info':
                 settled += 1
-                txn.outcome = 'ok' if txn.name in (self.witnesses or ()) else 'fail'
+                known = txn.writes[0][1] in there if txn.retried else txn.name in (self.witnesses or ())
+                txn.outcome = 'ok' if known else 'fail'
         return settled
 
 
@@ -144,7 +154,7 @@ class Checker:
         if names is None:
             return
         for txn in self.history.txns:
-            if txn.sent is not None and txn.writes and (txn.outcome == 'ok') != (txn.name in names):
+            if txn.sent is not None and txn.writes and not txn.retried and (txn.outcome == 'ok') != (txn.name in names):
                 self.found('witness', '%s was told %s' % (txn.name, txn.outcome))
 
     def order_versions(self):

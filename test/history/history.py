@@ -25,6 +25,7 @@ import traceback
 import psycopg2
 
 import captured
+import idempotent
 from changes import Captured
 from checker import CLASSES, REPORTED, Checker, Group, History, Txn
 from nemesis import Nemesis
@@ -70,6 +71,10 @@ class Run:
         with open(os.path.join(self.directory, 'primary')) as file:
             return file.read()
 
+    def kafka_port(self):
+        with open(os.path.join(self.directory, 'kafka')) as file:
+            return int(file.read())
+
     def standby(self):
         try:
             with open(os.path.join(self.directory, 'standby')) as file:
@@ -114,10 +119,12 @@ class Run:
                  'timestamp_type': 'LogAppendTime' if topic == APPEND_TIME else 'CreateTime'})))
         cursor.execute(SCHEMA)
         cursor.execute(captured.SCHEMA)
+        cursor.execute(idempotent.SCHEMA)
         for group in GROUPS:
             cursor.execute("SELECT kstream.create_group(%s, '{\"session_timeout\": \"1 second\","
                            " \"max_poll_interval\": \"1 second\"}')", (group,))
         self.tell('primary', self.server.dsn)
+        self.tell('kafka', str(self.server.kafka_port))
         if self.replicated:
             self.replica = self.server.copy(os.path.join(self.directory, 'two'), 5433)
             self.replica.start()
@@ -132,12 +139,13 @@ class Run:
         os.unlink(os.path.join(self.directory, 'standby'))
         self.server, self.replica = self.replica, None
         self.tell('primary', self.server.dsn)
+        self.tell('kafka', str(self.server.kafka_port))
 
     # ---- the run
 
     def go(self):
         started = []
-        for client in clients(self) + captured.clients(self):
+        for client in clients(self) + captured.clients(self) + idempotent.clients(self):
             started.append(multiprocessing.Process(target=client.main, name=client.name, daemon=True))
             started[-1].start()
         nemesis = Nemesis(self, dict(PROFILES[self.profile]))
@@ -148,6 +156,9 @@ class Run:
             nemesis.counts['promote'] = 1
         time.sleep(max(0, begin + self.seconds - time.monotonic()))
         self.writing_over.set()
+        for process in started:
+            if process.name in idempotent.NAMES:
+                process.join(30)        # it ends when all is acknowledged
         self.await_groups()
         self.over.set()
         for process in started:
@@ -307,17 +318,18 @@ def judge(directory, seconds):
     reads = sum(len(read['rows']) for txn in history.txns for read in txn.reads)
     effects = sum(len(group.effects) for group in history.groups.values())
     records = sum(len(rows) for rows in history.final.values())
+    batches = sum(txn.retried for txn in history.txns if txn.outcome == 'ok')
     written = sum(len(txn.writes) for txn in history.txns if txn.outcome == 'ok')
     changes, snapshots = len(history.captured.audit), sum(
         row[2] == 'r' for rows in history.captured.records.values() for row in rows)
-    if seconds and (outcomes.count('ok') < 10 * seconds or reads < 10 * seconds or effects == 0 or changes < 10 * seconds):
-        anomalies.setdefault('idle', []).append('%d transactions committed, %d records read, %d consumed, %d changes' % (
-            outcomes.count('ok'), reads, effects, changes))
+    if seconds and (outcomes.count('ok') < 10 * seconds or reads < 10 * seconds or effects == 0 or changes < 10 * seconds or batches < 10 * seconds):
+        anomalies.setdefault('idle', []).append('%d transactions committed, %d records read, %d consumed, %d changes, %d batches' % (
+            outcomes.count('ok'), reads, effects, changes, batches))
     return anomalies, ('%d transactions (%d committed, %d failed, %d of all settled afterwards),'
-                       ' %d records written, %d read, %d consumed exactly once, %d changes and %d rows of snapshots captured,'
+                       ' %d batches of idempotent producers, %d records written, %d read, %d consumed exactly once, %d changes and %d rows of snapshots captured,'
                        ' %d left, %d samples, checked in %.1f s' % (
                            len(outcomes), outcomes.count('ok'), outcomes.count('fail'), settled,
-                           written, reads, effects, changes, snapshots, records, len(history.samples), took))
+                           batches, written, reads, effects, changes, snapshots, records, len(history.samples), took))
 
 
 def report(anomalies):

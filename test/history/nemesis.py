@@ -14,7 +14,8 @@ import psycopg2
 
 from workload import ALL_PLACES, GROUPS, PLACES
 
-TABLES = ('committed_offset', 'topic', 'partition', 'segment', 'consumer_group', 'leader_epoch', 'capture', 'capture_snapshot')
+TABLES = ('committed_offset', 'topic', 'partition', 'segment', 'consumer_group', 'leader_epoch', 'capture', 'capture_snapshot',
+          'producer_batch_0', 'producer_batch_1', 'producer_turn')
 
 
 class Nemesis:
@@ -71,7 +72,7 @@ class Nemesis:
 
     def backends(self, condition='true'):
         cursor = self.cursor()
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name ~ '^history [mcsftp]' AND " + condition)
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name ~ '^history [mcsftpk]' AND " + condition)
         return [pid for pid, in cursor.fetchall()]
 
     def victim(self):

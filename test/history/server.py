@@ -1,13 +1,15 @@
 """A PostgreSQL server of the run's own, and a standby where a profile wants one.
 
 Everything is below one directory, which is kept when something was found.  The
-sockets are there too; no TCP port is opened.
+sockets are there too; no TCP port is opened but the one for Kafka's protocol, at
+127.0.0.1.
 
 test/history/server.py
 """
 import glob
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +30,9 @@ deadlock_timeout = 100ms
 checkpoint_timeout = 30s
 max_wal_size = 256MB
 wal_keep_size = 256MB
+max_worker_processes = 40
+kstream.kafka_max_connections = 20
+kstream.kafka_listen_addresses = '127.0.0.1'
 """
 FAKETIME = '/usr/lib/*/faketime/libfaketime.so.1'
 
@@ -38,6 +43,8 @@ class Server:
         self.data = os.path.join(directory, 'data')
         self.log = os.path.join(directory, 'log')
         self.environment = None
+        with socket.create_server(('127.0.0.1', 0)) as probe:
+            self.kafka_port = probe.getsockname()[1]
         # a socket's path is short
         self.sockets = tempfile.mkdtemp(prefix='ks')
         self.dsn = 'host=%s port=%d dbname=postgres' % (self.sockets, port)
@@ -53,7 +60,8 @@ class Server:
     def create(self, conf):
         os.makedirs(self.directory)
         self.program('initdb', '-D', self.data, '-A', 'trust', '-U', 'postgres', '-N', '--no-locale', '-E', 'UTF8')
-        self.configure(CONF + "port = %d\nunix_socket_directories = '%s'\n" % (self.port, self.sockets) + conf)
+        self.configure(CONF + "port = %d\nunix_socket_directories = '%s'\nkstream.kafka_port = %d\n" % (
+            self.port, self.sockets, self.kafka_port) + conf)
         self.dsn += ' user=postgres'
 
     def fake_time(self):
@@ -88,8 +96,8 @@ class Server:
         os.makedirs(directory)
         self.program('pg_basebackup', '-d', self.dsn, '-D', standby.data, '-c', 'fast', '-X', 'stream', '-R')
         standby.configure("port = %d\nunix_socket_directories = '%s'\nsynchronous_standby_names = ''\n"
-                          "primary_conninfo = '%s application_name=standby'\nhot_standby_feedback = off\n"
-                          'max_standby_streaming_delay = 5s\n' % (port, standby.sockets, self.dsn))
+                          "kstream.kafka_port = %d\nprimary_conninfo = '%s application_name=standby'\nhot_standby_feedback = off\n"
+                          'max_standby_streaming_delay = 5s\n' % (port, standby.sockets, standby.kafka_port, self.dsn))
         with open(os.path.join(standby.data, 'postgresql.auto.conf'), 'w'):
             pass
         standby.dsn += ' user=postgres'

@@ -146,6 +146,30 @@ def precommitted_read(h):
     txn(h, 'w:3').reads.append(read(9.2, K, 4, (4, 'f')))
 
 
+def retried(h):
+    """Batches of an idempotent producer: it never learned of the second and the last; the last is not there."""
+    h.txns += [write('k0:1', 20, 21, 22, (K, 'k0.1'), (K, 'k0.2'), retried=True, offsets={K: 5}),
+               write('k0:2', 20, 21, None, (K, 'k0.3'), retried=True, outcome='info'),
+               write('k0:3', 20, 21, None, (K, 'k0.4'), retried=True, outcome='info')]
+    h.final[K] += [[5, 'k0.1'], [6, 'k0.2'], [7, 'k0.3']]
+
+
+def retried_twice(h):
+    retried(h)
+    h.final[K].append([8, 'k0.3'])
+
+
+def retried_lost(h):
+    retried(h)
+    h.final[K] = h.final[K][:-3]
+
+
+def retried_swapped(h):
+    retried(h)
+    h.final[K][-3:] = [[5, 'k0.3'], [6, 'k0.1'], [7, 'k0.2']]
+    txn(h, 'k0:1').offsets = {K: 6}
+
+
 def torn_txn(h):
     h.txns.append(write('w:5', 30, 31, 32, (K, 'p'), (K, 'q'), (K, 'r')))
     h.witnesses.add('w:5')
@@ -344,6 +368,7 @@ def found_by_a_client(h):
 
 
 BAD = {
+    retried_twice: 'duplicate', retried_lost: 'unseen', retried_swapped: 'nonmonotonic-send',
     inconsistent_offsets: 'inconsistent-offsets', duplicate: 'duplicate', lost_write: 'lost-write', compacted_too_much: 'lost-write', unseen: 'unseen',
     aborted_read: 'G1a', aborted_savepoint_read: 'G1a', written_by_nobody: 'G1a', precommitted_read: 'precommitted-read',
     torn_txn: 'torn-txn', poll_skip: 'poll-skip', poll_skip_at_restart: 'poll-skip', int_poll_skip: 'int-poll-skip',
@@ -397,6 +422,12 @@ for spoiler, expected in BAD_CAPTURED.items():
 class Good(unittest.TestCase):
     def test_sound(self):
         self.assertEqual(anomalies(sound()), {})
+
+    def test_retried(self):
+        h = sound()
+        retried(h)
+        self.assertEqual(anomalies(h), {})
+        self.assertEqual([txn(h, name).outcome for name in ('k0:2', 'k0:3')], ['ok', 'fail'])
 
     def test_empty(self):
         self.assertEqual(anomalies(History()), {})

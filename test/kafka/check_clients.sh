@@ -6,7 +6,8 @@
 # Usage: test/kafka/check_clients.sh, through private-pg.sh, after
 # test/kafka/clients/get.sh.  TESTS="name ..." runs only these clients.
 #
-# Each client is judged by test/kafka/clients/judge.py, Kafka's own tools by tools.py.  What it said stands in
+# Each client is judged by test/kafka/clients/judge.py, those with an idempotent producer
+# by cuts.py too, Kafka's own tools by tools.py.  What it said stands in
 # out/kafka-clients/NAME.out, the server's log beside it.  A client that could
 # not be had is told as skipped.  The last line is "N passed, N failed, N skipped".
 set -euo pipefail
@@ -75,6 +76,9 @@ for name in ${TESTS:-$(cd "$clients" && ls run absent | grep -v ':$' | sort -u)}
 	fi
 	timeout 600 /usr/bin/python3 -B "$here/clients/$judge" "$name" "${command[@]}" > "$out/$name.out" 2> "$out/$name.err" ||
 		echo "not ok - $name: the judge ends" >> "$out/$name.out"
+	# what was judged, now over connections that are cut
+	[ "$judge" != judge.py ] || timeout 300 /usr/bin/python3 -B "$here/clients/cuts.py" "$name" "${command[@]}" >> "$out/$name.out" 2>> "$out/$name.err" ||
+		echo "not ok - $name: it does not get on over connections that are cut" >> "$out/$name.out"
 	grep -v '^ok' "$out/$name.out" || true
 	echo "$name: $(grep -c '^ok' "$out/$name.out" || true) passed"
 done

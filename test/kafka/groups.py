@@ -14,8 +14,8 @@ import time
 
 import psycopg2
 
-from raw import Connection, batch, data, string
-from txn import Producer, compact, flexible
+from raw import Connection, data, string
+from txn import TXN_OFFSET_COMMIT, Producer, compact, flexible, uvarint
 
 port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 JOIN, HEARTBEAT, LEAVE, SYNC, COMMIT, OFFSETS, DESCRIBE, LIST, DELETE, REMOVE = 11, 12, 13, 14, 8, 9, 15, 16, 42, 47
@@ -575,6 +575,33 @@ def test_many():
         m.close()
 
 
+def stage(producer, group, offset, generation, member):
+    """The error of TxnOffsetCommit 3, by a member of the group."""
+    body = compact(producer.name) + compact(group) + struct.pack('>qhi', producer.producer, producer.epoch, generation)
+    body += compact(member) + b'\0' + uvarint(2) + compact('g') + uvarint(2) + struct.pack('>iqi', 0, offset, -1) + compact('') + b'\0\0\0'
+    return struct.unpack('>h', flexible(producer.c, TXN_OFFSET_COMMIT, 3, body)[:-3][-2:])[0]
+
+
+def test_transactions():
+    c = Connection(port, user, password)
+    producer = Producer(c, 'groups')
+    a = Member('staged')
+    a.join(), a.sync([(a.id, b'')])
+    same(a.commit(1), 0, 'a member commits')
+    same(producer.init(), 0, 'it has a producer with transactions')
+    same(producer.add_offsets('staged'), 0, 'whose transaction is to have offsets of the group')
+    same(stage(producer, 'staged', 2, a.generation + 1, a.id), 22, 'not of another generation')
+    same(stage(producer, 'staged', 2, a.generation, 'nobody'), 25, 'nor of who is no member')
+    same(stage(producer, 'staged', 2, a.generation, a.id), 0, 'but of a member')
+    same(fetch(c, 'staged')[1]['g', 0][0], 1, 'while it is open the offset is the old one')
+    same(fetch_stable(c, 'staged'), [(-1, 88), (-1, 88)], 'who wants a stable one is to ask again')
+    same(remove_offset(c, 'staged', 'g', 0)[1], 15, 'nobody removes it')
+    same(producer.commit(), 0, 'it commits')
+    same(fetch_stable(c, 'staged'), [(2, 0), (2, 0)], 'and the new one stands')
+    same(a.commit(3), 0, 'the member commits without a transaction too')
+    a.leave(), a.close(), c.close()
+
+
 def end_listener():
     """End it, and wait for the next one."""
     pid = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'kstream kafka listener'")
@@ -655,7 +682,8 @@ def main():
     sql("SELECT kstream.create_topic('hidden')")
     sql("SET ROLE alice; SELECT kstream.create_topic('g', 2); SELECT kstream.produce('g', NULL::text, '1', partition => 0) FROM generate_series(1, 4)")
     c.close()
-    run((test_life, test_silent, test_slow, test_protocols, test_static, test_offsets, test_guard, test_kinds, test_rights, test_exactly_once, test_races, test_many))
+    run((test_life, test_silent, test_slow, test_protocols, test_static, test_offsets, test_guard, test_kinds, test_rights,
+         test_transactions, test_exactly_once, test_races, test_many))
     same(sql("SELECT members FROM kstream.groups WHERE group_id = 'life'"), '0', 'the server goes on')
 
 

@@ -28,9 +28,10 @@ def data(value):
 
 
 class Connection:
-    def __init__(self, port, user=None, password=None, host='127.0.0.1', timeout=30, login=True, source=None):
+    def __init__(self, port, user=None, password=None, host='127.0.0.1', timeout=30, login=True, source=None, client='raw'):
         self.socket = socket.create_connection((host, port), timeout, source and (source, 0))
         self.correlation = 0
+        self.client = client
         if login and user is not None:
             self.authenticate(user, password)
 
@@ -39,10 +40,10 @@ class Connection:
 
     # -- frames --
 
-    def frame(self, api, version, body=b'', client='raw'):
+    def frame(self, api, version, body=b''):
         """A request with the old form of the header, its length in front."""
         self.correlation += 1
-        frame = struct.pack('>hhi', api, version, self.correlation) + string(client) + body
+        frame = struct.pack('>hhi', api, version, self.correlation) + string(self.client) + body
         return struct.pack('>i', len(frame)) + frame
 
     def send(self, api, version, body=b''):

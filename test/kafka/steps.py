@@ -76,6 +76,15 @@ def flood_of_frames(count):
     return got
 
 
+def fetch_by_id(topic_id):
+    """The error of partition 0 in Fetch 13, which names a topic by its id."""
+    partition = struct.pack('>iiqiqib', 0, -1, 0, -1, -1, 1 << 20, 0)
+    body = struct.pack('>iiiibii', -1, 0, 0, 1 << 20, 0, 0, -1) + b'\2' + topic_id + b'\2' + partition + b'\0' + b'\1\1\0'
+    answer = c.call(FETCH, 13, b'\0' + body)
+    # tags, throttle, error, session, topics, id, partitions, partition
+    return struct.unpack('>h', answer[1 + 4 + 2 + 4 + 1 + 16 + 1 + 4:][:2])[0]
+
+
 def cluster(topic):
     return cluster_of(c, topic)
 

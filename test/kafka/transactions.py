@@ -200,6 +200,20 @@ is_(p.offsets('pending', 't', 0, 2), 30, "a group is its owner's")
 sql("SELECT kstream.drop_group('pending')")
 sql("SET ROLE %s; SELECT kstream.create_group('pending', '{\"auto_offset_reset\": \"earliest\"}')" % user)
 p.offsets('pending', 't', 0, 2)
+
+
+def fetched(stable):
+    """(offset, error) of OffsetFetch 7 for the partition."""
+    body = compact('pending') + uvarint(2) + compact('t') + uvarint(2) + struct.pack('>i', 0) + b'\0' + bytes([stable, 0])
+    answer = flexible(c, 9, 7, body)
+    at = 4 + 1 + len(compact('t')) + 1 + 4
+    (offset,) = struct.unpack('>q', answer[at:at + 8])
+    at += 8 + 4
+    at += 1 + max(answer[at] - 1, 0)
+    return offset, struct.unpack('>h', answer[at:at + 2])[0]
+
+
+is_((fetched(1), fetched(0)), ((-1, 88), (-1, 0)), 'OffsetFetch tells that the offset is not stable, to who asks')
 poll = ("SET ROLE %s; SELECT string_agg(DISTINCT partition::text, ',') FROM kstream.poll('pending', '{t}')" % user)
 is_(sql(poll), '1', 'poll() passes over a partition with a pending offset')
 is_('in use' in sql("SELECT kstream.reset_offsets('pending', 't', 'earliest'::text)"), True, 'its offsets are not reset')
@@ -207,6 +221,10 @@ is_('in use' in sql("SELECT kstream.drop_group('pending')"), True, 'the group is
 is_('another transaction' in sql("SELECT kstream.commit('pending', 't', 0, 1)"), True, 'nor is an offset committed over it')
 is_(p.commit(), 0, 'the transaction ends')
 is_(committed('pending'), 't 0 2', 'its offset is committed')
+is_((fetched(1), fetched(0)), ((2, 0), (2, 0)), 'and stable')
+answer = flexible(c, TXN_OFFSET_COMMIT, 5, compact(p.name) + compact('pending') + struct.pack('>qhi', p.producer, p.epoch, 3)
+                  + compact('nobody') + b'\0' + uvarint(2) + compact('t') + uvarint(2) + struct.pack('>iqi', 0, 1, -1) + compact('') + b'\0\0\0')
+is_(struct.unpack('>h', answer[:-3][-2:])[0], 25, 'who is no member of the group stages no offset as one')
 is_(len(sql(poll).split(',')), 2, 'poll() takes the partition')
 is_(sql("SELECT kstream.drop_group('pending')"), '', 'and the group can be dropped')
 

@@ -64,6 +64,7 @@ sub program_connects
 
 my ($producer) = program('produce.py', 'crash') =~ /^state (\d+)$/m;
 program('clients.py');
+program('cuts.py');
 # debug point kafka.appended
 program('gather.py') if has_debug_points($node);
 
@@ -71,11 +72,14 @@ $node->stop('immediate');
 $node->start;
 wait_for_listener();
 program('again.py', $producer);
+# (a sanitizer keeps what was freed for a while)
+program('leaks.py', $ENV{KSTREAM_LEAK_REQUESTS} || 1000) unless $ENV{SANITIZE};
 program('turn.py'); # forgets them
 
 unlike(slurp_file($node->logfile), qr/duplicate key/, 'keys placed by hand are noted once for all partitions of a request');
 
-note(program('fuzz.py', $ENV{KSTREAM_FUZZ_SECONDS} || 15));
+$node->safe_psql('postgres', "SELECT kstream.create_topic('witness'); GRANT INSERT ON kstream_topic.witness TO alice");
+note(program('fuzz.py', $ENV{KSTREAM_FUZZ_SECONDS} || 60));
 is_quiet($node, 'after the fuzz');
 is_sound($node, $_, "$_ is sound") foreach qw(p i);
 log_is_clean($node);

@@ -108,7 +108,10 @@ $primary->wait_for_catchup($standby, 'replay');
 is(offset_fetch($_), '30', 'when it is another\'s, it is no more') foreach 'moved', 'gone';
 my $stamp = stamp($standby);
 
-# Promotion under a session.
+# Promotion under a session.  Ids of producers are not given twice, by whichever server.
+my $some_ids = "[c.init_producer_id()[0] for _ in range(1000)]";
+my %ids = map { $_ => 1 } told($c, $some_ids) =~ /(\d+)/g;
+is(scalar keys %ids, 1000, 'a thousand ids of producers are different');
 $s = kafka_client($standby_port);
 is(told($s, "c.fetch('p', 0, 0)[:2]"), '(0, 15)', 'a session before the promotion');
 $primary->stop;
@@ -117,6 +120,8 @@ is(told($s, "together(one('p', 0, 7, 10))"), '[0]', 'after it a batch of before 
 is(told($s, "together(one('p', 0, 7, 15))"), '[0]', 'and the next one taken');
 $standby->safe_psql('postgres', "SELECT kstream.reset_offsets('moved', 'p', 'earliest', partition => 0)");
 cmp_ok(stamp($standby), '>', $stamp, "the group's stamps rise");
+$ids{$_} = 1 foreach told($s, $some_ids) =~ /(\d+)/g;
+is(scalar keys %ids, 2000, 'so are a thousand more of the new primary');
 is(told($s, "create('fresh')"), '0', 'a topic is made');
 is(told($s, "c.fetch('p', 0, 15)[:2]"), '(0, 20)', 'and read from');
 is_sound($standby, 'p', 'after the promotion');

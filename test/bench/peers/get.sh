@@ -3,7 +3,9 @@
 # get.sh
 #	Fetch the peers into the staging directory; nothing is installed.
 #
-# Usage: test/bench/peers/get.sh
+# Usage: test/bench/peers/get.sh [NAME...]
+#
+# NAME: load kafka nats pgq redis rabbitmq; all of them by default.
 #
 # Debian packages are downloaded and unpacked, not configured, so no service
 # starts.  Kafka comes from the Maven repository, NATS and the load generator
@@ -93,11 +95,19 @@ rabbitmq()
 	done
 }
 
-try load load
-try nats nats
-try kafka kafka
-try pgq debian pgq postgresql-15-pgq3 pgqd
-try redis debian redis redis-server
-try rabbitmq rabbitmq
+pgq()
+{
+	debian pgq postgresql-15-pgq3 pgqd
+}
+
+redis()
+{
+	debian redis redis-server
+}
+
+[ $# -gt 0 ] || set -- load nats kafka pgq redis rabbitmq
+for name in "$@"; do
+	try "$name" "$name"
+done
 chmod -R a+rX "$peers"
 [ -x "$peers/bin/load" ] || { echo "peers: without the load generator nothing can be measured" >&2; exit 2; }

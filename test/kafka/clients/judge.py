@@ -504,4 +504,5 @@ def main():
         say('not ok', 'the program ends')
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -4,6 +4,9 @@
 //
 // The level "fsync" is flush.messages = 1 of the topic: the log is flushed
 // before a batch is acknowledged.  "os" is Kafka's default.
+//
+// The variant "scram" logs in, as "app" with "secret": a kstream server that speaks
+// Kafka's protocol (../../kafka).
 package main
 
 import (
@@ -14,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 type kafka struct{ Options }
@@ -21,6 +25,10 @@ type kafka struct{ Options }
 func newKafka(options Options) (Peer, error) { return &kafka{options}, nil }
 
 func (peer *kafka) client(options ...kgo.Opt) (*kgo.Client, error) {
+	if variant == "scram" {
+		login := scram.Auth{User: "app", Pass: "secret"}
+		options = append(options, kgo.SASL(login.AsSha256Mechanism()))
+	}
 	return kgo.NewClient(append(options, kgo.SeedBrokers(peer.Address))...)
 }
 
