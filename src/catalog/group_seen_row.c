@@ -29,6 +29,14 @@ ks_group_seen_row_note(const char *group, int64 every)
 							quote_literal_cstr(group), every);
 }
 
+uint64
+ks_group_seen_row_note_first(const char *group)
+{
+	return ks_owner_execute("INSERT INTO kstream.group_seen (group_id, seen) VALUES (%s, pg_catalog.clock_timestamp())"
+							" ON CONFLICT (group_id) DO NOTHING",
+							quote_literal_cstr(group));
+}
+
 void
 ks_group_seen_row_delete(const char *group)
 {

@@ -28,6 +28,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "common/hashfn.h"
@@ -125,6 +126,7 @@ read_row(const char *name, Oid user, KsGroupStart *start)
 	KsConsumerGroupRow row;
 
 	memset(start, 0, sizeof(KsGroupStart));
+	start->of_standby = RecoveryInProgress();
 	ks_group_default_options(&start->options);
 	start->owner = user;
 	start->next_stamp = first_stamp(0);
@@ -265,12 +267,44 @@ static pg_attribute_noreturn() void being_dropped(const char *name)
 			 errmsg("group \"%s\" is being dropped by another transaction", name)));
 }
 
+/*
+ * What a standby has read of a group may have changed on the primary since: owner,
+ * options, stamps, or that there is one.  So it is read anew at each use, and once
+ * after a promotion.  No member is in it: those of a standby's clients are the primary's.
+ */
+static void
+forget_of_standby(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_EXCLUSIVE);
+
+	if (group == NULL)
+		return;
+	/* Another may have read it anew meanwhile. */
+	if (group->of_standby)
+		group->dropped = true;
+	LWLockRelease(&group->lock);
+}
+
+/* Lock a group that is in memory and up to date, in shared mode; NULL: it is to be loaded. */
+static KsGroup *
+lock_current(const KsGroupKey *key, bool loaded)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+
+	if (group == NULL || !group->of_standby || (loaded && RecoveryInProgress()))
+		return group;
+	LWLockRelease(&group->lock);
+	forget_of_standby(key);
+	return NULL;
+}
+
 /* False when there is no such group and none is to be made. */
 static bool
 open_group(const char *name, bool create, bool to_drop, KsGroupKey *key)
 {
 	KsGroup *group;
 	Oid owner;
+	bool loaded = false;
 	bool persisted;
 	bool dropping;
 
@@ -279,11 +313,12 @@ open_group(const char *name, bool create, bool to_drop, KsGroupKey *key)
 	if (ks_group_is_dropped(key))
 		no_group(name, "this transaction has dropped it.");
 	/* It may be evicted again between the loading and the lock. */
-	while ((group = ks_group_lock(key, LW_SHARED)) == NULL)
+	while ((group = lock_current(key, loaded)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!load_group(key, create))
 			return false;
+		loaded = true;
 	}
 	/* Copied: rights are looked up in catalogs, which must not happen under an LWLock. */
 	owner = group->owner;

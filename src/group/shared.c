@@ -401,6 +401,7 @@ fill_slot(KsGroup *group, const KsGroupKey *key, const KsGroupStart *start)
 	group->used = true;
 	group->incarnation = new_incarnation();
 	group->rowless = !start->has_row;
+	group->of_standby = start->of_standby;
 	group->owner = start->owner;
 	group->unlimited = start->unlimited;
 	group->options = start->options;

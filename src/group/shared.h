@@ -93,12 +93,13 @@ typedef struct KsGroup
 	/* Protected by lock */
 	int64 incarnation; /* new each time the slot is filled */
 	bool dropped;
-	bool persisted; /* its row is known to be committed */
-	bool rowless;   /* it was made by a call, and had no row then */
-	int makers;     /* transactions that will write its row, or find it written */
-	int dropping;   /* pid of the transaction that is dropping it; 0: none */
-	Oid owner;      /* role; InvalidOid, or one that is gone: superusers only */
-	bool unlimited; /* a superuser's: it may take what is kept for others */
+	bool persisted;  /* its row is known to be committed */
+	bool rowless;    /* it was made by a call, and had no row then */
+	bool of_standby; /* what it says was read in recovery, and nobody told it of what changed since */
+	int makers;      /* transactions that will write its row, or find it written */
+	int dropping;    /* pid of the transaction that is dropping it; 0: none */
+	Oid owner;       /* role; InvalidOid, or one that is gone: superusers only */
+	bool unlimited;  /* a superuser's: it may take what is kept for others */
 	KsGroupOptions options;
 	int64 epoch;        /* raised when members, topics or partitions change */
 	int64 target_epoch; /* the epoch that targets were computed for */
@@ -244,6 +245,7 @@ typedef struct KsGroupStart
 	int64 next_stamp;
 	int64 empty_for; /* ms since it was last seen with members */
 	bool has_row;
+	bool of_standby; /* read in recovery */
 } KsGroupStart;
 
 /*

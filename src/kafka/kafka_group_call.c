@@ -262,19 +262,27 @@ ks_kafka_group_call(KsKafkaRequest *request, const KsGroupMessage *call, KsGroup
 	return answered ? KS_KAFKA_NONE : KS_KAFKA_COORDINATOR_NOT_AVAILABLE;
 }
 
-int16
-ks_kafka_group_may_commit(KsKafkaRequest *request, const KsGroupKey *key, int32 generation, KwString member,
-						  KwString instance, int64 *stamp)
+/* Ask what the listener knows of a member that wants to commit. */
+static int16
+ask_of_member(KsKafkaRequest *request, const KsGroupKey *key, int32 generation, KwString member, KwString instance,
+			  KsGroupMessage *answer)
 {
 	KsGroupMessage call;
-	KsGroupMessage answer;
-	int16 error;
 
 	ks_group_message_init(&call, KS_GROUP_MAY_COMMIT, key);
 	call.generation = generation;
 	call.text[KS_GROUP_MEMBER] = member;
 	call.text[KS_GROUP_INSTANCE] = instance;
-	error = ks_kafka_group_call(request, &call, &answer);
+	return ks_kafka_group_call(request, &call, answer);
+}
+
+int16
+ks_kafka_group_may_commit(KsKafkaRequest *request, const KsGroupKey *key, int32 generation, KwString member,
+						  KwString instance, int64 *stamp)
+{
+	KsGroupMessage answer;
+	int16 error = ask_of_member(request, key, generation, member, instance, &answer);
+
 	if (error != KS_KAFKA_NONE)
 		return error;
 	*stamp = answer.stamp;
@@ -285,4 +293,16 @@ ks_kafka_group_may_commit(KsKafkaRequest *request, const KsGroupKey *key, int32 
 	if (answer.error == KS_E_UNKNOWN_MEMBER_ID && member.len > 0 && ks_classic_comes_back(key))
 		return KS_KAFKA_REBALANCE_IN_PROGRESS;
 	return (int16) answer.error;
+}
+
+int16
+ks_kafka_group_may_stage(KsKafkaRequest *request, const KsGroupKey *key, int32 generation, KwString member, KwString instance)
+{
+	KsGroupMessage answer;
+	int16 error = ask_of_member(request, key, generation, member, instance, &answer);
+
+	if (error != KS_KAFKA_NONE)
+		return error;
+	/* The generation's assignment is not out yet: nobody else has been given what the member has read. */
+	return answer.error == KS_KAFKA_REBALANCE_IN_PROGRESS ? KS_KAFKA_NONE : (int16) answer.error;
 }

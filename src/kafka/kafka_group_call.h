@@ -45,4 +45,13 @@ extern int16 ks_kafka_group_call(KsKafkaRequest *request, const KsGroupMessage *
 extern int16 ks_kafka_group_may_commit(KsKafkaRequest *request, const KsGroupKey *key, int32 generation, KwString member,
 									   KwString instance, int64 *stamp);
 
+/*
+ * May this member commit in a Kafka client's transaction?  The only call inside of a
+ * transaction: the listener answers it at once.  Asked under the locks of the
+ * partitions, so that a member of the next generation, which looks for pending offsets
+ * under the same ones, sees what this one has staged.
+ */
+extern int16 ks_kafka_group_may_stage(KsKafkaRequest *request, const KsGroupKey *key, int32 generation, KwString member,
+									  KwString instance);
+
 #endif /* KS_KAFKA_KAFKA_GROUP_CALL_H */

@@ -31,7 +31,6 @@
 #include "kafka/kafka_group_call.h"
 #include "kafka/kafka_group_offsets.h"
 #include "offset/offset_row.h"
-#include "staging/staging.h"
 
 static const KwUuid no_id;
 
@@ -195,24 +194,21 @@ fill_partition(KwOffsetFetchResponseResponsePartitions *entry, int32 partition, 
 	entry->metadata = ks_wire_string(commit->metadata != NULL ? commit->metadata : "");
 }
 
-/*
- * A transaction that is open has an offset for this partition: what is committed will
- * not stand, if it commits.  Who wants no such offset is to ask again.
- */
+/* Are only stable offsets wanted, and is this one not? */
 static bool
-is_unstable(KsKafkaRequest *request, const KsGroupKey *key, int32 topic_id, int32 partition)
+is_unstable(const KsKafkaRequest *request, const KsGroupKey *key, const KsTopic *topic, int32 partition)
 {
 	const KwOffsetFetchRequest *wanted = request->body;
 
-	return wanted->require_stable && ks_staging_offset_is_pending(key->name, topic_id, partition);
+	return wanted->require_stable && !ks_offset_is_stable(key, &topic->uuid, topic->topic_id, partition);
 }
 
 static void
-set_unstable(KwOffsetFetchResponseResponsePartitions *entry)
+tell_unstable(KwOffsetFetchResponseResponsePartitions *entry, int32 partition)
 {
 	KsCommit none = {KS_NO_OFFSET, -1, NULL};
 
-	fill_partition(entry, entry->partition_index, &none);
+	fill_partition(entry, partition, &none);
 	entry->error_code = KS_KAFKA_UNSTABLE_OFFSET_COMMIT;
 }
 
@@ -232,14 +228,18 @@ fetch_topic(KsKafkaRequest *request, const KsGroupKey *key, bool exists, const K
 	{
 		KsCommit commit = {KS_NO_OFFSET, -1, NULL};
 
+		CHECK_FOR_INTERRUPTS();
+		if (error == KS_KAFKA_NONE && exists && is_unstable(request, key, &topic, wanted->partition_indexes.items[i]))
+		{
+			tell_unstable(&entry->partitions.items[i], wanted->partition_indexes.items[i]);
+			continue;
+		}
 		if (error == KS_KAFKA_NONE && exists)
 			(void) ks_offset_find(key, topic.topic_id, wanted->partition_indexes.items[i], &commit);
 		fill_partition(&entry->partitions.items[i], wanted->partition_indexes.items[i], &commit);
 		/* By a name that is none there is nothing committed; that is no error to Kafka. */
-		if (error != KS_KAFKA_NONE && error != KS_E_UNKNOWN_TOPIC_OR_PARTITION)
+		if (error != KS_E_UNKNOWN_TOPIC_OR_PARTITION)
 			entry->partitions.items[i].error_code = error;
-		if (error == KS_KAFKA_NONE && exists && is_unstable(request, key, topic.topic_id, wanted->partition_indexes.items[i]))
-			set_unstable(&entry->partitions.items[i]);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -284,9 +284,11 @@ fetch_everything(KsKafkaRequest *request, const KsGroupKey *key, KwOffsetFetchRe
 		{
 			KsCommitRow *row = list_nth(rows, first + i);
 
-			fill_partition(&entry->partitions.items[i], row->partition, &row->commit);
-			if (is_unstable(request, key, row->topic_id, row->partition))
-				set_unstable(&entry->partitions.items[i]);
+			CHECK_FOR_INTERRUPTS();
+			if (is_unstable(request, key, &topic, row->partition))
+				tell_unstable(&entry->partitions.items[i], row->partition);
+			else
+				fill_partition(&entry->partitions.items[i], row->partition, &row->commit);
 		}
 	}
 	MemoryContextSwitchTo(old);

@@ -149,6 +149,15 @@ coordinator_error(int16 error)
 	}
 }
 
+/* The error of work that was done, as the client is told it. */
+static int16
+told_error(int16 error)
+{
+	if (error == KS_KAFKA_NONE && !ks_kafka_commit_is_replicated())
+		return KS_KAFKA_CONCURRENT_TRANSACTIONS;
+	return coordinator_error(error);
+}
+
 int16
 ks_kafka_coordinate(KsKafkaRequest *request, KsKafkaWork work, void *arg)
 {
@@ -157,9 +166,7 @@ ks_kafka_coordinate(KsKafkaRequest *request, KsKafkaWork work, void *arg)
 	ks_kafka_watch_client(request->connection->socket);
 	error = ks_kafka_transaction(request, work, arg, NULL);
 	ks_kafka_watch_end();
-	if (error == KS_KAFKA_NONE && !ks_kafka_commit_is_replicated())
-		return KS_KAFKA_CONCURRENT_TRANSACTIONS;
-	return coordinator_error(error);
+	return told_error(error);
 }
 
 /* Before the versions that know PRODUCER_FENCED. */
@@ -480,7 +487,8 @@ commit_offsets(const KsStaged *staged)
 		if (!ks_topic_find_by_id(offset->topic_id, &topic))
 			continue;
 		ks_group_make_key(offset->group, &key);
-		if (ks_offset_set_staged(&key, &topic.uuid, topic.topic_id, offset->partition, offset->offset, offset->metadata) != KS_OFFSET_SET)
+		if (ks_offset_set_staged(&key, &topic.uuid, topic.topic_id, offset->partition, offset->offset, offset->metadata,
+								 offset->staged_at) != KS_OFFSET_SET)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					 errmsg("another transaction is at an offset of group \"%s\"", offset->group)));
@@ -570,7 +578,13 @@ ks_kafka_handle_end_txn(KsKafkaRequest *request, void *response)
 {
 	KwEndTxnResponse *answer = response;
 	Ending ending = {request->body, answer, request->header.version >= KS_KAFKA_END_BUMPS};
-	int16 error = ks_kafka_coordinate(request, end_transaction, &ending);
+	/*
+	 * Not given up when the client goes: to append a large transaction may take longer than
+	 * clients wait, and one that was canceled then would begin anew each time.  The client
+	 * comes again by another connection, and finds it at work (CONCURRENT_TRANSACTIONS) or
+	 * done.
+	 */
+	int16 error = told_error(ks_kafka_transaction(request, end_transaction, &ending, NULL));
 
 	KS_DEBUG_POINT("kafka.before_answer");
 	if (error != KS_KAFKA_NONE)

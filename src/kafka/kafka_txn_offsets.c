@@ -5,6 +5,13 @@
  * The offsets wait in staging and become the group's with the transaction's end.  Until
  * then nobody takes those partitions over (group/offset_row.c), so that what
  * the transaction has read is not read by another before it is known how it ends.
+ * An OffsetFetch of a member that wants stable offsets is told to wait (UNSTABLE_OFFSET_COMMIT).
+ *
+ * A member of a classic group says its generation.  A member that has been replaced is
+ * refused, or it would commit what its heir reads again.  The listener is asked last, when
+ * the rows are written under the locks of their partitions: if it knows a later generation
+ * by then, all is rolled back; if not, who fetches the offsets for a later generation
+ * finds the partition locked, or the rows.
  *
  * Locks: the transactional id, then the group's partitions if they are free, so that who
  * takes a partition over either comes before, or sees the offset.
@@ -26,9 +33,6 @@
 #include "kafka/kafka_transactions.h"
 #include "kafka/kafka_txn_offsets.h"
 
-/* Kafka's offset.metadata.max.bytes. */
-#define METADATA_MAX 4096
-
 /* What a request waits for locks, ms. */
 #define LOCK_TIMEOUT 10000
 
@@ -36,14 +40,12 @@
 static void
 open_group(KwString id, KsGroupKey *key)
 {
-	char *name = ks_wire_cstring(id);
-
-	if (id.len <= 0 || (int32) strlen(name) != id.len)
+	if (id.len <= 0 || !ks_kafka_is_text(id))
 		ereport(ERROR,
 				(errmsg("invalid group name"),
 				 ks_error(KS_E_INVALID_GROUP_ID, NULL)));
 	ks_group_note_use();
-	ks_group_open(name, true, key);
+	ks_group_open(ks_kafka_text(id), true, key);
 }
 
 /* ---------- AddOffsetsToTxn ---------- */
@@ -109,6 +111,7 @@ typedef struct CommitOffsets
 	KsStagingTable *table;
 	KsGroupKey key;
 	bool in_group;
+	int16 refused; /* why the member may not */
 } CommitOffsets;
 
 static void
@@ -127,14 +130,15 @@ set_errors(KwTxnOffsetCommitResponse *answer, int16 error)
 static int16
 stage_offset(CommitOffsets *commit, const KsTopic *topic, const KwTxnOffsetCommitRequestPartition *wanted)
 {
-	const char *metadata = wanted->committed_metadata.len < 0 ? NULL : ks_wire_cstring(wanted->committed_metadata);
+	const char *metadata;
 
 	if (wanted->partition_index < 0 || wanted->partition_index >= topic->partitions)
 		return KS_E_UNKNOWN_TOPIC_OR_PARTITION;
-	if (wanted->committed_metadata.len > METADATA_MAX)
+	if (wanted->committed_metadata.len > KS_KAFKA_OFFSET_METADATA_MAX)
 		return KS_E_OFFSET_METADATA_TOO_LARGE;
-	if (wanted->committed_offset < 0)
+	if (wanted->committed_offset < 0 || !ks_kafka_is_text(wanted->committed_metadata))
 		return KS_KAFKA_INVALID_REQUEST;
+	metadata = wanted->committed_metadata.len < 0 ? NULL : ks_kafka_text(wanted->committed_metadata);
 	if (!ks_offset_lock(&commit->key, &topic->uuid, wanted->partition_index))
 		return KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 	ks_staging_write_offset(commit->table, &commit->transaction, commit->key.name, topic->topic_id, wanted->partition_index,
@@ -190,6 +194,22 @@ open_transaction(CommitOffsets *commit, int16 version)
 	return KS_KAFKA_NONE;
 }
 
+/* Rolls all back if the member that the request names is not one of the group's generation. */
+static void
+check_member(KsKafkaRequest *request, CommitOffsets *commit)
+{
+	const KwTxnOffsetCommitRequest *wanted = commit->wanted;
+
+	if (wanted->generation_id < 0 && wanted->member_id.len <= 0 && wanted->group_instance_id.len <= 0)
+		return;
+	commit->refused = ks_kafka_group_may_stage(request, &commit->key, wanted->generation_id, wanted->member_id,
+											   wanted->group_instance_id);
+	if (commit->refused != KS_KAFKA_NONE)
+		ereport(ERROR,
+				(errmsg("not a member of group \"%s\" in generation %d", commit->key.name, wanted->generation_id),
+				 ks_error(KS_E_UNKNOWN_MEMBER_ID, NULL)));
+}
+
 static void
 commit_offsets(KsKafkaRequest *request, void *arg)
 {
@@ -210,31 +230,9 @@ commit_offsets(KsKafkaRequest *request, void *arg)
 	commit->table = ks_staging_open();
 	stage_topics(commit);
 	ks_staging_close(commit->table);
+	KS_DEBUG_POINT("kafka.offsets_written");
+	check_member(request, commit);
 	KS_DEBUG_POINT("kafka.offsets_staged");
-}
-
-/*
- * From version 3 on clients say which member of the group it is, which its coordinator
- * judges; older ones are judged by their producer alone.
- */
-static int16
-check_member(KsKafkaRequest *request)
-{
-	const KwTxnOffsetCommitRequest *wanted = request->body;
-	KsGroupKey key;
-	int64 stamp;
-	int16 error;
-
-	if (wanted->generation_id < 0 && wanted->member_id.len <= 0)
-		return KS_KAFKA_NONE;
-	error = ks_kafka_group_open(request, wanted->group_id, false, &key);
-	if (error == KS_E_GROUP_ID_NOT_FOUND)
-		return KS_E_UNKNOWN_MEMBER_ID;
-	if (error == KS_E_TOPIC_AUTHORIZATION_FAILED)
-		return KS_E_GROUP_AUTHORIZATION_FAILED;
-	if (error != KS_KAFKA_NONE)
-		return error;
-	return ks_kafka_group_may_commit(request, &key, wanted->generation_id, wanted->member_id, wanted->group_instance_id, &stamp);
 }
 
 bool
@@ -257,17 +255,15 @@ ks_kafka_handle_txn_offset_commit(KsKafkaRequest *request, void *response)
 		for (j = 0; j < topic->partitions.count; j++)
 			topic->partitions.items[j].partition_index = wanted->topics.items[i].partitions.items[j].partition_index;
 	}
-	error = check_member(request);
-	if (request->gone)
-		return false;
-	if (error == KS_KAFKA_NONE)
-		error = ks_kafka_coordinate(request, commit_offsets, &commit);
+	error = ks_kafka_coordinate(request, commit_offsets, &commit);
 	if (error == KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED && commit.in_group)
 		error = KS_E_GROUP_AUTHORIZATION_FAILED;
+	if (commit.refused != KS_KAFKA_NONE)
+		error = commit.refused;
 	/* Clients take this one for a passing fault here. */
 	if (error == KS_KAFKA_CONCURRENT_TRANSACTIONS)
 		error = KS_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
 	if (error != KS_KAFKA_NONE)
 		set_errors(answer, error);
-	return true;
+	return !request->gone;
 }

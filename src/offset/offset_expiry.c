@@ -7,9 +7,9 @@
  * measured on the monotonic clock, from the moment that the last member left;
  * so a clock that jumps ahead removes nothing early.  What a restart or a crash
  * would forget is in kstream.group_seen: while a group has members, maintenance
- * notes the time now and then, and a group that comes into memory has been
- * empty since the time that stands there (group_row.c), or, where none does,
- * since it came.
+ * notes the time now and then, and once when it finds a group without; a group
+ * that comes into memory has been empty since the time that stands there
+ * (group_row.c), or, where none does, since it came.
  *
  * A topic that is dropped takes its offsets with it, but for rows that a
  * consumer's transaction has at that moment: those go here.
@@ -124,6 +124,9 @@ ks_group_expire_offsets(const char *name)
 		noted = note_seen(name, retention);
 	else if (exists && empty_for >= retention)
 		removed = ks_committed_offset_row_delete_older(name, retention);
+	/* Else its time would begin anew each time that it comes into memory, which has not room for all. */
+	else if (exists)
+		noted = ks_group_seen_row_note_first(name);
 	ks_owner_end(&scope);
 	if (removed > 0)
 	{

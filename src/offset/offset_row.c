@@ -40,6 +40,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
@@ -316,18 +317,23 @@ insert_row(const Access *access, const RowKey *key, int64 stamp, int32 partition
 	CatalogTupleInsert(access->rel, row);
 }
 
-/*
- * Lock a group's partition to the end of the transaction, if it is free.  The
- * tag is a hash: a collision only makes a taker try again later.
- */
+/* The tag is a hash: a collision only makes a taker try again later. */
+static void
+tag_partition(LOCKTAG *tag, const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
+{
+	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), partition);
+
+	hash = hash_bytes_extended((const unsigned char *) topic, sizeof(pg_uuid_t), hash);
+	ks_tag_group_partition(tag, ks_catalog()->segment, hash);
+}
+
+/* Lock a group's partition to the end of the transaction, if it is free. */
 static bool
 lock_partition(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
 {
 	LOCKTAG tag;
-	uint64 hash = hash_bytes_extended((const unsigned char *) key->name, strlen(key->name), partition);
 
-	hash = hash_bytes_extended((const unsigned char *) topic, sizeof(pg_uuid_t), hash);
-	ks_tag_group_partition(&tag, ks_catalog()->segment, hash);
+	tag_partition(&tag, key, topic, partition);
 	return ks_lock_try(&tag, ExclusiveLock);
 }
 
@@ -619,9 +625,19 @@ ks_offset_lock(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition)
 	return lock_partition(key, topic, partition);
 }
 
+/* Was the row's offset committed after this time? */
+static bool
+is_newer(const Access *access, HeapTuple row, TimestampTz time)
+{
+	bool isnull;
+	Datum value = column(access, row, Anum_committed_offset_committed_at, &isnull);
+
+	return !isnull && DatumGetTimestampTz(value) > time;
+}
+
 KsOffsetSetResult
 ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
-					 int64 offset, const char *metadata)
+					 int64 offset, const char *metadata, TimestampTz staged_at)
 {
 	RowKey row_key = {key, topic_id, partition};
 	KsOffsetSetResult result = KS_OFFSET_SET;
@@ -639,10 +655,10 @@ ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_
 	/* Nobody's stamp: who takes the partition over sets one. */
 	if (row == NULL)
 		insert_row(&access, &row_key, 0, 0, &change);
-	else if (lock_row(&access, row))
-		update_row(&access, row, &change, &tid);
-	else
+	else if (!lock_row(&access, row))
 		result = KS_OFFSET_BUSY;
+	else if (!is_newer(&access, row, staged_at))
+		update_row(&access, row, &change, &tid);
 	end_access(&access);
 	return result;
 }
@@ -777,6 +793,23 @@ ks_offset_list(const KsGroupKey *key)
 	systable_endscan(scan);
 	end_access(&access);
 	return rows;
+}
+
+bool
+ks_offset_is_stable(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition)
+{
+	bool pending;
+	LOCKTAG tag;
+
+	/* A standby has no such locks, and what it knows is of the past. */
+	if (RecoveryInProgress())
+		return !ks_staging_offset_is_pending(key->name, topic_id, partition);
+	tag_partition(&tag, key, topic, partition);
+	if (!ks_lock_try(&tag, ShareLock))
+		return false;
+	pending = ks_staging_offset_is_pending(key->name, topic_id, partition);
+	LockRelease(&tag, ShareLock, false);
+	return !pending;
 }
 
 bool

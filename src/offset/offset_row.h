@@ -73,11 +73,12 @@ extern KsOffsetSetResult ks_offset_set(const KsGroupKey *key, const pg_uuid_t *t
 /*
  * For Kafka clients' transactions: lock a partition to the end of the transaction, if it
  * is free; set an offset that was staged.  Nobody has taken the partition over since
- * (staging/staging.h), so it is not guarded, and the stamp stays.
+ * (staging/staging.h), so it is not guarded by a stamp, and the stamp stays.  What was
+ * committed outside of the transaction since it was staged is newer, and stays.
  */
 extern bool ks_offset_lock(const KsGroupKey *key, const pg_uuid_t *topic, int32 partition);
 extern KsOffsetSetResult ks_offset_set_staged(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition,
-											  int64 offset, const char *metadata);
+											  int64 offset, const char *metadata, TimestampTz staged_at);
 
 /*
  * Had the group come to the topic already when it had no more partitions than
@@ -109,6 +110,13 @@ extern KsOffsetSetResult ks_offset_commit_up_to(const KsGroupKey *key, const pg_
 												int32 partition, int64 stamp, const KsCommit *commit);
 extern KsOffsetSetResult ks_offset_commit_empty(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id,
 												int32 partition, const KsCommit *commit);
+
+/*
+ * Will what is committed in a partition stay, as far as transactions of Kafka clients
+ * go?  False: one is about to commit there, or may be.  To be asked before the offset
+ * is read.  Waits for nobody.
+ */
+extern bool ks_offset_is_stable(const KsGroupKey *key, const pg_uuid_t *topic, int32 topic_id, int32 partition);
 
 /* What is committed in a partition, false: nothing; and in all (KsCommitRow *).  palloc'd; they write nothing. */
 extern bool ks_offset_find(const KsGroupKey *key, int32 topic_id, int32 partition, KsCommit *commit);

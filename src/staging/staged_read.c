@@ -77,6 +77,7 @@ collect_offset(KsStaged *staged, const KsStagedRow *row)
 	offset->version = ks_staged_int64(row, Anum_staged_version);
 	offset->offset = ks_staged_int64(row, Anum_staged_committed);
 	offset->metadata = ks_staged_text(row, Anum_staged_metadata);
+	offset->staged_at = DatumGetTimestampTz(row->values[Anum_staged_updated_at - 1]);
 	staged->offsets = lappend(staged->offsets, offset);
 }
 

@@ -82,6 +82,7 @@ typedef struct KsStagedOffset
 	int64 version;
 	int64 offset;
 	char *metadata; /* or NULL */
+	TimestampTz staged_at;
 } KsStagedOffset;
 
 /* What a transaction has staged: batches and partitions by topic, partition and arrival; offsets, the last of each. */

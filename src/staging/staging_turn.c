@@ -214,6 +214,16 @@ blocks_of(Oid relid)
 	return blocks;
 }
 
+static int
+current_table(void)
+{
+	Snapshot snapshot = ks_log_snapshot();
+	int current = ks_staging_turn_row_current(snapshot);
+
+	UnregisterSnapshot(snapshot);
+	return current;
+}
+
 /* Empty the table that is not written to; false: it is in use. */
 static bool
 empty_other(int other)
@@ -225,7 +235,11 @@ empty_other(int other)
 
 	/* Look first: taking the lock makes everybody wait for as long as the copying takes. */
 	find_carried(&carry);
+	KS_DEBUG_POINT("staging.looked");
 	if (carry.in_use || !ConditionalLockRelationOid(ks_catalog()->staged[other], AccessExclusiveLock))
+		return false;
+	/* Meanwhile others may have emptied it and turned to it; from here on nobody can. */
+	if (current_table() == other)
 		return false;
 	list_free_deep(carry.states);
 	carry.states = NIL;
@@ -246,14 +260,12 @@ empty_other(int other)
 bool
 ks_staging_turn(const char *name)
 {
-	Snapshot snapshot = ks_log_snapshot();
-	int current = ks_staging_turn_row_current(snapshot);
+	int current = current_table();
 	int other = 1 - current;
 	int64 size;
 	KsOwnerScope scope;
 	bool due;
 
-	UnregisterSnapshot(snapshot);
 	if (blocks_of(ks_catalog()->staged[other]) > 0)
 		return empty_other(other);
 	size = (int64) blocks_of(ks_catalog()->staged[current]) * (BLCKSZ / 1024);

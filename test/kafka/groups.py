@@ -9,7 +9,10 @@ members ask for short session timeouts.  Prints "ok - " or "not ok - " lines.
 import struct
 import subprocess
 import sys
+import threading
 import time
+
+import psycopg2
 
 from raw import Connection, data, string
 from txn import TXN_OFFSET_COMMIT, Producer, compact, flexible, uvarint
@@ -166,6 +169,22 @@ def fetch(connection, group, topics=(('g', (0,)),)):
             partition, offset, epoch = reader.number('i'), reader.number('q'), reader.number('i')
             found[topic, partition] = (offset, epoch, reader.text(), reader.number('h'))
     return reader.number('h'), found
+
+
+def fetch_stable(connection, group, partition=0):
+    """OffsetFetch 7 of what no open transaction is about to commit, by name and in all: [(offset, error)] of topic g."""
+    answers = []
+    for topics in (b'\2' + compact('g') + b'\2' + struct.pack('>i', partition) + b'\0', b'\0'):
+        answer = flexible(connection, OFFSETS, 7, compact(group) + topics + b'\1\0')
+        at = 4 + 1 + len(compact('g')) + 1
+        found = {}
+        for _ in range(answer[at - 1] - 1 if answer[4] == 2 else 0):
+            number, offset, _ = struct.unpack_from('>iqi', answer, at)
+            at += 16 + answer[at + 16]
+            found[number] = (offset, struct.unpack_from('>h', answer, at)[0])
+            at += 3
+        answers.append(found.get(partition))
+    return answers
 
 
 def describe(connection, group):
@@ -478,6 +497,70 @@ def test_rights():
         m.close()
 
 
+def test_exactly_once():
+    """Members that commit in transactions: one that has been replaced cannot, and its heir waits for what is pending."""
+    a, b = Member('once'), Member('once')
+    a.join(), a.sync([(a.id, b'')])
+    p = Producer(Connection(port, user, password), 'once-a', v2=True)
+    q = Producer(Connection(port, user, password), 'once-b')
+    same((p.init(), q.init(), q.add_offsets('once')), (0, 0, 0), 'producers of two members')
+    same(p.offsets('once', 'g', 0, 1, member=(a.generation, a.id)), 0, 'a member commits in a transaction')
+    same(p.commit(), 0, 'which ends')
+    same(fetch_stable(a.connection, 'once'), [(1, 0), (1, 0)], 'the offset is stable')
+    same(p.offsets('once', 'g', 0, 2, member=(a.generation, a.id)), 0, 'the next one')
+    old = a.generation
+    stable(a, b)
+    same(fetch_stable(b.connection, 'once'), [(-1, 88), (-1, 88)], "the heir's offset waits for the transaction")
+    same(fetch(b.connection, 'once')[1]['g', 0][0], 1, 'unless it asks for what there is')
+    same(fetch_stable(b.connection, 'once', 1), [(-1, 0), None], 'another partition does not')
+    same(p.commit(), 0, 'it ends')
+    same(fetch_stable(b.connection, 'once'), [(2, 0), (2, 0)], 'and then stands')
+    same([p.offsets('once', 'g', 0, 3, member=(old, a.id)), q.offsets('once', 'g', 0, 3, member=(old, a.id))], [22, 22],
+         'who is of an older generation cannot commit in a transaction')
+    same(p.offsets('once', 'g', 0, 3, member=(b.generation, 'nobody')), 25, 'nor who is no member')
+    same([q.commit(), fetch_stable(b.connection, 'once')], [0, [(2, 0), (2, 0)]], 'nothing of it is kept')
+    same(q.offsets('none', 'g', 0, 3, member=(1, 'nobody')), 48, 'outside of a transaction nothing is asked')
+    same(p.offsets('once', 'g', 0, 4, member=(b.generation, b.id)), 0, 'its heir can')
+    same(p.abort(), 0, 'and abort')
+    same(fetch_stable(b.connection, 'once'), [(2, 0), (2, 0)], 'which leaves the offset')
+    same(p.offsets('once', 'g', 0, 3, member=(b.generation, b.id)), 0, 'it commits in a transaction')
+    same((b.commit(4), p.commit()), (0, 0), 'and then outside of it, before that ends')
+    same(fetch(b.connection, 'once')[1]['g', 0][0], 4, 'what was committed last stands')
+    same((p.offsets('once', 'g', 0, 3, member=(b.generation, b.id)), p.commit()), (0, 0), 'it goes back in a transaction')
+    same(fetch(b.connection, 'once')[1]['g', 0][0], 3, 'if it was told to')
+    for m in (a, b):
+        m.close()
+
+
+def test_races():
+    """A member is replaced while its offset is on its way into a transaction."""
+    if 'ERROR' in sql('SHOW kstream.debug_point'):
+        return
+    a, b = Member('races'), Member('races')
+    a.join(), a.sync([(a.id, b'')])
+    sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.offsets_written=wait'")
+    p = Producer(Connection(port, user, password), 'races', v2=True)
+    sql('ALTER ROLE alice RESET kstream.debug_point')
+    p.init()
+    got = []
+    caller = threading.Thread(target=lambda: got.append(p.offsets('races', 'g', 0, 2, member=(a.generation, a.id))))
+    with psycopg2.connect(dbname='postgres', user='postgres') as holder, holder.cursor() as cursor:
+        cursor.execute('SELECT pg_advisory_lock(27507)')
+        caller.start()
+        waiters = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 27507 AND NOT granted"
+        end = time.time() + 20
+        while sql(waiters) == '0' and time.time() < end:
+            time.sleep(0.02)
+        same(fetch_stable(a.connection, 'races'), [(-1, 88), None], 'an offset that is being staged is not stable')
+        stable(a, b)
+        cursor.execute('SELECT pg_advisory_unlock(27507)')
+    caller.join()
+    same(got, [22], 'who is replaced before it is staged cannot stage it')
+    same(fetch_stable(b.connection, 'races'), [(-1, 0), None], 'its heir reads from before it')
+    for m in (a, b):
+        m.close()
+
+
 def test_many():
     """Many members, all at once, of which one leaves."""
     members = [Member('many', session=30000, rebalance=20000) for _ in range(12)]
@@ -490,18 +573,6 @@ def test_many():
     same(len(leader.members), len(rest), 'the others go on')
     for m in members:
         m.close()
-
-
-def fetch_stable(connection, group):
-    """(error, offset) of OffsetFetch 7 of partition 0 of g, which wants no offset that may not stand."""
-    body = compact(group) + uvarint(2) + compact('g') + uvarint(2) + struct.pack('>i', 0) + b'\0' + b'\1\0'
-    reader = Reader(flexible(connection, OFFSETS, 7, body))
-    reader.number('i'), reader.number('b'), reader.number('b'), reader.number('b'), reader.number('b'), reader.number('i')
-    offset = reader.number('q')
-    reader.number('i')
-    note = reader.number('b') - 1
-    reader.at += max(note, 0)
-    return reader.number('h'), offset
 
 
 def stage(producer, group, offset, generation, member):
@@ -523,10 +594,10 @@ def test_transactions():
     same(stage(producer, 'staged', 2, a.generation, 'nobody'), 25, 'nor of who is no member')
     same(stage(producer, 'staged', 2, a.generation, a.id), 0, 'but of a member')
     same(fetch(c, 'staged')[1]['g', 0][0], 1, 'while it is open the offset is the old one')
-    same(fetch_stable(c, 'staged'), (88, -1), 'who wants a stable one is to ask again')
+    same(fetch_stable(c, 'staged'), [(-1, 88), (-1, 88)], 'who wants a stable one is to ask again')
     same(remove_offset(c, 'staged', 'g', 0)[1], 15, 'nobody removes it')
     same(producer.commit(), 0, 'it commits')
-    same(fetch_stable(c, 'staged'), (0, 2), 'and the new one stands')
+    same(fetch_stable(c, 'staged'), [(2, 0), (2, 0)], 'and the new one stands')
     same(a.commit(3), 0, 'the member commits without a transaction too')
     a.leave(), a.close(), c.close()
 
@@ -612,7 +683,7 @@ def main():
     sql("SET ROLE alice; SELECT kstream.create_topic('g', 2); SELECT kstream.produce('g', NULL::text, '1', partition => 0) FROM generate_series(1, 4)")
     c.close()
     run((test_life, test_silent, test_slow, test_protocols, test_static, test_offsets, test_guard, test_kinds, test_rights,
-         test_transactions, test_many))
+         test_transactions, test_exactly_once, test_races, test_many))
     same(sql("SELECT members FROM kstream.groups WHERE group_id = 'life'"), '0', 'the server goes on')
 
 

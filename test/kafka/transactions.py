@@ -112,6 +112,8 @@ for v2 in (False, True):
     is_(p.offsets(group, t, 0, 4), 0, v + ': a later one')
     is_(p.offsets(group, u, 1, 1, 'x' * 5000), 12, v + ': too much metadata')
     is_(p.offsets(group, 'nothing', 1, 1), 3, v + ': no topic')
+    is_([p.offsets(group, u, 1, 1, bad) for bad in (b'\xff', b'a\0b')], [42, 42], v + ': metadata that is no text')
+    is_([p.offsets(bad, u, 1, 1) for bad in (b'\xff', b'a\0b')], [24, 24], v + ': a group whose name is no text')
     is_(committed(group), '', v + ': not committed before the end')
     is_(p.commit(), 0, v + ': commit')
     is_(committed(group), '%s 0 4' % t, v + ': the last one is committed')

@@ -108,16 +108,17 @@ class Producer:
     def add_offsets(self, group):
         return struct.unpack('>ih', self.c.call(ADD_OFFSETS, 2, self.who() + string(group)))[1]
 
-    def offsets(self, group, topic, partition, offset, metadata='m'):
-        """The error of TxnOffsetCommit."""
-        if not self.v2:
+    def offsets(self, group, topic, partition, offset, metadata='m', member=None):
+        """The error of TxnOffsetCommit; member: (generation, id) in the group."""
+        if not self.v2 and member is None:
             body = string(self.name) + string(group) + struct.pack('>qh', self.producer, self.epoch) + struct.pack('>i', 1)
             body += string(topic) + struct.pack('>iiqi', 1, partition, offset, -1) + string(metadata)
             answer = self.c.call(TXN_OFFSET_COMMIT, 2, body)
         else:
-            body = compact(self.name) + compact(group) + struct.pack('>qhi', self.producer, self.epoch, -1) + compact('') + b'\0'
+            generation, name = member or (-1, '')
+            body = compact(self.name) + compact(group) + struct.pack('>qhi', self.producer, self.epoch, generation) + compact(name) + b'\0'
             body += uvarint(2) + compact(topic) + uvarint(2) + struct.pack('>iqi', partition, offset, -1) + compact(metadata) + b'\0\0\0'
-            answer = flexible(self.c, TXN_OFFSET_COMMIT, 5, body)[:-3]
+            answer = flexible(self.c, TXN_OFFSET_COMMIT, 5 if self.v2 else 3, body)[:-3]
         return struct.unpack('>h', answer[-2:])[0]
 
 

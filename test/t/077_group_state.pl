@@ -84,6 +84,17 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM kstream.committed_offsets 
 	'a restart does not make it look young');
 ok($node->log_contains(qr/committed offsets of group "idle" in 3 partitions have expired/), 'which the log says');
 
+# More groups than there are places in memory: each is put out before its time is over.
+$node->safe_psql('postgres', join("\n", map {
+	"SELECT kstream.create_group('many-$_', '{\"offsets_retention\": \"1 second\"}');"
+	  . " SELECT kstream.reset_offsets('many-$_', 'late', 'earliest'::text);" } 1 .. 40));
+$node->safe_psql('postgres', "UPDATE kstream.committed_offset SET committed_at = now() - interval '1 hour' WHERE group_id LIKE 'many-%'");
+$node->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+$node->safe_psql('postgres', 'SELECT pg_sleep(1.1)');
+$node->safe_psql('postgres', 'CALL kstream.run_maintenance()');
+is($node->safe_psql('postgres', "SELECT count(DISTINCT group_id) FROM kstream.committed_offsets WHERE group_id LIKE 'many-%'"), 0,
+	'groups that have no place in memory for long expire, too');
+
 # ---------- places ----------
 
 # Nobody is a member for good in a database that is gone.

@@ -93,6 +93,21 @@ is(told($s, "error_of(21, 0, struct.pack('>i', 1) + string('p') + struct.pack('>
 is(told($s, "together(one('p', 0, 7, 15, acks=-1))"), '[6]', 'the session goes on');
 is(told($s, "c.send(PRODUCE, 7, one('p', 0, 7, 15, acks=0)) and c.receive()"), 'closed', 'where no answer is wanted the connection is closed instead');
 
+# What it knows of a group was so when it looked.
+$s = kafka_client($standby_port);
+sub offset_fetch { return told($s, "struct.unpack('>h', c.call(9, 2, string('$_[0]') + struct.pack('>i', -1))[-2:])[0]"); }
+sub stamp { return $_[0]->safe_psql('postgres', "SELECT stamp FROM kstream.committed_offset WHERE group_id = 'moved'"); }
+$primary->safe_psql('postgres', "SELECT kstream.create_group(g, '{\"owner\": \"alice\"}') FROM unnest(ARRAY['moved', 'gone']) g;"
+	  . " SELECT kstream.reset_offsets('moved', 'p', 'latest', partition => 0)");
+$primary->wait_for_catchup($standby, 'replay');
+is(offset_fetch($_), '0', "a client of the owner's asks the standby for offsets of the group $_") foreach 'moved', 'gone';
+$primary->safe_psql('postgres', "CREATE ROLE bob; SELECT kstream.drop_group('gone'), kstream.create_group('gone', '{\"owner\": \"bob\"}');"
+	  . " SELECT kstream.alter_group('moved', '{\"owner\": \"bob\"}');"
+	  . " UPDATE kstream.committed_offset SET stamp = stamp + 1000000000000");
+$primary->wait_for_catchup($standby, 'replay');
+is(offset_fetch($_), '30', 'when it is another\'s, it is no more') foreach 'moved', 'gone';
+my $stamp = stamp($standby);
+
 # Promotion under a session.  Ids of producers are not given twice, by whichever server.
 my $some_ids = "[c.init_producer_id()[0] for _ in range(1000)]";
 my %ids = map { $_ => 1 } told($c, $some_ids) =~ /(\d+)/g;
@@ -103,6 +118,8 @@ $primary->stop;
 $standby->promote;
 is(told($s, "together(one('p', 0, 7, 10))"), '[0]', 'after it a batch of before is recognized');
 is(told($s, "together(one('p', 0, 7, 15))"), '[0]', 'and the next one taken');
+$standby->safe_psql('postgres', "SELECT kstream.reset_offsets('moved', 'p', 'earliest', partition => 0)");
+cmp_ok(stamp($standby), '>', $stamp, "the group's stamps rise");
 $ids{$_} = 1 foreach told($s, $some_ids) =~ /(\d+)/g;
 is(scalar keys %ids, 2000, 'so are a thousand more of the new primary');
 is(told($s, "create('fresh')"), '0', 'a topic is made');

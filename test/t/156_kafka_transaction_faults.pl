@@ -81,6 +81,8 @@ $holder->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_c
 sub current { return sql('SELECT current FROM kstream.staging_turn'); }
 sub bytes { return sql("SELECT pg_total_relation_size('kstream.staged_0') + pg_total_relation_size('kstream.staged_1')"); }
 
+sub bytes_of { return sql("SELECT pg_relation_size('kstream.staged_$_[0]')"); }
+
 sub pass
 {
 	sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
@@ -114,9 +116,29 @@ foreach my $turn (1 .. 6)
 cmp_ok(bytes(), '<', 1000000, 'nothing has grown');
 $holder->query('COMMIT');
 
+# Maintenance that is about to empty a table, which others empty meanwhile, and turn to.
+my $watcher = KstreamTest::session($node);
+is(told($c, "[busy.produce('c', 0, 'x' * 20000) or busy.commit() for n in range(5)]"), '[0, 0, 0, 0, 0]', 'much again');
+sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
+my $emptied = current();
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+my $slow = KstreamTest::session($node);
+$slow->start("SET kstream.debug_point = 'staging.looked=wait'; CALL kstream.run_maintenance()");
+wait_at_point($watcher);
+isnt(bytes_of($emptied), 0, 'a table is to be emptied');
+sql('CALL kstream.run_maintenance()');
+is(bytes_of($emptied), 0, 'others empty it');
+is(told($c, "[busy.produce('c', 0, 'x' * 20000) or busy.commit() for n in range(5)]"), '[0, 0, 0, 0, 0]', 'and go on');
+sql("UPDATE kstream.staging_turn SET since = since - interval '20 s'");
+sql('CALL kstream.run_maintenance()');
+is(current(), $emptied, 'and turn to the emptied one');
+is(told($c, "(there := Producer(c, 'there', v2=True)).init() or there.produce('c', 1, 'there1') or there.commit()"), 0, 'a transaction there');
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+$slow->finish;
+is(told($c, "described(c, 'there')[:2]"), "(0, 'CompleteCommit')", 'is not forgotten by who comes late');
+
 # ---------- two requests of one transactional id ----------
 # A batch that comes late, when its transaction is being ended, is not part of the next one.
-my $watcher = KstreamTest::session($node);
 $watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
 sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.ended=wait'");
 my $ending = kafka_client($port);
@@ -149,6 +171,24 @@ $watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
 is(answer($staging), 0, 'the batch');
 is(told($c, 'r.commit()'), 0, 'the end');
 is(latest('race'), 'race1 race3', 'has it');
+
+# An end goes on when its client is tired of waiting: a large transaction would never end.
+$watcher->query('SELECT pg_advisory_lock(' . DEBUG_LOCK . ')');
+sql("ALTER ROLE alice SET kstream.debug_point = 'kafka.offsets_set=wait'");
+my $tired = kafka_client($port);
+sql('ALTER ROLE alice RESET ALL');
+is(told($c, "(r := Producer(c, 'large')).init() or r.add(('c', 1)) or r.produce('c', 1, 'large1')"), 0, 'a large transaction');
+told($tired, "(r := Producer(c, 'large')) and setattr(r, 'producer', " . told($c, 'r.producer') . ") or setattr(r, 'epoch', 0)");
+told($tired, "c.send(END_TXN, 2, r.who() + b'\\1')");
+wait_at_point($watcher);
+told($tired, 'c.close()');
+# Clients are looked at every two seconds.
+sql('SELECT pg_sleep(4.5)');
+is(told($c, 'r.commit()'), 51, 'is still being ended when its client has gone');
+$watcher->query('SELECT pg_advisory_unlock(' . DEBUG_LOCK . ')');
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM kstream.fetch('c', 1, 0, 100000) WHERE kstream.text(value) = 'large1'"), 'and ends');
+is(told($c, 'r.commit()'), 0, 'as the client is told when it comes again');
+is(latest('large'), 'large1', 'once');
 
 # ---------- maintenance that fails ----------
 foreach my $fault ('error', 'sigkill')
