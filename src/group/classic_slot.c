@@ -163,6 +163,19 @@ ks_classic_stamp(const KsGroupKey *key)
 	return stamp;
 }
 
+Oid
+ks_classic_owner(const KsGroupKey *key)
+{
+	KsGroup *group = ks_group_lock(key, LW_SHARED);
+	Oid owner;
+
+	if (group == NULL)
+		return InvalidOid;
+	owner = group->owner;
+	LWLockRelease(&group->lock);
+	return owner;
+}
+
 void
 ks_classic_publish(const KsGroupKey *key, KsClassicState state, int32 generation, const char *protocol_type)
 {

@@ -49,6 +49,9 @@ extern void ks_classic_give_back(KsGroup *group);
 /* A stamp for a generation, above all that were given; 0: the slot is gone. */
 extern int64 ks_classic_stamp(const KsGroupKey *key);
 
+/* The role that owns the group; InvalidOid: none, or the slot is gone. */
+extern Oid ks_classic_owner(const KsGroupKey *key);
+
 /* For the views. */
 extern void ks_classic_publish(const KsGroupKey *key, KsClassicState state, int32 generation, const char *protocol_type);
 

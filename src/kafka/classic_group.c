@@ -181,9 +181,8 @@ free_entry(KsCoordinator *c, void *entry)
 	c->memory -= ENTRY_SIZE;
 }
 
-/* Is there room for what a call brings? */
-static bool
-has_room(const KsCoordinator *c, const KsGroupMessage *call)
+static size_t
+wanted_by(const KsGroupMessage *call)
 {
 	size_t wanted = 4 * ENTRY_SIZE;
 	int32 i;
@@ -197,7 +196,53 @@ has_room(const KsCoordinator *c, const KsGroupMessage *call)
 		for (t = 0; t < KS_GROUP_TEXTS; t++)
 			wanted += Max(call->items[i].text[t].len, 0);
 	}
-	return c->memory + wanted <= c->limits->memory;
+	return wanted;
+}
+
+/* What a group keeps of its members' words, about. */
+static size_t
+kept_by(Group *group)
+{
+	size_t kept = 0;
+	dlist_iter iter;
+	int32 i;
+
+	dlist_foreach (iter, &group->members)
+	{
+		const Member *member = dlist_container(Member, node, iter.cur);
+
+		kept += ENTRY_SIZE + Max(member->assignment.len, 0);
+		for (i = 0; i < member->protocol_count; i++)
+			kept += member->protocols[i].name.len + Max(member->protocols[i].metadata.len, 0);
+	}
+	return kept + group->pending_count * ENTRY_SIZE;
+}
+
+/*
+ * Is there room for what a call brings?  The last eighth is kept for owners of groups
+ * that have little of it, a thirty-second, as in the pools of shared memory.
+ */
+static bool
+has_room(KsCoordinator *c, const KsGroupMessage *call)
+{
+	size_t limit = c->limits->memory;
+	size_t kept = wanted_by(call);
+	Oid owner;
+	dlist_iter iter;
+
+	if (c->memory + kept > limit)
+		return false;
+	if (c->memory + kept <= limit - limit / 8)
+		return true;
+	owner = c->hooks->owner(&call->key);
+	dlist_foreach (iter, &c->groups)
+	{
+		Group *group = dlist_container(Group, node, iter.cur);
+
+		if (c->hooks->owner(&group->key) == owner)
+			kept += kept_by(group);
+	}
+	return kept <= limit / 32;
 }
 
 /* An id that nobody can guess: a name that people know it by, and 16 random bytes. */
@@ -326,17 +371,18 @@ identify(Group *group, const KsGroupMessage *call, Member **member)
 	return same((*member)->id, call->text[KS_GROUP_MEMBER]) ? NONE : FENCED_INSTANCE_ID;
 }
 
-static bool
-likes(const Member *member, KwString protocol)
+/* The place of a protocol among a member's; -1: it is not there. */
+static int32
+place_of(const Member *member, KwString protocol)
 {
 	int32 i;
 
 	for (i = 0; i < member->protocol_count; i++)
 	{
 		if (same(member->protocols[i].name, protocol))
-			return true;
+			return i;
 	}
-	return false;
+	return -1;
 }
 
 static bool
@@ -348,7 +394,7 @@ all_like(Group *group, KwString protocol, const Member *but)
 	{
 		const Member *member = dlist_container(Member, node, iter.cur);
 
-		if (member != but && !likes(member, protocol))
+		if (member != but && place_of(member, protocol) < 0)
 			return false;
 	}
 	return true;
@@ -374,43 +420,41 @@ is_consistent(Group *group, const KsGroupMessage *call, const Member *old)
 	return false;
 }
 
-/* How many members like this protocol best of those that all can. */
-static int32
-count_votes(Group *group, KwString protocol)
-{
-	int32 votes = 0;
-	dlist_iter iter;
-
-	dlist_foreach (iter, &group->members)
-	{
-		const Member *member = dlist_container(Member, node, iter.cur);
-		int32 i = 0;
-
-		while (i < member->protocol_count && !all_like(group, member->protocols[i].name, NULL))
-			i++;
-		votes += i < member->protocol_count && same(member->protocols[i].name, protocol);
-	}
-	return votes;
-}
-
-/* The protocol that the members vote for; belongs to a member. */
+/*
+ * The protocol that the members vote for, each for the one that it likes best of those
+ * that all can; belongs to a member.  What all can is found once: members bring up to
+ * a hundred names each, and the listener has others to serve.
+ */
 static KwString
 vote(Group *group)
 {
 	Member *first = group->leader != NULL ? group->leader : dlist_head_element(Member, node, &group->members);
+	int32 *votes = palloc(Max(first->protocol_count, 1) * sizeof(int32));
 	KwString elected = {NULL, KW_NULL};
 	int32 most = 0;
+	dlist_iter iter;
 	int32 i;
 
 	for (i = 0; i < first->protocol_count; i++)
+		votes[i] = all_like(group, first->protocols[i].name, NULL) ? 0 : -1;
+	dlist_foreach (iter, &group->members)
 	{
-		int32 votes = all_like(group, first->protocols[i].name, NULL) ? count_votes(group, first->protocols[i].name) : 0;
+		const Member *member = dlist_container(Member, node, iter.cur);
+		int32 place = -1;
 
-		if (votes <= most)
+		for (i = 0; i < member->protocol_count && (place < 0 || votes[place] < 0); i++)
+			place = place_of(first, member->protocols[i].name);
+		if (place >= 0 && votes[place] >= 0)
+			votes[place]++;
+	}
+	for (i = 0; i < first->protocol_count; i++)
+	{
+		if (votes[i] <= most)
 			continue;
-		most = votes;
+		most = votes[i];
 		elected = first->protocols[i].name;
 	}
+	pfree(votes);
 	return elected;
 }
 

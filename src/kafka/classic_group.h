@@ -17,6 +17,7 @@ typedef struct KsClassicHooks
 	KsClassicEntry (*enter)(const KsGroupKey *key, int64 timeout, int32 *generation);
 	void (*leave)(const KsGroupKey *key);
 	int64 (*stamp)(const KsGroupKey *key);
+	Oid (*owner)(const KsGroupKey *key);
 	void (*publish)(const KsGroupKey *key, KsClassicState state, int32 generation, const char *protocol_type);
 
 	/* Answer a call; caller is what ks_coordinator_call() was given. */

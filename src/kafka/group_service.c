@@ -122,6 +122,7 @@ static const KsClassicHooks hooks = {
 	.enter = ks_classic_enter,
 	.leave = ks_classic_leave,
 	.stamp = ks_classic_stamp,
+	.owner = ks_classic_owner,
 	.publish = ks_classic_publish,
 	.answer = answer,
 	.report = report,

@@ -24,6 +24,9 @@
 #define PROTOCOLS_MAX 100
 #define PROTOCOL_NAME_MAX 255
 
+/* Members that one request names: the listener looks for each among the group's. */
+#define NAMED_MEMBERS_MAX 10000
+
 static const KwString empty = {"", 0};
 
 /* A text that the answer must have. */
@@ -178,6 +181,8 @@ sync_group(KsKafkaRequest *request, KsGroupMessage *answer)
 	int16 error = open_members_group(request, wanted->group_id, &key);
 	int32 i;
 
+	if (error == KS_KAFKA_NONE && wanted->assignments.count > NAMED_MEMBERS_MAX)
+		error = KS_KAFKA_INVALID_REQUEST;
 	if (error != KS_KAFKA_NONE)
 		return error;
 	ks_group_message_init(&call, KS_GROUP_SYNC, &key);
@@ -268,6 +273,8 @@ ks_kafka_handle_leave_group(KsKafkaRequest *request, void *response)
 	int32 i;
 
 	answered->error_code = open_members_group(request, wanted->group_id, &key);
+	if (answered->error_code == KS_KAFKA_NONE && wanted->members.count > NAMED_MEMBERS_MAX)
+		answered->error_code = KS_KAFKA_INVALID_REQUEST;
 	if (answered->error_code != KS_KAFKA_NONE)
 		return true;
 	make_leave(request, &key, &call);

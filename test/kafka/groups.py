@@ -571,6 +571,9 @@ def test_many():
     rest = [m for m in members if m is not members[3]]
     leader = rejoin(*rest)
     same(len(leader.members), len(rest), 'the others go on')
+    same(leader.sync([('x', b'')] * 10001)[0], 42, 'a request does not name more members than the listener wants to look for')
+    body = string('many') + struct.pack('>i', 10001) + (string('x') + nullable(None)) * 10001
+    same(struct.unpack('>ih', leader.connection.call(LEAVE, 3, body)[:6])[1], 42, 'nor to leave')
     for m in members:
         m.close()
 

@@ -129,7 +129,14 @@ report(const KsGroupKey *group, const KwString *member, const char *what, int32 
 	removals += member != NULL;
 }
 
-static const KsClassicHooks hooks = {enter, leave, stamp, publish, answer, report};
+/* As many owners as first letters. */
+static Oid
+owner(const KsGroupKey *group)
+{
+	return (Oid) group->name[0];
+}
+
+static const KsClassicHooks hooks = {enter, leave, stamp, owner, publish, answer, report};
 
 static void *
 caller(int n)
@@ -428,6 +435,35 @@ test_static(void)
 	ok(entered == 2, "they are two");
 }
 
+/* One more member of a group, that says so many bytes; the error. */
+static int
+join_with(int number, const char *group, int bytes)
+{
+	Member member = {.number = number};
+	char *metadata = palloc(bytes + 1);
+	int error;
+
+	memset(metadata, 'm', bytes);
+	metadata[bytes] = '\0';
+	strcpy(key.name, group);
+	join_as(&member, metadata, 0);
+	error = joined(&member);
+	pfree(metadata);
+	return error;
+}
+
+static void
+test_memory(void)
+{
+	start();
+	limits.initial_delay = 1000;
+	ok(join_with(0, "g", 400000) == -1 && join_with(1, "g2", 400000) == -1 && join_with(2, "g", 115000) == -1,
+	   "one owner's groups may have seven eighths of the memory");
+	ok(join_with(3, "g2", 10) == 81, "and no more");
+	ok(join_with(4, "h", 10) == -1, "the rest is for others");
+	ok(join_with(5, "h", 40000) == 81, "who have little");
+}
+
 static void
 test_limits(void)
 {
@@ -584,6 +620,7 @@ main(void)
 	test_silence();
 	test_static();
 	test_limits();
+	test_memory();
 	test_random();
 	test_bytes();
 	printf("1..%d\n", tap_count);
