@@ -192,6 +192,19 @@ ks_group_may_use(Oid owner)
 		   has_privs_of_role(GetUserId(), owner);
 }
 
+bool
+ks_group_row_may_use(const char *name)
+{
+	KsOwnerScope scope;
+	KsGroupStart start;
+	Oid user = GetUserId();
+
+	ks_owner_begin(&scope);
+	read_row(name, user, &start);
+	ks_owner_end(&scope);
+	return !start.has_row || ks_group_may_use(start.owner);
+}
+
 static void
 check_use(const KsGroupKey *key, Oid owner)
 {

@@ -27,6 +27,12 @@ extern bool ks_group_open_existing(const char *name, KsGroupKey *key);
 /* May the current user use groups of this owner?  Of a role that is gone: superusers. */
 extern bool ks_group_may_use(Oid owner);
 
+/*
+ * May it, as the group's row says now, use the group of this name?  Of a name that has
+ * no row: yes, for no other role has it.  Nothing is locked or put into memory.
+ */
+extern bool ks_group_row_may_use(const char *name);
+
 /* Write the rows of groups that this transaction made by using them. */
 extern void ks_group_persist_new(void);
 

@@ -473,10 +473,28 @@ typedef struct Ending
 	bool bumps;
 } Ending;
 
+/*
+ * The groups may be others' by now: handed on, or made by them while the offsets were
+ * staged.  Those offsets are left out.  Offsets come by group.
+ */
+static bool
+is_still_ours(const KsTransaction *transaction, const char *group)
+{
+	bool ours = ks_group_row_may_use(group);
+
+	if (!ours)
+		ks_log_event((errmsg("transaction of transactional id \"%s\" was committed without its offsets of group \"%s\"",
+							 transaction->id, group),
+					  errdetail("The group belongs to another role.")));
+	return ours;
+}
+
 /* Its offsets; a partition of a group that another transaction is at has the client come again. */
 static void
-commit_offsets(const KsStaged *staged)
+commit_offsets(const KsTransaction *transaction, const KsStaged *staged)
 {
+	const char *group = NULL;
+	bool ours = false;
 	ListCell *lc;
 
 	foreach (lc, staged->offsets)
@@ -486,7 +504,12 @@ commit_offsets(const KsStaged *staged)
 		KsTopic topic;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!ks_topic_find_by_id(offset->topic_id, &topic))
+		if (group == NULL || strcmp(group, offset->group) != 0)
+		{
+			group = offset->group;
+			ours = is_still_ours(transaction, group);
+		}
+		if (!ours || !ks_topic_find_by_id(offset->topic_id, &topic))
 			continue;
 		ks_group_make_key(offset->group, &key);
 		if (ks_offset_set_staged(&key, &topic.uuid, topic.topic_id, offset->partition, offset->offset, offset->metadata,
@@ -508,7 +531,7 @@ commit_staged(KsTransaction *transaction, const Ending *ending)
 
 	ks_staging_collect(transaction, &staged);
 	appends = ks_staging_appends(&staged, &count, &dropped);
-	commit_offsets(&staged);
+	commit_offsets(transaction, &staged);
 	KS_DEBUG_POINT("kafka.offsets_set");
 	transaction->state = KS_TRANSACTION_COMMITTED;
 	if (ending->bumps)

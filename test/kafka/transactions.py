@@ -264,3 +264,15 @@ is_((Producer(limited, 'numbered-0').init(), Producer(limited, 'compacted').init
 sql('ALTER ROLE %s SET kstream.max_transactional_ids_per_role = -1' % user)
 is_(Producer(Connection(port, user, password), 'numbered-1').init(), 0, 'where there is no limit it makes more')
 sql('ALTER ROLE %s RESET kstream.max_transactional_ids_per_role' % user)
+
+# a group that is handed on: what its former owner has staged does not move it
+sql('GRANT SELECT, INSERT ON kstream_topic.t TO mallory')
+giver = Producer(mallory, 'giver', v2=True)
+giver.init()
+is_((giver.offsets('handed', 't', 0, 1), giver.offsets('kept', 't', 0, 1)), (0, 0), 'offsets of two groups are staged')
+is_(giver.produce('t', 0, 'given'), 0, 'and a record')
+is_(sql("SELECT kstream.alter_group('handed', '{\"owner\": \"%s\"}')" % user), '', 'one of the groups becomes another role\'s')
+is_(giver.offsets('handed', 't', 1, 1), 30, 'which its former owner may not use')
+is_(giver.commit(), 0, 'the transaction commits')
+is_((committed('handed'), committed('kept')), ('', 't 0 1'), 'without the offset of the group that is another\'s')
+is_(rows('t').split()[-1], 'given', 'with the record')
