@@ -56,9 +56,10 @@ ks_kafka_transactional_id(KwString id)
 
 	if (id.len <= 0 || id.len > KS_TRANSACTIONAL_ID_MAX)
 		return NULL;
-	copy = ks_wire_cstring(id);
-	if ((int32) strlen(copy) != id.len)
+	/* Asked, not thrown: the error would go to the log, and clients would come again with the id. */
+	if (!pg_verify_mbstr(PG_UTF8, id.data, id.len, true))
 		return NULL;
+	copy = ks_wire_cstring(id);
 	converted = pg_any_to_server(copy, id.len, PG_UTF8);
 	return strlen(converted) <= KS_TRANSACTIONAL_ID_MAX ? converted : NULL;
 }

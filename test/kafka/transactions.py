@@ -153,6 +153,8 @@ p.name = ''
 is_(p.init(), 42, 'an empty id')
 p.name = 'x' * 2000
 is_(p.init(), 42, 'a long one')
+for p.name in (b'\xff', b'a\0b', b'\xed\xa0\x80'):
+    is_((p.init(), described(c, p.name)[0]), (42, 105), 'an id that is no text, %r' % p.name)
 p.name = 'limits'
 is_(p.init(), 0, 'a right one')
 p.add(('t', 0))
