@@ -53,7 +53,7 @@ END $$;
 SET ROLE kstream_nobody;
 -- each of kstream's own tables and sequences
 SELECT DISTINCT kstream_attack.attempt(format(s, c.oid::regclass)) FROM pg_class c,
-	unnest(ARRAY['SELECT FROM %s', 'DELETE FROM %s', 'LOCK TABLE %s IN ACCESS SHARE MODE']) s WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace) AND relkind = 'r';
+	unnest(ARRAY['SELECT FROM %s', 'DELETE FROM %s', 'LOCK TABLE %s IN ACCESS SHARE MODE']) s WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace, 'kstream_turns'::regnamespace) AND relkind = 'r';
 SELECT DISTINCT kstream_attack.attempt(format(s, c.oid::regclass)) FROM pg_class c,
 	unnest(ARRAY['SELECT nextval(%L)', 'SELECT setval(%L, 1)', 'SELECT FROM %s']) s WHERE relnamespace = 'kstream'::regnamespace AND relkind = 'S';
 CALL kstream_attack.try(
@@ -97,6 +97,35 @@ CALL kstream_attack.try(
 	-- a topic's table, and its statistics
 	'CREATE TABLE kstream_attack.t () INHERITS (kstream_topic.secret)', 'SELECT FROM kstream_topic.secret',
 	'EXPLAIN SELECT FROM kstream_topic.secret', 'SELECT FROM pg_stats WHERE schemaname IN (''kstream'', ''kstream_log'', ''kstream_topic'')');
+RESET ROLE;
+
+--
+-- Tables that maintenance empties as a whole, which it cannot while anybody has them locked: a role without
+-- any right cannot lock them to the end of its transaction, by a view nor by their names (PREPARE asks for no right).
+--
+SELECT oid, relname INTO kstream_attack.emptied FROM pg_class WHERE relkind = 'r' AND relname ~ '^(staged|producer_batch)_[01]$' AND relnamespace::regnamespace::text ~ '^kstream';
+GRANT SELECT ON kstream_attack.emptied TO PUBLIC;
+SELECT relname FROM kstream_attack.emptied ORDER BY 1;
+SET ROLE kstream_nobody;
+BEGIN;
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOR name IN SELECT format('kstream.%I', viewname) FROM pg_views WHERE schemaname = 'kstream' LOOP
+		EXECUTE format('SELECT FROM %s', name);
+	END LOOP;
+	FOR name IN SELECT oid::regclass FROM kstream_attack.emptied LOOP
+		BEGIN
+			EXECUTE format('PREPARE hold AS DELETE FROM %s', name);
+			DEALLOCATE hold;
+		EXCEPTION WHEN insufficient_privilege THEN
+			NULL;
+		END;
+	END LOOP;
+END $$;
+SELECT relname, mode FROM pg_locks JOIN kstream_attack.emptied ON oid = relation WHERE pid = pg_backend_pid() ORDER BY 1, 2;
+COMMIT;
 RESET ROLE;
 
 --

@@ -3,7 +3,7 @@
 CREATE ROLE kstream_wall;
 GRANT pg_read_all_data, pg_write_all_data TO kstream_wall;
 CREATE ROLE kstream_granted;
-GRANT USAGE ON SCHEMA kstream_log TO kstream_granted;
+GRANT USAGE ON SCHEMA kstream_log, kstream_turns TO kstream_granted;
 GRANT CREATE ON SCHEMA kstream_topic TO kstream_wall;
 SELECT kstream.create_topic('t', 2, '{"cleanup_policy": "compact"}'), kstream.produce('t', 'k', 'v', partition => 0), kstream.create_group('g');
 SELECT count(*) FROM kstream.poll('g', '{t}', 'm', commit => true) r;
@@ -13,9 +13,9 @@ INSERT INTO captured VALUES (1);
 CALL kstream.snapshot('captured');
 CALL kstream.run_maintenance();
 GRANT ALL ON ALL TABLES IN SCHEMA kstream_log TO kstream_granted;
-DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'kstream'::regnamespace AND relkind = 'r' LOOP EXECUTE format('GRANT ALL ON %s TO kstream_granted', t); END LOOP; END $$;
+DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_turns'::regnamespace) AND relkind = 'r' LOOP EXECUTE format('GRANT ALL ON %s TO kstream_granted', t); END LOOP; END $$;
 
-CREATE TABLE closed AS SELECT oid::regclass AS relation, relname FROM pg_class WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace) AND relkind = 'r';
+CREATE TABLE closed AS SELECT oid::regclass AS relation, relname FROM pg_class WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace, 'kstream_turns'::regnamespace) AND relkind = 'r';
 GRANT SELECT ON closed TO PUBLIC;
 SELECT count(*) > 10 AS many, bool_and(relrowsecurity) AS closed FROM closed JOIN pg_class c ON c.oid = relation;
 SELECT count(*) FROM pg_policy JOIN closed ON polrelid = relation;

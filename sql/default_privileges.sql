@@ -53,8 +53,8 @@ CREATE EXTENSION kstream;
 SELECT kstream.create_topic('t');
 SELECT n.nspname, a.grantee::regrole, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname LIKE 'kstream%' AND a.grantee <> n.nspowner ORDER BY 1, 2, 3;
 SELECT c.relkind, c.relname, a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
-WHERE c.relnamespace::regnamespace::text IN ('kstream', 'kstream_log') AND a.grantee <> c.relowner AND (a.grantee <> 0 OR relkind <> 'v') ORDER BY 1, 2, 3, 4;
-SELECT relrowsecurity, count(*) > 10 AS many FROM pg_class WHERE relnamespace::regnamespace::text IN ('kstream', 'kstream_log') AND relkind = 'r' GROUP BY 1;
+WHERE c.relnamespace::regnamespace::text IN ('kstream', 'kstream_log', 'kstream_turns') AND a.grantee <> c.relowner AND (a.grantee <> 0 OR relkind <> 'v') ORDER BY 1, 2, 3, 4;
+SELECT relrowsecurity, count(*) > 10 AS many FROM pg_class WHERE relnamespace::regnamespace::text IN ('kstream', 'kstream_log', 'kstream_turns') AND relkind = 'r' GROUP BY 1;
 \c :regression
 DROP DATABASE kstream_defaults;
 

@@ -18,7 +18,7 @@ WHERE obj_description(objid, classid::regclass::name) IS NULL AND type <> 'type'
 SELECT identity FROM member WHERE type = 'function' AND obj_description(objid, 'pg_proc') LIKE '%.' ORDER BY 1;
 SELECT proowner::regrole = (SELECT extowner::regrole FROM pg_extension WHERE extname = 'kstream') AS by_owner, count(*) > 0 AS some
 FROM pg_proc WHERE oid IN (SELECT objid FROM member WHERE classid = 'pg_proc'::regclass) GROUP BY 1;
-SELECT count(*) AS others FROM pg_class WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace)
+SELECT count(*) AS others FROM pg_class WHERE relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace, 'kstream_turns'::regnamespace)
 	AND relowner <> (SELECT extowner FROM pg_extension WHERE extname = 'kstream');
 
 --
@@ -36,7 +36,7 @@ WHERE oid IN (SELECT objid FROM member WHERE classid = 'pg_proc'::regclass)
 --
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, a.grantee = 0 AS public, string_agg(DISTINCT a.privilege_type, ', ') AS rights
 FROM pg_class c, LATERAL aclexplode(COALESCE(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner))) a
-WHERE c.relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace) AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner
+WHERE c.relnamespace IN ('kstream'::regnamespace, 'kstream_log'::regnamespace, 'kstream_turns'::regnamespace) AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner
 GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT nspname, has_schema_privilege('public', oid, 'USAGE') AS usage, has_schema_privilege('public', oid, 'CREATE') AS "create"
 FROM pg_namespace WHERE nspname LIKE 'kstream%' ORDER BY 1;

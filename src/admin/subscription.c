@@ -8,7 +8,7 @@
  * would be done to the subscriber's: retention there would remove records here,
  * and a row that names a table which is not here would stop the replication of
  * everything else.  So as soon as a subscription is made or refreshed, the
- * tables of the schemas kstream and kstream_log are taken out of it again: what
+ * tables of the schemas kstream, kstream_turns and kstream_log are taken out of it again: what
  * arrives for a table that is not in a subscription is passed over before it is
  * looked at, and its rows are not copied.
  *
@@ -48,6 +48,7 @@ is_own_table(Oid relid)
 	Oid namespace = get_rel_namespace(relid);
 
 	return OidIsValid(namespace) && (namespace == get_namespace_oid("kstream", true) ||
+									 namespace == get_namespace_oid("kstream_turns", true) ||
 									 namespace == get_namespace_oid("kstream_log", true));
 }
 

@@ -79,7 +79,7 @@ catalog_relation(Oid namespace, const char *name)
 	Oid relid = get_relname_relid(name, namespace);
 
 	if (!OidIsValid(relid))
-		elog(ERROR, "relation \"kstream.%s\" does not exist", name);
+		elog(ERROR, "relation \"%s.%s\" does not exist", get_namespace_name(namespace), name);
 	return relid;
 }
 
@@ -160,10 +160,12 @@ static void
 read_catalog(KsCatalog *fresh)
 {
 	Oid namespace;
+	Oid turns;
 
 	if (!ks_catalog_exists())
 		no_extension();
 	namespace = get_namespace_oid("kstream", false);
+	turns = get_namespace_oid("kstream_turns", false);
 	fresh->extension = get_extension_oid("kstream", false);
 	fresh->owner = extension_owner(fresh->extension);
 	fresh->topic = catalog_relation(namespace, "topic");
@@ -180,19 +182,19 @@ read_catalog(KsCatalog *fresh)
 	fresh->segment_base_index = catalog_relation(namespace, "segment_topic_id_partition_base_offset_key");
 	fresh->segment_unfrozen_index = catalog_relation(namespace, "segment_unfrozen");
 	fresh->producer_turn = catalog_relation(namespace, "producer_turn");
-	fresh->producer_batch[0] = catalog_relation(namespace, "producer_batch_0");
-	fresh->producer_batch[1] = catalog_relation(namespace, "producer_batch_1");
-	fresh->producer_batch_index[0] = catalog_relation(namespace, "producer_batch_0_key");
-	fresh->producer_batch_index[1] = catalog_relation(namespace, "producer_batch_1_key");
+	fresh->producer_batch[0] = catalog_relation(turns, "producer_batch_0");
+	fresh->producer_batch[1] = catalog_relation(turns, "producer_batch_1");
+	fresh->producer_batch_index[0] = catalog_relation(turns, "producer_batch_0_key");
+	fresh->producer_batch_index[1] = catalog_relation(turns, "producer_batch_1_key");
 	fresh->staging_turn = catalog_relation(namespace, "staging_turn");
-	fresh->staged[0] = catalog_relation(namespace, "staged_0");
-	fresh->staged[1] = catalog_relation(namespace, "staged_1");
-	fresh->staged_index[0][0] = catalog_relation(namespace, "staged_0_id");
-	fresh->staged_index[0][1] = catalog_relation(namespace, "staged_0_partition");
-	fresh->staged_index[0][2] = catalog_relation(namespace, "staged_0_group");
-	fresh->staged_index[1][0] = catalog_relation(namespace, "staged_1_id");
-	fresh->staged_index[1][1] = catalog_relation(namespace, "staged_1_partition");
-	fresh->staged_index[1][2] = catalog_relation(namespace, "staged_1_group");
+	fresh->staged[0] = catalog_relation(turns, "staged_0");
+	fresh->staged[1] = catalog_relation(turns, "staged_1");
+	fresh->staged_index[0][0] = catalog_relation(turns, "staged_0_id");
+	fresh->staged_index[0][1] = catalog_relation(turns, "staged_0_partition");
+	fresh->staged_index[0][2] = catalog_relation(turns, "staged_0_group");
+	fresh->staged_index[1][0] = catalog_relation(turns, "staged_1_id");
+	fresh->staged_index[1][1] = catalog_relation(turns, "staged_1_partition");
+	fresh->staged_index[1][2] = catalog_relation(turns, "staged_1_group");
 	fresh->key_placement = catalog_relation(namespace, "key_placement");
 	fresh->key_placement_index = catalog_relation(namespace, "key_placement_pkey");
 }

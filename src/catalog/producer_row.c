@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * producer_row.c
- *	  The rows of kstream.producer_batch_0 and _1, and of kstream.producer_turn.
+ *	  The rows of kstream_turns.producer_batch_0 and _1, and of kstream.producer_turn.
  *
  * produce/producer_batch.c has the model, and reads and inserts batches: in the flush,
  * without SQL, with the numbers of attributes of this header.
@@ -53,6 +53,6 @@ void
 ks_producer_turn_row_switch(int table)
 {
 	/* Both in one transaction, so that an abort leaves the tables as they were. */
-	(void) ks_owner_execute("TRUNCATE kstream.producer_batch_%d", table);
+	(void) ks_owner_execute("TRUNCATE kstream_turns.producer_batch_%d", table);
 	(void) ks_owner_execute("UPDATE kstream.producer_turn SET current = %d, since = pg_catalog.clock_timestamp()", table);
 }

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * producer_row.h
- *	  The rows of kstream.producer_batch_0 and _1, and of kstream.producer_turn.
+ *	  The rows of kstream_turns.producer_batch_0 and _1, and of kstream.producer_turn.
  *
  * src/catalog/producer_row.h
  *-------------------------------------------------------------------------

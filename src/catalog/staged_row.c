@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * staged_row.c
- *	  The rows of kstream.staged_0 and kstream.staged_1, and of kstream.staging_turn.
+ *	  The rows of kstream_turns.staged_0 and kstream_turns.staged_1, and of kstream.staging_turn.
  *
  * staging/staged_table.c has the model, and reads and inserts staged rows without SQL,
  * with the numbers of attributes of this header.
@@ -58,5 +58,5 @@ ks_staging_turn_row_switch(int table)
 void
 ks_staged_row_truncate(int table)
 {
-	(void) ks_owner_execute("TRUNCATE kstream.staged_%d", table);
+	(void) ks_owner_execute("TRUNCATE kstream_turns.staged_%d", table);
 }

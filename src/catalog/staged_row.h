@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * staged_row.h
- *	  The rows of kstream.staged_0 and kstream.staged_1, and of kstream.staging_turn.
+ *	  The rows of kstream_turns.staged_0 and kstream_turns.staged_1, and of kstream.staging_turn.
  *
  * src/catalog/staged_row.h
  *-------------------------------------------------------------------------

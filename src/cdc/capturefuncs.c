@@ -29,6 +29,8 @@
 static void
 check_can_be_captured(Relation rel)
 {
+	const char *schema;
+
 	if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -37,8 +39,9 @@ check_can_be_captured(Relation rel)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot capture temporary table \"%s\"", RelationGetRelationName(rel))));
-	if (IsCatalogRelation(rel) || strcmp(get_namespace_name(RelationGetNamespace(rel)), "kstream") == 0 ||
-		strcmp(get_namespace_name(RelationGetNamespace(rel)), "kstream_log") == 0)
+	schema = get_namespace_name(RelationGetNamespace(rel));
+	if (IsCatalogRelation(rel) || strcmp(schema, "kstream") == 0 || strcmp(schema, "kstream_log") == 0 ||
+		strcmp(schema, "kstream_turns") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot capture system table \"%s\"", RelationGetRelationName(rel))));

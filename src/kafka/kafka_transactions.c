@@ -214,6 +214,8 @@ make_id(const KwInitProducerIdRequest *wanted, KsTransaction *transaction)
 {
 	if (!may_write_anywhere())
 		return KS_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+	if (!ks_staging_may_make_id(GetUserId()))
+		return KS_KAFKA_POLICY_VIOLATION;
 	ks_transaction_make(transaction, ks_kafka_transactional_id(wanted->transactional_id), GetUserId(), ks_staging_new_producer_id());
 	transaction->timeout = wanted->transaction_timeout_ms;
 	write_state(transaction);

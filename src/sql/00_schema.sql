@@ -15,3 +15,10 @@ COMMENT ON SCHEMA kstream_topic IS 'kstream: a foreign table per topic, which ca
 
 CREATE SCHEMA kstream_log;
 COMMENT ON SCHEMA kstream_log IS 'kstream: the segments of the logs; nobody''s interface';
+
+/*
+ * Whoever may use a schema can lock its tables to the end of a transaction, without a
+ * right on them (PREPARE), and so keep maintenance from emptying them.
+ */
+CREATE SCHEMA kstream_turns;
+COMMENT ON SCHEMA kstream_turns IS 'kstream: tables that take turns, each emptied as a whole; nobody''s interface';

@@ -121,7 +121,7 @@ COMMENT ON COLUMN kstream.segment_template.stable_offset IS 'last stable offset 
 COMMENT ON COLUMN kstream.segment_template.max_timestamp IS 'greatest record timestamp, milliseconds since 1970-01-01 UTC';
 COMMENT ON COLUMN kstream.segment_template.batch IS 'a Kafka RecordBatch, magic 2, byte for byte';
 
-CREATE TABLE kstream.producer_batch_0 (
+CREATE TABLE kstream_turns.producer_batch_0 (
     producer_id    bigint NOT NULL,
     topic_id       integer NOT NULL,
     partition      integer NOT NULL,
@@ -131,13 +131,13 @@ CREATE TABLE kstream.producer_batch_0 (
     last_sequence  integer NOT NULL,
     told_offset    bigint
 );
-CREATE INDEX producer_batch_0_key ON kstream.producer_batch_0 (producer_id, topic_id, partition, base_offset);
-CREATE TABLE kstream.producer_batch_1 (LIKE kstream.producer_batch_0);
-CREATE INDEX producer_batch_1_key ON kstream.producer_batch_1 (producer_id, topic_id, partition, base_offset);
-COMMENT ON TABLE kstream.producer_batch_0 IS 'batches of idempotent Kafka producers, so that one that comes again is known; takes turns with producer_batch_1';
-COMMENT ON COLUMN kstream.producer_batch_0.base_offset IS 'of a batch of a transaction: the version of its row in staging';
-COMMENT ON COLUMN kstream.producer_batch_0.told_offset IS 'which offset its producer was told, where that is another one';
-COMMENT ON TABLE kstream.producer_batch_1 IS 'batches of idempotent Kafka producers; takes turns with producer_batch_0';
+CREATE INDEX producer_batch_0_key ON kstream_turns.producer_batch_0 (producer_id, topic_id, partition, base_offset);
+CREATE TABLE kstream_turns.producer_batch_1 (LIKE kstream_turns.producer_batch_0);
+CREATE INDEX producer_batch_1_key ON kstream_turns.producer_batch_1 (producer_id, topic_id, partition, base_offset);
+COMMENT ON TABLE kstream_turns.producer_batch_0 IS 'batches of idempotent Kafka producers, so that one that comes again is known; takes turns with producer_batch_1';
+COMMENT ON COLUMN kstream_turns.producer_batch_0.base_offset IS 'of a batch of a transaction: the version of its row in staging';
+COMMENT ON COLUMN kstream_turns.producer_batch_0.told_offset IS 'which offset its producer was told, where that is another one';
+COMMENT ON TABLE kstream_turns.producer_batch_1 IS 'batches of idempotent Kafka producers; takes turns with producer_batch_0';
 
 CREATE TABLE kstream.producer_turn (
     current integer NOT NULL CHECK (current OPERATOR(pg_catalog.=) 0 OR current OPERATOR(pg_catalog.=) 1),
@@ -146,11 +146,11 @@ CREATE TABLE kstream.producer_turn (
 INSERT INTO kstream.producer_turn VALUES (0, pg_catalog.clock_timestamp());
 COMMENT ON TABLE kstream.producer_turn IS 'which of the producer_batch tables is written to, and since when';
 -- A publication may name a table before kstream takes it out: no write here may fail for it.
-ALTER TABLE kstream.producer_batch_0 REPLICA IDENTITY FULL;
-ALTER TABLE kstream.producer_batch_1 REPLICA IDENTITY FULL;
+ALTER TABLE kstream_turns.producer_batch_0 REPLICA IDENTITY FULL;
+ALTER TABLE kstream_turns.producer_batch_1 REPLICA IDENTITY FULL;
 ALTER TABLE kstream.producer_turn REPLICA IDENTITY FULL;
 
-CREATE TABLE kstream.staged_0 (
+CREATE TABLE kstream_turns.staged_0 (
     transactional_id  text    COLLATE pg_catalog."C" NOT NULL,
     version           bigint  NOT NULL,
     serial            bigint  NOT NULL,
@@ -177,25 +177,25 @@ CREATE TABLE kstream.staged_0 (
     told_offset       bigint,
     batch             bytea
 );
-ALTER TABLE kstream.staged_0 ALTER COLUMN batch SET STORAGE EXTERNAL;
-CREATE TABLE kstream.staged_1 (LIKE kstream.staged_0 INCLUDING STORAGE);
-CREATE INDEX staged_0_id ON kstream.staged_0 (transactional_id, version);
-CREATE INDEX staged_0_partition ON kstream.staged_0 (transactional_id, serial, topic_id, partition, version)
+ALTER TABLE kstream_turns.staged_0 ALTER COLUMN batch SET STORAGE EXTERNAL;
+CREATE TABLE kstream_turns.staged_1 (LIKE kstream_turns.staged_0 INCLUDING STORAGE);
+CREATE INDEX staged_0_id ON kstream_turns.staged_0 (transactional_id, version);
+CREATE INDEX staged_0_partition ON kstream_turns.staged_0 (transactional_id, serial, topic_id, partition, version)
     WHERE topic_id IS NOT NULL AND group_id IS NULL;
-CREATE INDEX staged_0_group ON kstream.staged_0 (group_id, transactional_id, version) WHERE group_id IS NOT NULL;
-ALTER TABLE kstream.staged_0 REPLICA IDENTITY FULL;
-CREATE INDEX staged_1_id ON kstream.staged_1 (transactional_id, version);
-CREATE INDEX staged_1_partition ON kstream.staged_1 (transactional_id, serial, topic_id, partition, version)
+CREATE INDEX staged_0_group ON kstream_turns.staged_0 (group_id, transactional_id, version) WHERE group_id IS NOT NULL;
+ALTER TABLE kstream_turns.staged_0 REPLICA IDENTITY FULL;
+CREATE INDEX staged_1_id ON kstream_turns.staged_1 (transactional_id, version);
+CREATE INDEX staged_1_partition ON kstream_turns.staged_1 (transactional_id, serial, topic_id, partition, version)
     WHERE topic_id IS NOT NULL AND group_id IS NULL;
-CREATE INDEX staged_1_group ON kstream.staged_1 (group_id, transactional_id, version) WHERE group_id IS NOT NULL;
-ALTER TABLE kstream.staged_1 REPLICA IDENTITY FULL;
-COMMENT ON TABLE kstream.staged_0 IS 'transactional ids of Kafka producers, and what their open transactions have written; takes turns with staged_1';
-COMMENT ON TABLE kstream.staged_1 IS 'transactional ids of Kafka producers, and what their open transactions have written; takes turns with staged_0';
-COMMENT ON COLUMN kstream.staged_0.version IS 'counts the rows of a transactional id: the newest one says its state';
-COMMENT ON COLUMN kstream.staged_0.first_version IS 'of the first row of its latest transaction';
-COMMENT ON COLUMN kstream.staged_0.state IS '0: no transaction so far, 1: open, 2: committed, 3: aborted';
-COMMENT ON COLUMN kstream.staged_0.committed IS 'an offset of a group';
-COMMENT ON COLUMN kstream.staged_0.told_offset IS 'which offset the producer was told: a guess';
+CREATE INDEX staged_1_group ON kstream_turns.staged_1 (group_id, transactional_id, version) WHERE group_id IS NOT NULL;
+ALTER TABLE kstream_turns.staged_1 REPLICA IDENTITY FULL;
+COMMENT ON TABLE kstream_turns.staged_0 IS 'transactional ids of Kafka producers, and what their open transactions have written; takes turns with staged_1';
+COMMENT ON TABLE kstream_turns.staged_1 IS 'transactional ids of Kafka producers, and what their open transactions have written; takes turns with staged_0';
+COMMENT ON COLUMN kstream_turns.staged_0.version IS 'counts the rows of a transactional id: the newest one says its state';
+COMMENT ON COLUMN kstream_turns.staged_0.first_version IS 'of the first row of its latest transaction';
+COMMENT ON COLUMN kstream_turns.staged_0.state IS '0: no transaction so far, 1: open, 2: committed, 3: aborted';
+COMMENT ON COLUMN kstream_turns.staged_0.committed IS 'an offset of a group';
+COMMENT ON COLUMN kstream_turns.staged_0.told_offset IS 'which offset the producer was told: a guess';
 
 CREATE TABLE kstream.staging_turn (
     current integer NOT NULL CHECK (current OPERATOR(pg_catalog.=) 0 OR current OPERATOR(pg_catalog.=) 1),

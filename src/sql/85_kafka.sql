@@ -28,20 +28,17 @@ COMMENT ON VIEW kstream.kafka_requests IS 'what Kafka clients have asked for sin
 COMMENT ON COLUMN kstream.kafka_requests.errors IS 'transactions of such requests that rolled back';
 COMMENT ON COLUMN kstream.kafka_requests.seconds IS 'from a request''s coming to its answer, with the time that it waited';
 
+CREATE FUNCTION kstream.staged_list(OUT gid text, OUT pid bigint, OUT owner oid, OUT topic_id int, OUT partition int,
+                                    OUT records bigint, OUT bytes bigint, OUT since timestamptz)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_staged';
+COMMENT ON FUNCTION kstream.staged_list() IS 'what open transactions of Kafka clients have written; behind the view staged';
+
 CREATE VIEW kstream.staged WITH (security_barrier) AS
-    WITH row AS (SELECT * FROM kstream.staged_0 UNION ALL SELECT * FROM kstream.staged_1),
-         newest AS (SELECT DISTINCT ON (transactional_id) * FROM row ORDER BY transactional_id, version DESC)
-    SELECT 'kafka'::text AS kind, n.transactional_id AS gid, n.producer_id AS pid, pg_catalog.pg_get_userbyid(n.owner) AS owner,
-           t.topic, r.partition, COALESCE(pg_catalog.sum(r.records), 0)::bigint AS records,
-           COALESCE(pg_catalog.sum(pg_catalog.octet_length(r.batch)), 0)::bigint AS bytes, n.started_at AS since
-    FROM newest n
-         LEFT JOIN row r ON r.transactional_id OPERATOR(pg_catalog.=) n.transactional_id
-                            AND r.version OPERATOR(pg_catalog.>=) n.first_version
-                            AND r.topic_id IS NOT NULL AND r.group_id IS NULL
-         LEFT JOIN kstream.topic t ON t.topic_id OPERATOR(pg_catalog.=) r.topic_id
-    WHERE n.state OPERATOR(pg_catalog.=) 1
-          AND (pg_catalog.pg_has_role(n.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
-    GROUP BY n.transactional_id, n.producer_id, n.owner, t.topic, r.partition, n.started_at;
+    SELECT 'kafka'::text AS kind, s.gid, s.pid, pg_catalog.pg_get_userbyid(s.owner) AS owner, t.topic, s.partition,
+           pg_catalog.sum(s.records)::bigint AS records, pg_catalog.sum(s.bytes)::bigint AS bytes, s.since
+    FROM kstream.staged_list() s LEFT JOIN kstream.topic t ON t.topic_id OPERATOR(pg_catalog.=) s.topic_id
+    GROUP BY s.gid, s.pid, s.owner, t.topic, s.partition, s.since;
 COMMENT ON VIEW kstream.staged IS 'what open transactions of Kafka clients have written, by partition: of roles that one is a member of, all for members of pg_monitor';
 COMMENT ON COLUMN kstream.staged.gid IS 'the transactional id';
 COMMENT ON COLUMN kstream.staged.pid IS 'the producer id';

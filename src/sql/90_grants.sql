@@ -13,15 +13,15 @@ BEGIN
         SELECT format('REVOKE ALL ON %s %s FROM %s', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass,
                       CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
         FROM pg_class c, LATERAL (SELECT DISTINCT grantee FROM aclexplode(c.relacl)) a
-        WHERE c.relnamespace = 'kstream'::regnamespace AND c.relkind IN ('r', 'S', 'v') AND a.grantee <> c.relowner
+        WHERE c.relnamespace IN ('kstream'::regnamespace, 'kstream_turns'::regnamespace) AND c.relkind IN ('r', 'S', 'v') AND a.grantee <> c.relowner
         UNION ALL
         SELECT format('REVOKE ALL ON SCHEMA %I FROM %s', n.nspname,
                       CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
         FROM pg_namespace n, LATERAL (SELECT DISTINCT grantee FROM aclexplode(n.nspacl)) a
-        WHERE n.nspname IN ('kstream', 'kstream_topic', 'kstream_log') AND a.grantee <> n.nspowner
+        WHERE n.nspname IN ('kstream', 'kstream_topic', 'kstream_log', 'kstream_turns') AND a.grantee <> n.nspowner
         UNION ALL
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
-        FROM pg_class c WHERE c.relnamespace = 'kstream'::regnamespace AND c.relkind = 'r'
+        FROM pg_class c WHERE c.relnamespace IN ('kstream'::regnamespace, 'kstream_turns'::regnamespace) AND c.relkind = 'r'
     LOOP
         EXECUTE statement;
     END LOOP;

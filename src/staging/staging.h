@@ -24,6 +24,9 @@ extern void ks_staging_define_settings(void);
 extern int64 ks_staging_max_bytes(void); /* that one transaction may stage; -1: no limit */
 extern int ks_transaction_max_timeout;   /* ms */
 
+/* May a role make one more transactional id, without regard to what others make at this moment? */
+extern bool ks_staging_may_make_id(Oid role);
+
 /* ---------- one transactional id ---------- */
 
 /*

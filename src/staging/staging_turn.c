@@ -54,6 +54,7 @@ int ks_transaction_max_timeout = 900000;
 static int staging_size = 65536;                 /* kB */
 static int max_transaction_size = 10485760;      /* kB */
 static int transactional_id_expiration = 604800; /* s */
+static int max_ids_per_role = 10000;
 
 void
 ks_staging_define_settings(void)
@@ -70,6 +71,10 @@ ks_staging_define_settings(void)
 							"Largest size of the record batches of a Kafka client's transaction; -1 for no limit.",
 							NULL, &max_transaction_size, 10485760, -1, PG_INT32_MAX,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("kstream.max_transactional_ids_per_role",
+							"Transactional ids that a role which is no superuser can own in a database.",
+							"-1 sets no limit.", &max_ids_per_role, 10000, -1, PG_INT32_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("kstream.staging_size",
 							"Size at which another table takes up what Kafka clients' open transactions write.",
 							NULL, &staging_size, 65536, 64, PG_INT32_MAX,
@@ -80,6 +85,31 @@ int64
 ks_staging_max_bytes(void)
 {
 	return max_transaction_size < 0 ? -1 : (int64) max_transaction_size * 1024;
+}
+
+/*
+ * An id outlives its use for long, and each pass, and each turn of the tables, looks at
+ * all of them; so nobody makes them without end.
+ */
+bool
+ks_staging_may_make_id(Oid role)
+{
+	int count = 0;
+	ListCell *lc;
+
+	if (max_ids_per_role < 0 || superuser_arg(role))
+		return true;
+	foreach (lc, ks_staging_list_ids())
+	{
+		KsTransaction transaction;
+
+		CHECK_FOR_INTERRUPTS();
+		if (count >= max_ids_per_role)
+			return false;
+		if (ks_staging_read(lfirst(lc), &transaction) && transaction.owner == role)
+			count++;
+	}
+	return count < max_ids_per_role;
 }
 
 /* ---------- transactions that are open for too long ---------- */

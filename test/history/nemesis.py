@@ -15,7 +15,8 @@ import psycopg2
 from workload import ALL_PLACES, GROUPS, PLACES
 
 TABLES = ('committed_offset', 'topic', 'partition', 'segment', 'consumer_group', 'leader_epoch', 'capture', 'capture_snapshot',
-          'producer_batch_0', 'producer_batch_1', 'producer_turn')
+          'producer_turn')
+TURNS = ('kstream_turns.producer_batch_0', 'kstream_turns.producer_batch_1')
 
 
 class Nemesis:
@@ -185,7 +186,7 @@ class Nemesis:
         cursor = self.cursor()
         cursor.execute("SELECT 'kstream_log.' || quote_ident(relname) FROM pg_class"
                        " WHERE relnamespace = 'kstream_log'::regnamespace AND relkind = 'r' ORDER BY random() LIMIT 2")
-        return [name for name, in cursor.fetchall()] + ['kstream.' + self.random.choice(TABLES), 'stock']
+        return [name for name, in cursor.fetchall()] + [self.random.choice(['kstream.' + name for name in TABLES] + list(TURNS)), 'stock']
 
     def lock(self):
         cursor = self.cursor()

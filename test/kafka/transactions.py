@@ -253,3 +253,14 @@ sql("SELECT kstream.alter_topic('k', '{\"segment_age\": \"1 ms\"}')")
 sql('CALL kstream.run_maintenance()')
 sql('CALL kstream.run_maintenance()')
 is_(sql("SELECT string_agg(convert_from(value, 'UTF8'), ' ') FROM kstream_topic.k"), '2', 'of which the last one stays')
+
+# a role cannot make ids without end
+known = int(sql("SELECT count(DISTINCT transactional_id) FROM (SELECT * FROM kstream_turns.staged_0 UNION ALL SELECT * FROM kstream_turns.staged_1) s"
+                " WHERE owner = '%s'::regrole" % user))
+sql('ALTER ROLE %s SET kstream.max_transactional_ids_per_role = %d' % (user, known + 1))
+limited = Connection(port, user, password)
+is_([Producer(limited, 'numbered-%d' % n).init() for n in range(3)], [0, 44, 44], 'a role owns no more transactional ids than it may')
+is_((Producer(limited, 'numbered-0').init(), Producer(limited, 'compacted').init()), (0, 0), 'those that it has go on')
+sql('ALTER ROLE %s SET kstream.max_transactional_ids_per_role = -1' % user)
+is_(Producer(Connection(port, user, password), 'numbered-1').init(), 0, 'where there is no limit it makes more')
+sql('ALTER ROLE %s RESET kstream.max_transactional_ids_per_role' % user)

@@ -48,7 +48,7 @@ my %known;
 foreach my $line (split /\n/, $node->safe_psql('postgres', <<'SQL'))
 SELECT c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = 'kstream'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+WHERE c.relnamespace IN ('kstream'::regnamespace, 'kstream_turns'::regnamespace) AND c.relkind = 'r' AND a.attnum > 0
 ORDER BY 1, 3
 SQL
 {

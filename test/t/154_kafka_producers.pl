@@ -26,8 +26,8 @@ wait_for_listener($port);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub current { return sql('SELECT current FROM kstream.producer_turn'); }
-sub rows { return sql("SELECT count(*) FROM kstream.producer_batch_$_[0]"); }
-sub bytes { return sql("SELECT pg_total_relation_size('kstream.producer_batch_$_[0]') < 40000"); }
+sub rows { return sql("SELECT count(*) FROM kstream_turns.producer_batch_$_[0]"); }
+sub bytes { return sql("SELECT pg_total_relation_size('kstream_turns.producer_batch_$_[0]') < 40000"); }
 
 # Maintenance, as if so many seconds had gone by since the last turn.
 sub pass
@@ -59,7 +59,7 @@ is(rows(0) . ' ' . rows(1), '1001 1', 'the new row is in the other table');
 
 # A transaction that writes to the table that shall be emptied is not waited for.
 my $watcher = KstreamTest::session($node);
-$watcher->query('BEGIN; LOCK TABLE kstream.producer_batch_0 IN ROW EXCLUSIVE MODE');
+$watcher->query('BEGIN; LOCK TABLE kstream_turns.producer_batch_0 IN ROW EXCLUSIVE MODE');
 pass(70);
 is(current() . ' ' . rows(0), '1 1001', 'a table that is in use is left alone');
 $watcher->query('ROLLBACK');

@@ -79,9 +79,9 @@ my $holder = KstreamTest::session($node);
 $holder->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class');
 
 sub current { return sql('SELECT current FROM kstream.staging_turn'); }
-sub bytes { return sql("SELECT pg_total_relation_size('kstream.staged_0') + pg_total_relation_size('kstream.staged_1')"); }
+sub bytes { return sql("SELECT pg_total_relation_size('kstream_turns.staged_0') + pg_total_relation_size('kstream_turns.staged_1')"); }
 
-sub bytes_of { return sql("SELECT pg_relation_size('kstream.staged_$_[0]')"); }
+sub bytes_of { return sql("SELECT pg_relation_size('kstream_turns.staged_$_[0]')"); }
 
 sub pass
 {
@@ -98,11 +98,11 @@ pass();
 is(current(), 1 - $before, 'the table turns');
 is(told($c, "open.produce('c', 1, 'open2')"), 0, 'the open transaction goes on in the other one');
 pass();
-isnt(sql("SELECT count(*) FROM kstream.staged_$before"), 0, 'what it has in the first one stays');
+isnt(sql("SELECT count(*) FROM kstream_turns.staged_$before"), 0, 'what it has in the first one stays');
 is(told($c, 'open.commit()'), 0, 'until it is over');
 is(latest('open'), 'open1 open2', 'it was whole');
 pass();
-is(sql("SELECT count(*) FROM kstream.staged_$before"), 0, 'then that is empty, though a snapshot is held') if current() == 1 - $before;
+is(sql("SELECT count(*) FROM kstream_turns.staged_$before"), 0, 'then that is empty, though a snapshot is held') if current() == 1 - $before;
 is(told($c, "open.abort()"), 48, 'the states are still known');
 is(told($c, "open.add(('c', 1)) or open.produce('c', 1, 'open3') or open.commit()"), 0, 'sequences are, too');
 is(told($c, "old.produce('c', 1, 'old2') or old.commit()"), 0, 'an id that was idle over the turn goes on');
@@ -209,16 +209,16 @@ foreach my $fault ('error', 'sigkill')
 	$victim->run("SET kstream.debug_point = 'staging.carried=$fault'; CALL kstream.run_maintenance()");
 	if ($fault eq 'sigkill') { wait_usable($node); wait_for_listener($port); $c = kafka_client($port); }
 	is(current(), 1 - $table, 'the tables have turned');
-	isnt(sql("SELECT count(*) FROM kstream.staged_$table"), 0, "$fault while states are carried over: the table stays");
+	isnt(sql("SELECT count(*) FROM kstream_turns.staged_$table"), 0, "$fault while states are carried over: the table stays");
 	sql('CALL kstream.run_maintenance()');
-	is(sql("SELECT count(*) FROM kstream.staged_$table"), 0, 'emptied by the next pass');
+	is(sql("SELECT count(*) FROM kstream_turns.staged_$table"), 0, 'emptied by the next pass');
 	is(told($c, "described(c, 'late-$fault')[1]"), "'CompleteAbort'", 'nothing is forgotten');
 }
 
 # an id that is not used for long is forgotten
 sql("ALTER SYSTEM SET kstream.transactional_id_expiration = '60s'");
 sql('SELECT pg_reload_conf()');
-sql("UPDATE kstream.staged_$_ SET updated_at = updated_at - interval '2 minutes' WHERE transactional_id = 'slow'") foreach 0, 1;
+sql("UPDATE kstream_turns.staged_$_ SET updated_at = updated_at - interval '2 minutes' WHERE transactional_id = 'slow'") foreach 0, 1;
 like(told($c, 'transactions(c)'), qr/slow/, 'an id');
 told($c, "(busy := Producer(c, 'busy', v2=True)).init() or busy.produce('c', 0, 'x' * 20000) or busy.produce('c', 0, 'x' * 60000) or busy.commit()");
 pass();
