@@ -161,11 +161,18 @@ extern PGDLLIMPORT char *locale_monetary;
 	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), (pathkeys), (outer), NULL, NIL)
 #endif
 
-/* 16: the tokenizer of pg_hba.conf follows include lines, and names may be regular expressions. */
+/*
+ * 16: the tokenizer of pg_hba.conf follows include lines, and names may be regular
+ * expressions.  What it gives lives from the file's opening to its closing.
+ */
 #if PG_VERSION_NUM >= 160000
+#define KS_OPEN_AUTH_FILE(name) open_auth_file((name), LOG, 0, NULL)
+#define KS_CLOSE_AUTH_FILE(file) free_auth_file((file), 0)
 #define KS_TOKENIZE_AUTH_FILE(name, file, lines) tokenize_auth_file((name), (file), (lines), LOG, 0)
 #define KS_AUTH_TOKEN_REGEX(token) ((token)->regex)
 #else
+#define KS_OPEN_AUTH_FILE(name) AllocateFile((name), "r")
+#define KS_CLOSE_AUTH_FILE(file) ((void) FreeFile(file))
 #define KS_TOKENIZE_AUTH_FILE(name, file, lines) ((void) tokenize_auth_file((name), (file), (lines), LOG))
 #define KS_AUTH_TOKEN_REGEX(token) ((regex_t *) NULL)
 #endif

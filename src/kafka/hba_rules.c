@@ -61,24 +61,27 @@ parse_lines(List *lines, List **parsed)
 void
 ks_kafka_hba_load(void)
 {
-	FILE *file = AllocateFile(HbaFileName, "r");
 	MemoryContext context;
 	MemoryContext old;
 	List *lines = NIL;
 	List *parsed = NIL;
+	FILE *file;
 	bool sound;
 
-	if (file == NULL)
-	{
-		ereport(LOG, (errcode_for_file_access(), errmsg("could not open configuration file \"%s\": %m", HbaFileName)));
-		return;
-	}
 	/* A new context; the rules in use stay until the file has proven to be sound. */
 	context = AllocSetContextCreate(TopMemoryContext, "kstream hba rules", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
+	file = KS_OPEN_AUTH_FILE(HbaFileName);
+	if (file == NULL)
+	{
+		ereport(LOG, (errcode_for_file_access(), errmsg("could not open configuration file \"%s\": %m", HbaFileName)));
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		return;
+	}
 	KS_TOKENIZE_AUTH_FILE(HbaFileName, file, &lines);
-	FreeFile(file);
 	sound = parse_lines(lines, &parsed);
+	KS_CLOSE_AUTH_FILE(file);
 	MemoryContextSwitchTo(old);
 	/* As PostgreSQL: an erroneous file changes nothing. */
 	if (!sound)

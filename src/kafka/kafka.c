@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "utils/guc.h"
@@ -25,6 +27,7 @@ char *ks_kafka_database = NULL;
 char *ks_kafka_advertised_listener = NULL;
 int ks_kafka_max_connections = 100;
 int ks_kafka_max_connections_per_address = 0;
+int ks_kafka_max_log_lines = 20;
 int ks_kafka_node_id = 1;
 char *ks_kafka_nodes_setting = NULL;
 char *ks_kafka_anonymous_role = NULL;
@@ -77,6 +80,10 @@ ks_kafka_define_settings(void)
 	DefineCustomIntVariable("kstream.kafka_max_connections_per_address",
 							"Greatest number of Kafka connections from one address.", "0: no limit but that of all connections.",
 							&ks_kafka_max_connections_per_address, 0, 0, 10000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("kstream.kafka_max_log_lines",
+							"Greatest number of lines a second in the log about logins and requests of Kafka clients that failed.",
+							"Of all clients together; a line tells how many were left out.",
+							&ks_kafka_max_log_lines, 20, 0, INT_MAX, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("kstream.kafka_anonymous_role", "Role of Kafka clients that do not authenticate.",
 							   "A line of pg_hba.conf with the method trust must let it in.  Empty: they are refused.",
 							   &ks_kafka_anonymous_role, "", PGC_SIGHUP, 0, NULL, NULL, NULL);

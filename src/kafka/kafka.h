@@ -37,6 +37,7 @@ extern char *ks_kafka_database;
 extern char *ks_kafka_advertised_listener;
 extern int ks_kafka_max_connections;
 extern int ks_kafka_max_connections_per_address;
+extern int ks_kafka_max_log_lines;
 extern int ks_kafka_node_id;
 extern char *ks_kafka_nodes_setting;
 extern char *ks_kafka_anonymous_role;

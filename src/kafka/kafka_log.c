@@ -4,7 +4,7 @@
  *
  * A client that fails to log in, or whose requests fail for the server's fault, is
  * worth a line.  Whoever can connect can do that thousands of times a second, so
- * all sessions share a budget for each second.
+ * all sessions share a budget for each second (kstream.kafka_max_log_lines).
  *
  * The budget is one atomic: the second, and how many asked in it.  Whoever asks first
  * in another second tells what the one before it left out.  No lock; nothing to
@@ -19,10 +19,8 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "kafka/kafka.h"
 #include "kafka/kafka_log.h"
-
-/* Lines in a second. */
-#define LINES_MAX 20
 
 typedef struct Shared
 {
@@ -57,7 +55,7 @@ ks_kafka_may_log(void)
 	do
 		asked = (uint32) (old >> 32) == second ? old + 1 : ((uint64) second << 32) + 1;
 	while (!pg_atomic_compare_exchange_u64(&shared->asked, &old, asked));
-	if ((uint32) (old >> 32) != second && (uint32) old > LINES_MAX)
-		ereport(LOG, (errmsg("%u lines about Kafka clients were left out", (uint32) old - LINES_MAX)));
-	return (uint32) asked <= LINES_MAX;
+	if ((uint32) (old >> 32) != second && (uint32) old > (uint32) ks_kafka_max_log_lines)
+		ereport(LOG, (errmsg("%u lines about Kafka clients were left out", (uint32) old - (uint32) ks_kafka_max_log_lines)));
+	return (uint32) asked <= (uint32) ks_kafka_max_log_lines;
 }

@@ -29,7 +29,7 @@ my $data = $node->data_dir;
 
 system_or_bail('openssl', 'req', '-new', '-x509', '-days', '10', '-nodes', '-subj', '/CN=localhost', '-out', "$data/server.crt", '-keyout', "$data/server.key");
 chmod 0600, "$data/server.key";
-$node->append_conf('postgresql.conf', "ssl = on\nssl_ca_file = 'server.crt'\nauthentication_timeout = 30s\n");
+$node->append_conf('postgresql.conf', "ssl = on\nssl_ca_file = 'server.crt'\nauthentication_timeout = 30s\nkstream.kafka_max_log_lines = 1000000\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE DATABASE market;
 CREATE ROLE staff;
