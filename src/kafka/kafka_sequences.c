@@ -12,7 +12,9 @@
  * taken for the first.  A client sends its batches of a
  * partition in order over one connection.  So the first sequence that was refused is
  * remembered, and until that very batch has been accepted (or the producer comes with
- * another epoch) everything else of it is out of order.
+ * another epoch) everything else of it is out of order.  It has been when it is in the
+ * log: what failed may have been a copy of a batch that was acknowledged before, or
+ * another session may have stored it since.
  *
  * src/kafka/kafka_sequences.c
  *-------------------------------------------------------------------------
@@ -130,11 +132,14 @@ ks_kafka_sequences_judge(KsKafkaSequences *sequences, const KsKafkaSequence *seq
 	Known *known = get_known(sequences, sequence);
 	KsSequenceVerdict verdict = ks_sequence_judge(&known->state, sequence->epoch, sequence->first, sequence->last, base_offset);
 	KsKafkaSequence *earlier = find_refused(sequence);
+	int64 ignored;
 
 	if (earlier == NULL || earlier->epoch != sequence->epoch || known->resumed)
 		return verdict;
-	/* It has come again; those behind it may be part of this transaction. */
-	if (earlier->first == sequence->first && verdict != KS_SEQUENCE_GAP)
+	/* It has come again, or is there; those behind it may be part of this transaction. */
+	if ((earlier->first == sequence->first && verdict != KS_SEQUENCE_GAP) ||
+		(known->state.count > 0 &&
+		 ks_sequence_judge(&known->state, earlier->epoch, earlier->first, earlier->last, &ignored) == KS_SEQUENCE_DUPLICATE))
 		known->resumed = true;
 	else if (verdict == KS_SEQUENCE_NEXT)
 		return KS_SEQUENCE_GAP;

@@ -83,6 +83,12 @@ is(told($c, "together(one('later', 1, 24, 5))"), '[45]', 'when it is, the second
 is(told($c, "together(one('later', 1, 24, 0), one('later', 1, 24, 5))"), '[0, 0]', 'and in order they are taken');
 leave($c);
 
+# A copy of what is in the log fails: that says nothing of what comes next.
+$c = client_with("kstream.debug_point = 'kafka.appended:2=error'");
+is(told($c, "together(one('later', 0, 26, 0))") . told($c, "together(one('later', 0, 26, 0))") . told($c, "together(one('later', 0, 26, 5))"), '[0][-1][0]',
+	'behind a copy that failed the next batch is taken');
+leave($c);
+
 # Together the batches of two topics and producers: one fails, the other's are stored.
 $c = client_with("kstream.debug_point = 'kafka.appended:1=error,kafka.appended:1=error'");
 is(told($c, "together(one('p', 0, 31, 0), one('q', 0, 32, 0), one('p', 0, 31, 5), one('q', 0, 32, 5))"), '[-1, 0, 45, 0]',
