@@ -145,9 +145,7 @@ class Run:
 
     def go(self):
         started = []
-        # Open: a producer is refused with error 45 at times, which nothing explains; only long runs look for it.
-        producers = idempotent.clients(self) if self.seconds > 10 else []
-        for client in clients(self) + captured.clients(self) + producers:
+        for client in clients(self) + captured.clients(self) + idempotent.clients(self):
             started.append(multiprocessing.Process(target=client.main, name=client.name, daemon=True))
             started[-1].start()
         nemesis = Nemesis(self, dict(PROFILES[self.profile]))

@@ -170,7 +170,8 @@ class Producer(Client):
         for frame in frames:
             answer = self.kafka.produce_answer(self.kafka.receive()[1])
             for batch, (_, _, error, base) in zip(frame, answer):
-                self.answered(batch, error, base, bad)
+                if not self.ended:
+                    self.answered(batch, error, base, bad)
         if not self.open:
             self.tell()
         if bad:

@@ -558,7 +558,8 @@ class Consumer(Client):
     def move(self, cursor, txn, places):
         cursor.execute('SELECT topic, partition, "offset" FROM kstream.commit(%s, %s)', (self.group, self.member))
         moved = {'%s/%d' % (topic, partition): offset for topic, partition, offset in cursor.fetchall()}
-        if set(moved) != set(places):
+        # More may move: a poll passes over offsets of aborted transactions without a record, and eos-lost would tell of others.
+        if not set(places) <= set(moved):
             self.note({'finding': 'eos-chain', 'text': '%s polled %s and committed %s' % (
                 txn.name, sorted(places), moved)})
         txn.moves = [[self.group, k, places[k][0][0], high] for k, high in moved.items() if k in places]
