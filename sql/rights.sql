@@ -69,7 +69,7 @@ INSERT INTO call (name, statement) VALUES
 	('in_flight', $$ SELECT * FROM kstream.in_flight $$),
 	('stats', $$ SELECT * FROM kstream.stats $$),
 	('kafka_connections', $$ SELECT * FROM kstream.kafka_connections, kstream.kafka_connection_list() $$),
-	('staged', $$ SELECT * FROM kstream.staged, kstream.staged_list() $$),
+	('staged', $$ SELECT * FROM kstream.staged, kstream.staged_states() $$),
 	('kafka_requests', $$ SELECT * FROM kstream.kafka_requests, kstream.kafka_request_list() $$),
 	('text, json, header', $$ SELECT kstream.text('x'), kstream.json('1'), kstream.try_json('1'), kstream.header('{}', 'h'), kstream.add_header('{}', 'h', 'v') $$),
 	('worker_state, pass_states', $$ SELECT * FROM kstream.worker_state(), kstream.pass_states() $$),

@@ -28,16 +28,16 @@ COMMENT ON VIEW kstream.kafka_requests IS 'what Kafka clients have asked for sin
 COMMENT ON COLUMN kstream.kafka_requests.errors IS 'transactions of such requests that rolled back';
 COMMENT ON COLUMN kstream.kafka_requests.seconds IS 'from a request''s coming to its answer, with the time that it waited';
 
-CREATE FUNCTION kstream.staged_list(OUT gid text, OUT pid bigint, OUT owner oid, OUT topic_id int, OUT partition int,
+CREATE FUNCTION kstream.staged_states(OUT gid text, OUT pid bigint, OUT owner oid, OUT topic_id int, OUT partition int,
                                     OUT records bigint, OUT bytes bigint, OUT since timestamptz)
     RETURNS SETOF record
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'kstream_staged';
-COMMENT ON FUNCTION kstream.staged_list() IS 'what open transactions of Kafka clients have written; behind the view staged';
+COMMENT ON FUNCTION kstream.staged_states() IS 'what open transactions of Kafka clients have written; behind the view staged';
 
 CREATE VIEW kstream.staged WITH (security_barrier) AS
     SELECT 'kafka'::text AS kind, s.gid, s.pid, pg_catalog.pg_get_userbyid(s.owner) AS owner, t.topic, s.partition,
            pg_catalog.sum(s.records)::bigint AS records, pg_catalog.sum(s.bytes)::bigint AS bytes, s.since
-    FROM kstream.staged_list() s LEFT JOIN kstream.topic t ON t.topic_id OPERATOR(pg_catalog.=) s.topic_id
+    FROM kstream.staged_states() s LEFT JOIN kstream.topic t ON t.topic_id OPERATOR(pg_catalog.=) s.topic_id
     GROUP BY s.gid, s.pid, s.owner, t.topic, s.partition, s.since;
 COMMENT ON VIEW kstream.staged IS 'what open transactions of Kafka clients have written, by partition: of roles that one is a member of, all for members of pg_monitor';
 COMMENT ON COLUMN kstream.staged.gid IS 'the transactional id';
